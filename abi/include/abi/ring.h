@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The ring: shared memory through which a thread calls and is answered.
+ *
+ * One region per thread, mapped read-write at USER_RING_VADDR:
+ *
+ *   header | submission entries | completion entries | message area
+ *
+ * Head and tail are free-running 32-bit counts; the entry of count n lies at
+ * n & (entries − 1). The program writes submission entries and publishes them
+ * by advancing sq_tail; the kernel takes them inside cap_enter and advances
+ * sq_head. The kernel writes completions and advances cq_tail; the program takes
+ * them and advances cq_head. Every publishing store is a release, every load of
+ * the other side's count an acquire.
+ *
+ * The kernel keeps its own copy of every count and size and reads only sq_tail
+ * and cq_head. A count that moved backwards or beyond what can be is corruption:
+ * the kernel puts it back, adds one to `corruptions`, and cap_enter returns
+ * SYS_ERR_RING_CORRUPT without taking an entry. Nobody else notices.
+ *
+ * A completion is never dropped: an entry is taken only when there is room for
+ * its completion.
+ *
+ * Messages are Cap'n Proto, one segment, no framing (the stock tool's `flat`),
+ * 8-byte aligned, a whole number of words, at most CAP_MESSAGE_MAX bytes. Length
+ * 0 stands for a struct of defaults. They may lie anywhere in the program's
+ * memory; in the message area the kernel reaches them without a page walk.
+ */
+#pragma once
+
+#include <abi/limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CAP_RING_MAGIC       0x474e4952504143ull /* "CAPRING", little endian */
+#define CAP_RING_ABI_VERSION 1u
+
+/* Feature bits: none yet. A program refuses bits it does not know. */
+#define CAP_RING_FEATURES 0u
+
+struct cap_ring_header {
+    /* Written once by the kernel, before the program runs. */
+    uint64_t magic;
+    uint32_t abi_version;
+    uint32_t features;
+    uint32_t sq_entries;
+    uint32_t cq_entries;
+    uint32_t sq_offset;      /* bytes from the region's start, here and below */
+    uint32_t cq_offset;
+    uint32_t area_offset;
+    uint32_t area_bytes;
+    uint32_t region_bytes;   /* whole pages */
+    uint32_t reserved0[5];
+
+    /* Written by the program. */
+    uint32_t sq_tail;
+    uint32_t cq_head;
+    uint32_t reserved1[14];
+
+    /* Written by the kernel; copies for the program to read. */
+    uint32_t sq_head;
+    uint32_t cq_tail;
+    uint32_t corruptions;    /* counts put back so far, wraps */
+    uint32_t reserved2[13];
+};
+
+/*
+ * Opcodes. Those marked reserved complete with CAP_ERR_UNSUPPORTED_OPCODE; any
+ * number not listed completes with CAP_ERR_INVALID_REQUEST.
+ */
+enum cap_op {
+    CAP_OP_NOP = 0,     /* completes with 0 */
+    CAP_OP_CALL = 1,    /* invoke a method */
+    CAP_OP_RECV = 2,    /* reserved: take the next call of an endpoint */
+    CAP_OP_RETURN = 3,  /* reserved: answer a call */
+    CAP_OP_RELEASE = 4, /* empty a slot of the own capability table */
+    CAP_OP_CANCEL = 5,  /* reserved: give up an entry in flight */
+    CAP_OP_FINISH = 6,  /* reserved: drop an answer that is still referred to */
+    CAP_OP_COUNT
+};
+
+/* Submission flags. A set bit that is not listed is CAP_ERR_INVALID_REQUEST. */
+#define CAP_SQE_F_NONE     0u
+#define CAP_SQE_F_PIPELINE 1u /* cap_id is an answer; not served yet: refused */
+
+/*
+ * A submission. Fields an opcode does not use must be zero.
+ *
+ *   NOP       user_data
+ *   CALL      cap_id, interface_id, method_id, params, result, cap_count, user_data
+ *   RELEASE   cap_id, user_data
+ */
+struct cap_sqe {
+    uint8_t opcode;
+    uint8_t cap_count;      /* transfer descriptors behind the parameters */
+    uint16_t flags;
+    uint16_t method_id;     /* Cap'n Proto method ordinal */
+    uint16_t pointer_index; /* pipelining */
+    uint64_t cap_id;        /* or answer id */
+    uint64_t interface_id;  /* RETURN: call id */
+    uint64_t params_addr;
+    uint64_t result_addr;
+    uint32_t params_len;    /* bytes */
+    uint32_t result_len;    /* bytes there is room for */
+    uint64_t user_data;     /* comes back in the completion, uninterpreted */
+    uint64_t reserved;
+};
+
+/* Completion flags: an exception's type, and whether its text was cut short. */
+#define CAP_CQE_F_EXC_MASK  0x000fu
+#define CAP_CQE_F_TRUNCATED 0x0010u /* no room for the Exception message, in whole */
+
+struct cap_cqe {
+    uint64_t user_data;
+    int32_t result;     /* ≥ 0: bytes of result message; < 0: enum cap_err */
+    uint16_t flags;
+    uint16_t cap_count; /* capability records behind the result */
+    uint64_t detail;    /* RECV: call id. CAP_ERR_EXCEPTION: bytes of Exception message */
+    uint64_t reserved;  /* zero */
+};
+
+/*
+ * A capability id: index in the low bits, generation above. Ids are local to one
+ * table. A generation is never used twice for one index; 0 is never valid.
+ */
+#define CAP_ID_INDEX_BITS 20u
+#define CAP_ID_NONE       0ull
+
+_Static_assert(sizeof(struct cap_ring_header) == 192, "ring header is ABI");
+_Static_assert(offsetof(struct cap_ring_header, sq_entries) == 16, "ring header is ABI");
+_Static_assert(offsetof(struct cap_ring_header, region_bytes) == 40, "ring header is ABI");
+_Static_assert(offsetof(struct cap_ring_header, sq_tail) == 64, "program's line");
+_Static_assert(offsetof(struct cap_ring_header, cq_head) == 68, "program's line");
+_Static_assert(offsetof(struct cap_ring_header, sq_head) == 128, "kernel's line");
+_Static_assert(offsetof(struct cap_ring_header, cq_tail) == 132, "kernel's line");
+_Static_assert(offsetof(struct cap_ring_header, corruptions) == 136, "kernel's line");
+
+_Static_assert(sizeof(struct cap_sqe) == 64, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, cap_id) == 8, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, interface_id) == 16, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, params_addr) == 24, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, result_addr) == 32, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, params_len) == 40, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, result_len) == 44, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, user_data) == 48, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, reserved) == 56, "SQE is ABI");
+
+_Static_assert(sizeof(struct cap_cqe) == 32, "CQE is ABI");
+_Static_assert(offsetof(struct cap_cqe, result) == 8, "CQE is ABI");
+_Static_assert(offsetof(struct cap_cqe, flags) == 12, "CQE is ABI");
+_Static_assert(offsetof(struct cap_cqe, detail) == 16, "CQE is ABI");

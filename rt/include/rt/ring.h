@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The ring client: one per thread, with one owner.
+ *
+ * It has two levels. Generated typed clients use rt_call_*: a call takes a piece
+ * of the message area for its parameters and results, is submitted, waited for
+ * in any order, and gives the piece back. Programs that test the kernel use
+ * rt_ring_push/rt_ring_take: entries as they like them. Both can be mixed:
+ * completions are told apart by the top bit of user_data, which belongs to
+ * rt_call_*.
+ *
+ * The area is divided into 64 chunks of equal size, kept in one word: bit set,
+ * chunk free. A call takes a run of chunks; that bounds the calls in flight.
+ *
+ *   begin ──► submit ──► wait ──► (read results) ──► end
+ *     │                   ▲
+ *     └── end (give up)   └ any number of calls may be submitted before waiting
+ *
+ * Memory order: the store of sq_tail is a release that publishes the entries
+ * before it; the load of cq_tail is an acquire that pairs with the kernel's
+ * release after writing the completion. On one CPU, with the kernel working only
+ * inside cap_enter, these cost nothing.
+ */
+#pragma once
+
+#include <abi/error.h>
+#include <abi/ring.h>
+#include <abi/syscall.h>
+#include <rt/syscall.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RT_RING_CHUNKS 64u
+
+/* Raw completions met while waiting for a call are kept here until taken. */
+#define RT_RING_STASH 64u
+
+/* User data of rt_call_*; raw entries must leave this bit clear. */
+#define RT_USER_DATA_CALL (1ull << 63)
+
+/* Why a call did not give a result. code is RT_OK, or a CAP_ERR_* of abi/error.h. */
+struct rt_status {
+    int32_t code;
+    uint32_t exception; /* enum cap_exc; meaningful when code is CAP_ERR_EXCEPTION */
+};
+
+#define RT_OK 0
+
+/* The runtime's own refusals, apart from every CAP_ERR_*. */
+#define RT_ERR_NO_AREA  (-1001) /* no run of free chunks is long enough; finish a call first */
+#define RT_ERR_BUILD    (-1002) /* the parameters did not fit their message */
+#define RT_ERR_MESSAGE  (-1003) /* the results are not a valid message of their type */
+#define RT_ERR_RING     (-1004) /* cap_enter refused: the ring was damaged */
+
+static inline bool rt_ok(struct rt_status s)
+{
+    return s.code == RT_OK;
+}
+
+/* One sentence for a status. Never NULL; static. */
+const char *rt_status_text(struct rt_status s);
+
+struct rt_ring {
+    struct cap_ring_header *header;
+    struct cap_sqe *sq;
+    const struct cap_cqe *cq;
+    uint8_t *area;
+    uint32_t sq_mask;
+    uint32_t cq_mask;
+    uint32_t sq_tail;     /* next to write; published by rt_ring_enter */
+    uint32_t cq_head;     /* next to take */
+    uint32_t chunk_shift; /* chunk size as a power of two */
+    uint32_t in_flight;   /* calls submitted and not completed */
+    bool borrowed;
+    uint64_t chunks_free;
+    struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
+    uint32_t stash_head;
+    uint32_t stash_count;
+};
+
+/*
+ * Checks the region's header (magic, version, features, sizes and offsets
+ * against each other) and takes it. Keeps `region`, which must stay mapped.
+ * False: the region is not a ring this runtime understands.
+ */
+bool rt_ring_init(struct rt_ring *ring, void *region);
+
+/* Takes the region as the thread's own ring. Called by the runtime at entry, once. */
+bool rt_ring_setup(void *region);
+
+/*
+ * The thread's own ring, set up by the runtime at entry. It has one owner: a
+ * second borrow before rt_ring_return gives NULL.
+ */
+struct rt_ring *rt_ring_borrow(void);
+void rt_ring_return(struct rt_ring *ring);
+
+/*
+ * Publishes what was pushed and enters the kernel; see abi/syscall.h. Returns
+ * what cap_enter returns: completions available, or an enum sys_err.
+ */
+static inline int64_t rt_ring_enter(struct rt_ring *ring, uint64_t min_complete,
+                                    uint64_t timeout_ns)
+{
+    __atomic_store_n(&ring->header->sq_tail, ring->sq_tail, __ATOMIC_RELEASE);
+    return rt_cap_enter(min_complete, timeout_ns);
+}
+
+/* Entries that can be pushed before the next rt_ring_enter. */
+static inline uint32_t rt_ring_room(const struct rt_ring *ring)
+{
+    uint32_t head = __atomic_load_n(&ring->header->sq_head, __ATOMIC_ACQUIRE);
+    return ring->sq_mask + 1u - (ring->sq_tail - head);
+}
+
+/* Raw level: copies one entry in, as it is. False: the queue is full; enter first. */
+bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
+
+/* Raw level: takes the oldest raw completion, settling calls on the way. False: none. */
+bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out);
+
+/*
+ * One call in flight. Lives where the caller puts it, and must not move or die
+ * between submit and end.
+ */
+struct rt_call {
+    struct rt_ring *ring;
+    uint8_t *params;       /* in the message area, zeroed by the builder */
+    uint8_t *results;      /* in the message area, behind the parameters */
+    uint32_t params_room;  /* bytes */
+    uint32_t results_room; /* bytes */
+    uint64_t chunks;       /* the run it holds; 0 when ended */
+    struct cap_cqe cqe;    /* valid once done */
+    bool done;
+};
+
+/* A run of n free chunks out of `free`, as a mask; 0: there is none so long. */
+static inline uint64_t rt_chunk_run(uint64_t free, uint32_t n)
+{
+    if (n > RT_RING_CHUNKS) {
+        return 0;
+    }
+    uint64_t starts = free;
+    for (uint32_t i = 1; i < n && starts != 0; i++) {
+        starts &= free >> i;
+    }
+    if (starts == 0) {
+        return 0;
+    }
+    uint64_t run = n == RT_RING_CHUNKS ? ~0ull : (1ull << n) - 1u;
+    return run << __builtin_ctzll(starts);
+}
+
+/*
+ * Takes room for a call: at least so many bytes for parameters and results, each
+ * rounded up to 8. RT_ERR_NO_AREA: not to be had now, and nothing was taken.
+ */
+static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_ring *ring,
+                                             uint32_t params_bytes, uint32_t results_bytes)
+{
+    if (params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    uint32_t params_room = (params_bytes + 7u) & ~7u;
+    uint32_t results_room = (results_bytes + 7u) & ~7u;
+    uint32_t chunk_mask = (1u << ring->chunk_shift) - 1u;
+    uint32_t n = (params_room + results_room + chunk_mask) >> ring->chunk_shift;
+    uint64_t chunks = 0;
+
+    call->params = ring->area;
+    if (n != 0) {
+        chunks = rt_chunk_run(ring->chunks_free, n);
+        if (chunks == 0) {
+            return (struct rt_status){.code = RT_ERR_NO_AREA};
+        }
+        ring->chunks_free &= ~chunks;
+        call->params += (uint64_t)__builtin_ctzll(chunks) << ring->chunk_shift;
+    }
+    call->ring = ring;
+    call->results = call->params + params_room;
+    call->params_room = params_room;
+    call->results_room = results_room;
+    call->chunks = chunks;
+    call->done = false;
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* The slow part of rt_call_submit: hands full queues to the kernel until there is room. */
+struct rt_status rt_ring_make_room(struct rt_ring *ring);
+
+/*
+ * Queues the call with the first params_len bytes of its room as parameters.
+ * Enters the kernel only when the queue is full. From here on rt_call_wait must
+ * be called before rt_call_end.
+ */
+static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap_id,
+                                              uint64_t interface_id, uint16_t method,
+                                              uint32_t params_len)
+{
+    struct rt_ring *ring = call->ring;
+
+    if (__builtin_expect(rt_ring_room(ring) == 0, 0)) {
+        struct rt_status s = rt_ring_make_room(ring);
+        if (!rt_ok(s)) {
+            return s;
+        }
+    }
+    struct cap_sqe *sqe = &ring->sq[ring->sq_tail & ring->sq_mask];
+    *sqe = (struct cap_sqe){
+        .opcode = CAP_OP_CALL,
+        .method_id = method,
+        .cap_id = cap_id,
+        .interface_id = interface_id,
+        .params_addr = (uintptr_t)call->params,
+        .result_addr = (uintptr_t)call->results,
+        .params_len = params_len,
+        .result_len = call->results_room,
+        .user_data = (uintptr_t)call | RT_USER_DATA_CALL,
+    };
+    ring->sq_tail++;
+    ring->in_flight++;
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Takes every completion that is there: settles calls, stashes raw ones. */
+void rt_ring_settle(struct rt_ring *ring);
+
+/* Waits, without time-out, until this call has completed, and says how. */
+static inline struct rt_status rt_call_wait(struct rt_call *call)
+{
+    struct rt_ring *ring = call->ring;
+
+    while (!call->done) {
+        /* A full completion queue answers at once, so this never waits in vain. */
+        if (rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0) {
+            return (struct rt_status){.code = RT_ERR_RING};
+        }
+        rt_ring_settle(ring);
+    }
+    if (__builtin_expect(call->cqe.result < 0, 0)) {
+        return (struct rt_status){.code = call->cqe.result,
+                                  .exception = call->cqe.flags & CAP_CQE_F_EXC_MASK};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Gives the room back. The results, and every reader of them, end here. */
+static inline void rt_call_end(struct rt_call *call)
+{
+    call->ring->chunks_free |= call->chunks;
+    call->chunks = 0;
+}
+
+/* Bytes of result message, once rt_call_wait was RT_OK. */
+static inline uint32_t rt_call_results_bytes(const struct rt_call *call)
+{
+    return (uint32_t)call->cqe.result;
+}
+
+/* Empties a slot of the own capability table; waits for it. */
+struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id);
