@@ -157,7 +157,7 @@ struct RingSizes {
 
 struct Limits {
   # What one process may hold.
-  frames @0 :UInt32 = 4096;
+  frames @0 :UInt32 = 512;
   # Frames of 4 KiB: image, stack, ring, page tables, tables in the kernel.
   capSlots @1 :UInt32 = 256;
 }

@@ -15,7 +15,7 @@
 #define CAP_CQ_MIN     4u
 #define CAP_CQ_MAX     4096u
 
-/* Message area, bytes: the pinned part of the ring region that short calls use. */
+/* Message area, bytes, a power of two: the pinned part of the ring region that short calls use. */
 #define CAP_AREA_DEFAULT 16384u
 #define CAP_AREA_MIN     1024u
 #define CAP_AREA_MAX     524288u
@@ -40,7 +40,7 @@
 #define CAP_SLOTS_MAX     65536u
 
 /* Frames (4 KiB) of one process, unless its manifest entry says otherwise. */
-#define PROC_FRAMES_DEFAULT 4096u
+#define PROC_FRAMES_DEFAULT 512u
 
 /* A name in a manifest or CapSet, bytes, without a terminating NUL. */
 #define CAP_NAME_MAX 31u

@@ -81,7 +81,7 @@ enum cap_op {
 
 /* Submission flags. A set bit that is not listed is CAP_ERR_INVALID_REQUEST. */
 #define CAP_SQE_F_NONE     0u
-#define CAP_SQE_F_PIPELINE 1u /* cap_id is an answer; not served yet: refused */
+#define CAP_SQE_F_PIPELINE 1u /* cap_id is an answer; reserved: CAP_ERR_UNSUPPORTED_OPCODE */
 
 /*
  * A submission. Fields an opcode does not use must be zero.
