@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Per-CPU state: the one thing the kernel finds by GS base, in kernel mode.
+ *
+ * There is one CPU at first, but nothing here is reached in any other way, so
+ * that a second one is a second struct. Members marked [a] are used by entry.S
+ * and have asserted offsets; all are the CPU's own, interrupts off.
+ */
+#pragma once
+
+#include <lib/lazy_buffer.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct thread;
+
+struct cpu {
+    struct thread *current;     /* [a] runs, or is about to; NULL while idle */
+    uint64_t kernel_stack;      /* [a] top of the one kernel stack */
+    uint64_t user_rsp;          /* [a] scratch of the system call entry */
+    struct cpu *self;           /* [a] so that GS base yields an address */
+    struct thread *loaded;      /* whose address space, FS base and vector state the CPU holds */
+    struct lazy_buffer scratch; /* messages too long for the kernel stack */
+};
+
+_Static_assert(offsetof(struct cpu, current) == 0, "entry.S");
+_Static_assert(offsetof(struct cpu, kernel_stack) == 8, "entry.S");
+_Static_assert(offsetof(struct cpu, user_rsp) == 16, "entry.S");
+_Static_assert(offsetof(struct cpu, self) == 24, "cpu_self");
+
+/*
+ * Makes this CPU's struct reachable by GS base and sets the system call MSRs.
+ * kernel_stack_top: 16-aligned, the stack that system calls and traps use.
+ */
+void cpu_init(uint64_t kernel_stack_top);
+
+/* This CPU. Not to be used before cpu_init, or in a trap taken from kernel mode. */
+static inline struct cpu *cpu_self(void)
+{
+    struct cpu *self;
+
+    __asm__("movq %%gs:24, %0" : "=r"(self));
+    return self;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The x87 and SSE registers of user programs. The kernel uses none of them. AVX
+ * stays off: its instructions are invalid opcodes, so FXSAVE holds the whole state.
+ *
+ * A program that waits in cap_enter keeps only the two control words (abi/syscall.h);
+ * a preempted one has everything saved.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* An FXSAVE image. */
+struct fpu_area {
+    _Alignas(16) uint8_t bytes[512];
+};
+
+/* What lives across a system call. */
+struct fpu_control {
+    uint32_t mxcsr;
+    uint16_t x87_control;
+};
+
+/* How the System V ABI wants them at program start. */
+#define FPU_CONTROL_INITIAL ((struct fpu_control){.mxcsr = 0x1f80, .x87_control = 0x037f})
+
+/* Switches x87 and SSE on, AVX off, and clears the registers. Needs FXSR. */
+void fpu_init(void);
+
+/* The state of a program that has not run yet. */
+void fpu_clean(struct fpu_area *area);
+
+/* Saves all registers; they keep their contents. */
+static inline void fpu_save(struct fpu_area *area)
+{
+    __asm__ volatile("fxsave64 %0" : "=m"(*area));
+}
+
+/* Loads all registers, which must have come from fpu_save or fpu_clean. */
+void fpu_restore(const struct fpu_area *area);
+
+/* Clears all registers and sets the control words to their initial values. */
+void fpu_scrub(void);
+
+static inline struct fpu_control fpu_control_get(void)
+{
+    struct fpu_control control;
+    __asm__ volatile("stmxcsr %0" : "=m"(control.mxcsr));
+    __asm__ volatile("fnstcw %0" : "=m"(control.x87_control));
+    return control;
+}
+
+/* Values must have come from fpu_control_get or FPU_CONTROL_INITIAL. */
+static inline void fpu_control_set(struct fpu_control control)
+{
+    __asm__ volatile("ldmxcsr %0" : : "m"(control.mxcsr));
+    __asm__ volatile("fldcw %0" : : "m"(control.x87_control));
+}
