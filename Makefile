@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+# The build of capOS: one make, one graph, everything it writes under build/.
+#
+#   make run     builds, boots the default manifest in QEMU, exits 0 if all is well
+#   make test    builds and runs every check; the last line is "N passed, N failed"
+#   make help    the other targets
+#
+# Each part of the tree has a module.mk that lists its sources, and its own
+# include path here: a forbidden include does not compile. Demos and tests are
+# found by wildcard. One source may be compiled for several variants, each in a
+# directory of its own:
+#
+#   build/kernel  build/kernel-bare   the kernel, with and without QEMU's exit device
+#   build/user                        programs that run on capOS
+#   build/host                        tools that run here
+#   build/san                         tools and tests that run here, under ASan and UBSan
+
+O     := build
+QEMU  ?= 1
+V     ?= 0
+SETUP ?= yes
+Q     := $(if $(filter 1,$(V)),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# ---------------------------------------------------------------------------
+# Goals that need no compiler: they must work where nothing is installed.
+
+plain_goals := help doctor clean limine-verify limine-pin
+.PHONY: $(plain_goals)
+
+help:
+	@sed -n 's/^##  *//p' Makefile mk/*.mk
+
+## doctor           list the tools, what is missing and how to get it; changes nothing
+doctor:
+	@sh tools/setup.sh --doctor
+
+## clean            remove everything that was built
+clean:
+	rm -rf $(O) compile_commands.json
+
+include mk/limine.mk
+
+ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
+
+# ---------------------------------------------------------------------------
+# Set-up: what is missing is installed before the compiler is looked at. The
+# stamps are included so that make makes them first and then starts again.
+# SETUP=no leaves the machine alone.
+
+test_goals := test test-% check-% %-check lint sanitize-lib bench iso run-iso run-uefi
+dry_run    := $(findstring n,$(firstword -$(MAKEFLAGS)))
+ifeq ($(SETUP)$(dry_run),yes)
+include $(O)/setup/build.mk
+ifneq ($(filter $(test_goals),$(MAKECMDGOALS)),)
+include $(O)/setup/test.mk
+endif
+endif
+
+$(O)/setup/%.mk: tools/setup.sh
+	@sh tools/setup.sh $*
+	@mkdir -p $(@D)
+	@touch $@
+
+include mk/toolchain.mk
+
+# ---------------------------------------------------------------------------
+# Who may include what.
+
+inc_abi    := -Iabi/include
+inc_capnp  := -Ilib/capnp/include
+inc_gen    := $(inc_capnp) -Ischema/gen
+inc_lib    := $(inc_abi) -Ilib/include $(inc_gen)
+inc_kernel := $(inc_lib) -Ikernel
+inc_rt     := $(inc_lib) -Irt/include
+inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos
+inc_tools  := $(inc_lib)
+
+tools :=
+include lib/module.mk kernel/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
+
+gen_SRCS := $(wildcard schema/gen/*.c)
+
+# ---------------------------------------------------------------------------
+# Objects. A file that holds the flags of its variant is the prerequisite of
+# each object: another compiler or another flag rebuilds, and nothing else does.
+
+flags_kernel      := $(KFLAGS) -DCAPOS_QEMU=1
+flags_kernel-bare := $(KFLAGS) -DCAPOS_QEMU=0
+flags_user        := $(UFLAGS)
+flags_host        := $(HFLAGS)
+flags_san         := $(SFLAGS)
+
+define flags_file # VARIANT
+ifneq ($$(file <$(O)/flags/$(1)),$(CC) $(cc_version) $(flags_$(1)))
+$(O)/flags/$(1): FORCE
+endif
+$(O)/flags/$(1):
+	@mkdir -p $$(@D)
+	@printf '%s' '$(CC) $(cc_version) $(flags_$(1))' >$$@
+endef
+$(foreach v,kernel kernel-bare user host san,$(eval $(call flags_file,$(v))))
+
+say = $(if $(Q),@echo "  $(1)	$(2)")
+objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
+
+define compile_one # VARIANT, SOURCE, INCLUDES
+objects += $(O)/$(1)/$(basename $(2)).o
+$(O)/$(1)/$(basename $(2)).o: $(2) $(O)/flags/$(1)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$(Q)$(CC) $(flags_$(1)) $(3) -MMD -MP -c -o $$@ $$<
+-include $(O)/$(1)/$(basename $(2)).d
+ifeq ($(suffix $(2))$(flags_of_$(2)),.c)
+flags_of_$(2) := $(filter-out -Werror,$(flags_$(1))) $(3)
+sources += $(2)
+endif
+endef
+
+compile = $(foreach s,$(2),$(eval $(call compile_one,$(1),$(s),$(3))))
+
+define archive # FILE, OBJECTS
+$(1): $(2)
+	@mkdir -p $$(@D)
+	$$(call say,AR,$$@)
+	@rm -f $$@
+	$(Q)$(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+
+# The same pure logic, for each place it runs in.
+$(foreach v,kernel user host san,\
+	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
+	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
+	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
+lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS))
+
+# ---------------------------------------------------------------------------
+# The kernel, twice: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0).
+# It carries the table of its own symbols, which the panic path prints from:
+# linked once without, once with the table of the first link and once more with
+# the table of the second, in which every address is final.
+
+define kernel_image # VARIANT
+$(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
+kernel_objects_$(1) := $(call objects_of,$(1),$(kernel_SRCS)) $(call lib_objects,kernel)
+$(O)/$(1)/link0.elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols0.o
+$(O)/$(1)/link1.elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols1.o
+$(O)/$(1).elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols2.o
+$(O)/$(1)/link0.elf $(O)/$(1)/link1.elf $(O)/$(1).elf: kernel/link.ld
+	$$(call say,LINK,$$@)
+	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^)
+$(O)/$(1)/symbols1.S: $(O)/$(1)/link0.elf
+$(O)/$(1)/symbols2.S: $(O)/$(1)/link1.elf
+$(O)/$(1)/symbols0.S $(O)/$(1)/symbols1.S $(O)/$(1)/symbols2.S: $(kernel_KSYMS)
+	@mkdir -p $$(@D)
+	$(Q)$(PYTHON) $(kernel_KSYMS) $$(filter %.elf,$$^) >$$@
+$(O)/$(1)/symbols%.o: $(O)/$(1)/symbols%.S $(O)/flags/$(1)
+	$(Q)$(CC) $(flags_$(1)) -c -o $$@ $$<
+endef
+$(eval $(call kernel_image,kernel))
+$(eval $(call kernel_image,kernel-bare))
+
+KERNEL := $(O)/kernel$(if $(filter 0,$(QEMU)),-bare).elf
+.PHONY: kernel
+kernel: $(KERNEL)
+
+# ---------------------------------------------------------------------------
+# Programs for capOS: each directory with a main.c is one. The archive holds the
+# runtime and what it stands on. Linked with debugging data beside the program,
+# without it inside: what is in the manifest is read by every boot.
+
+$(call compile,user,$(rt_SRCS),$(inc_rt))
+$(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(call lib_objects,user)))
+
+program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c bench/main.c demos/*/main.c))
+support_SRCS := $(wildcard demos/support/*.c)
+$(call compile,user,$(support_SRCS),$(inc_demos))
+$(eval $(call archive,$(O)/user/libsupport.a,$(call objects_of,user,$(support_SRCS))))
+
+define program # DIRECTORY
+$(call compile,user,$(wildcard $(1)/*.c),$(inc_demos))
+$(O)/user/$(1).debug.elf: $(call objects_of,user,$(wildcard $(1)/*.c))
+endef
+$(foreach d,$(program_dirs),$(eval $(call program,$(d))))
+
+programs := $(program_dirs:%=$(O)/user/%.elf)
+$(programs:.elf=.debug.elf): $(O)/user/libsupport.a $(O)/user/librt.a rt/user.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK_BARE) -Wl,--gc-sections -T rt/user.ld -o $@ $(filter %.o,$^) $(filter %.a,$^)
+$(programs): %.elf: %.debug.elf
+	$(Q)$(OBJCOPY) --strip-debug $< $@
+.PHONY: programs
+programs: $(programs)
+
+# ---------------------------------------------------------------------------
+# Tools that run here, and the archives that they and the tests link. A tool's
+# fragment says `tools += name`, name_SRCS and, where needed, name_LIBS; each is
+# also built under the sanitizers, for the tests.
+
+define tool # VARIANT, NAME
+$(call compile,$(1),$($(2)_SRCS),$(inc_tools))
+$(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(O)/$(1)/liblib.a
+	$$(call say,LINK,$$@)
+	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
+endef
+$(foreach v,host san,\
+	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call lib_objects,$(v))))\
+	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))
+.PHONY: tools
+tools: $(tools:%=$(O)/host/%)
+
+include mk/image.mk mk/qemu.mk mk/check.mk
+
+## all              the kernel, the programs, the tools and the default manifest
+.PHONY: all FORCE
+all: kernel programs tools $(MANIFEST)
+
+## compile_commands.json   for editors; by bear where it is installed, else from make itself
+compile_commands.json: FORCE
+	$(Q)if command -v bear >/dev/null; then \
+		rm -rf $(O)/bear && bear --output $@ -- $(MAKE) -s SETUP=no O=$(O)/bear objects; \
+	else \
+		$(MAKE) -nB SETUP=no V=1 objects | $(PYTHON) tools/compile-commands >$@; fi
+
+.PHONY: objects
+objects: $(objects)
+
+endif

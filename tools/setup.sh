@@ -1,0 +1,149 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Sees to it that the Debian packages a goal needs are installed.
+#
+#   setup.sh build     what `make` and `make run` need
+#   setup.sh test      what the tests need on top of that
+#   setup.sh --doctor  lists every tool and what is missing, and changes nothing
+#
+# Silent when all is there. Otherwise it says what it installs and installs it,
+# by package name, with nobody asked: as root, or by sudo where sudo needs no
+# password. Where that is refused, and on a system that is not Debian's kind, one
+# sentence says what to do.
+#
+# Exit codes: 0 all is there; 1 installing failed; 2 wrong usage; 3 something is
+# missing and this script may not, or cannot, install it.
+set -u
+
+# One row per package: group, package, and what shows that it is there: a command,
+# or an absolute path. A package with several tools is found by the first.
+packages() {
+	cat <<-EOF
+	build make               make
+	build gcc                gcc
+	build binutils           objcopy
+	build libc6-dev          /usr/include/stdio.h
+	build libjansson-dev     /usr/include/jansson.h
+	build python3            /usr/bin/python3
+	build qemu-system-x86    qemu-system-x86_64
+	test  libcmocka-dev      /usr/include/cmocka.h
+	test  python3-pytest     /usr/lib/python3/dist-packages/pytest/__init__.py
+	test  python3-pytest-xdist /usr/lib/python3/dist-packages/xdist/__init__.py
+	test  clang              clang
+	test  clang-format       clang-format
+	test  clang-tidy         clang-tidy
+	test  capnproto          capnp
+	test  grub-common        grub-mkrescue
+	test  grub-pc-bin        /usr/lib/grub/i386-pc
+	test  grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
+	test  xorriso            xorriso
+	test  mtools             mformat
+	test  ovmf               /usr/share/OVMF/OVMF_CODE_4M.fd
+	EOF
+}
+
+# Whether the thing that a row is found by is there.
+present() {
+	case $1 in
+	/*) test -e "$1" ;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# The packages of these groups that are missing, in one line.
+missing() {
+	packages | while read -r group package probe; do
+		case " $* " in *" $group "*) present "$probe" || printf '%s ' "$package" ;; esac
+	done
+}
+
+is_debian() {
+	command -v apt-get >/dev/null 2>&1
+}
+
+install_line() {
+	printf 'apt-get install --yes --no-install-recommends %s' "$*"
+}
+
+# The first line of what a tool says of itself, or where a file is.
+version() {
+	case $1 in
+	/*) echo "$1" ;;
+	mformat) mformat --version 2>/dev/null | head -n 1 ;;
+	xorriso) xorriso -version 2>/dev/null | grep -m 1 '^xorriso version' ;;
+	*) "$1" --version 2>/dev/null | head -n 1 ;;
+	esac
+}
+
+doctor() {
+	packages | while read -r group package probe; do
+		if present "$probe"; then
+			printf '  %-6s %-22s %s\n' "$group" "$package" "$(version "$probe")"
+		else
+			printf '  %-6s %-22s MISSING\n' "$group" "$package"
+		fi
+	done
+	for row in 'cue or npm:evaluating the manifests again (make test-cue)' \
+	           'bear:compile_commands.json (else made by make)'; do
+		for tool in ${row%%:*}; do
+			present "$tool" && printf '  %-6s %-22s %s\n' extra "$tool" "$(version "$tool")"
+		done
+	done
+	absent=$(missing build test)
+	if [ -z "$absent" ]; then
+		echo "Nothing is missing."
+	elif is_debian; then
+		# shellcheck disable=SC2086
+		echo "To install what is missing, as root: $(install_line $absent)"
+	else
+		echo "This is not Debian; by your system's own means, install what Debian calls: $absent"
+	fi
+}
+
+# Installs packages, or explains and ends the script.
+install() {
+	if ! is_debian; then
+		echo "setup: this is not Debian, so install by your own means what Debian calls: $*" >&2
+		exit 3
+	fi
+	as_root=
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root='sudo -n'
+		if ! sudo -n true 2>/dev/null; then
+			echo "setup: packages are missing and may not be installed from here; type: sudo $(install_line "$@")" >&2
+			exit 3
+		fi
+	fi
+	echo "setup: installing $*" >&2
+	if ! quietly "$@"; then
+		# The lists are out of date, or were never fetched.
+		$as_root apt-get update --quiet >/dev/null 2>&1
+		if ! quietly "$@"; then
+			echo "setup: apt-get could not install them; what it says: $(install_line "$@")" >&2
+			DEBIAN_FRONTEND=noninteractive $as_root sh -c "$(install_line "$@")" </dev/null >&2
+			exit 1
+		fi
+	fi
+}
+
+quietly() {
+	# shellcheck disable=SC2086
+	$as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install --yes --no-install-recommends "$@" </dev/null >/dev/null 2>&1
+}
+
+case "$#:${1-}" in
+1:--doctor)
+	doctor
+	;;
+1:build | 1:test)
+	wanted=$(missing "$1")
+	# shellcheck disable=SC2086
+	[ -z "$wanted" ] || install $wanted
+	;;
+*)
+	echo "usage: $0 build|test|--doctor" >&2
+	exit 2
+	;;
+esac
