@@ -33,11 +33,11 @@ enum account_kind {
 
 /* Zero-initialised storage is not an account; use account_init or account_open. */
 struct account {
-    struct account *parent;           /* borrowed; NULL for the root */
-    uint64_t used[ACCOUNT_KINDS];     /* charged here, and lent to children */
-    uint64_t lent[ACCOUNT_KINDS];     /* of `used`: budgets of open children */
+    struct account *parent;       /* borrowed; NULL for the root */
+    uint64_t used[ACCOUNT_KINDS]; /* charged here, and lent to children */
+    uint64_t lent[ACCOUNT_KINDS]; /* of `used`: budgets of open children */
     uint64_t max[ACCOUNT_KINDS];
-    uint64_t peak[ACCOUNT_KINDS];     /* highest `used` so far */
+    uint64_t peak[ACCOUNT_KINDS]; /* highest `used` so far */
 };
 
 /* Makes a root account with these budgets. Keeps nothing. */

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which frames are free: one bit per frame, in storage of the caller's, with a
+ * summary above it so that a free frame is found in one step per level.
+ *
+ *   level 0   one bit per frame, set: free
+ *   level k   one bit per 64-bit word of level k − 1, set: that word is not zero
+ *
+ * The highest level is a single word. With 64 GiB there are four levels, and an
+ * allocation reads four words however many frames are free.
+ *
+ * Frames are numbers from 0; what address they stand for is the caller's affair,
+ * and so is who has a frame and who pays for it. The frame with the lowest number
+ * is given out first, so a run is reproducible.
+ *
+ * Invariants, checked by frame_bitmap_check():
+ *   1  a bit of level k is set exactly when its word of level k − 1 is not zero
+ *   2  bits that stand for nothing, at the end of each level, are clear
+ *   3  `free` is the number of set bits in level 0
+ */
+#pragma once
+
+#include <lib/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 64 GiB in frames of 4 KiB. */
+#define FRAME_BITMAP_FRAMES_MAX (1ull << 24)
+#define FRAME_BITMAP_LEVELS_MAX 4u
+
+struct frame_bitmap {
+    uint64_t *level[FRAME_BITMAP_LEVELS_MAX]; /* [I] inside the storage */
+    uint64_t words[FRAME_BITMAP_LEVELS_MAX];  /* [I] of each level */
+    uint32_t levels;                          /* [I] in use */
+    uint64_t nframes;                         /* [I] */
+    uint64_t free;
+};
+
+/* Bytes of storage for so many frames, all levels; a multiple of 8. 0: too many frames. */
+size_t frame_bitmap_storage_bytes(uint64_t nframes);
+
+/*
+ * Starts with all frames used. Keeps `storage`, which is 8-byte aligned and has
+ * frame_bitmap_storage_bytes(nframes) bytes, and clears it. ST_INVALID: nframes
+ * is 0 or above FRAME_BITMAP_FRAMES_MAX.
+ */
+enum status frame_bitmap_init(struct frame_bitmap *fb, uint64_t *storage, uint64_t nframes);
+
+/*
+ * For boot: makes all frames of the range free, or used, whatever they were.
+ * Takes a step per word of the range. ST_INVALID: the range ends behind the last
+ * frame. An empty range does nothing.
+ */
+enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, uint64_t n);
+enum status frame_bitmap_reserve_range(struct frame_bitmap *fb, uint64_t first, uint64_t n);
+
+/* Takes the free frame with the lowest number. ST_NO_MEMORY: there is none. */
+enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame);
+
+/*
+ * Takes n frames in a row, the lowest that there are, and says the first. Takes
+ * at most one step per word of level 0 and one per row of free frames that is too
+ * short: nframes / 64 + free steps, and as a rule few, since words without a free
+ * frame are passed over through the levels above. ST_INVALID: n is 0.
+ * ST_NO_MEMORY: no row is long enough.
+ */
+enum status frame_bitmap_alloc_run(struct frame_bitmap *fb, uint64_t n, uint64_t *first);
+
+/*
+ * Gives a frame back. ST_INVALID: there is no such frame, or it is free already;
+ * either is a bug of the caller's.
+ */
+enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame);
+
+static inline uint64_t frame_bitmap_free_count(const struct frame_bitmap *fb)
+{
+    return fb->free;
+}
+
+/* False for a number that is no frame. */
+static inline bool frame_bitmap_is_free(const struct frame_bitmap *fb, uint64_t frame)
+{
+    return frame < fb->nframes && (fb->level[0][frame / 64] >> (frame % 64) & 1) != 0;
+}
+
+/* Whether all invariants hold. Walks every level. */
+bool frame_bitmap_check(const struct frame_bitmap *fb);

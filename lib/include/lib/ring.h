@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's side of the ring protocol (abi/ring.h): indices, room and entries,
+ * and nothing of what the entries mean. This is the hottest code there is, so it
+ * is static inline, without loops or calls; only repairs are out of line.
+ *
+ * The kernel works from a struct ring_view, its own copy of every count and size.
+ * Of the shared region it reads two words, sq_tail and cq_head, and the entries it
+ * takes. A drain goes:
+ *
+ *   ring_pending    how many submissions wait (or a corrupt index, put back)
+ *   ring_cq_room    is there room for one more completion?  no: stop taking
+ *   ring_take       one entry, each of its fields read once
+ *   ring_post       it completed at once, or
+ *   ring_reserve    it completes later, by ring_post_reserved
+ *   ring_publish    shows the program what was taken and posted, once a batch
+ *   ring_available  what cap_enter returns
+ *
+ * A completion is never dropped: an entry is taken only when there is room for
+ * its completion, and one that completes later keeps its place reserved. At most
+ * cq_entries − sq_entries places can be reserved, so that entries that complete
+ * at once always find room when the program takes its completions.
+ *
+ * Every release has its acquire:
+ *
+ *   program stores sq_tail  → ring_pending     the entries before it are written
+ *   ring_publish of sq_head → program's load   the entries before it were read and
+ *                                              may be overwritten
+ *   ring_publish of cq_tail → program's load   the completions before it are written
+ *   program stores cq_head  → ring_available   the completions before it were read and
+ *                                              may be overwritten
+ *
+ * A program may write anything anywhere in its region at any time. It then misreads
+ * its own completions or loses its own entries; the view does not change but by
+ * these functions.
+ *
+ * Invariants, checked by ring_view_check():
+ *   1  cq_tail − cq_head completions + `reserved` + `cq_room` = entries of the queue
+ *   2  reserved ≤ cq_entries − sq_entries
+ *   3  both numbers of entries are powers of two, and sq_entries ≤ cq_entries
+ */
+#pragma once
+
+#include <abi/layout.h>
+#include <abi/limits.h>
+#include <abi/ring.h>
+#include <lib/shm.h>
+#include <lib/status.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where things lie in a region; all in bytes from its start. */
+struct ring_layout {
+    uint32_t sq_entries;
+    uint32_t cq_entries;
+    uint32_t sq_offset;
+    uint32_t cq_offset;
+    uint32_t area_offset;
+    uint32_t area_bytes;
+    uint32_t region_bytes; /* whole pages */
+};
+
+/* The largest ring that ring_region_layout() accepts fits its window. */
+_Static_assert(sizeof(struct cap_ring_header) + CAP_SQ_MAX * sizeof(struct cap_sqe) +
+                       CAP_CQ_MAX * sizeof(struct cap_cqe) + CAP_AREA_MAX <=
+                   USER_RING_BYTES,
+               "the largest ring region exceeds USER_RING_BYTES");
+
+/* One line of cache. */
+struct ring_view {
+    struct cap_ring_header *header; /* [u] */
+    struct cap_sqe *sq;             /* [u] */
+    struct cap_cqe *cq;             /* [u] */
+    uint32_t sq_entries;            /* [I] */
+    uint32_t sq_mask;               /* [I] */
+    uint32_t cq_mask;               /* [I] */
+    uint32_t sq_head;               /* next submission to take */
+    uint32_t cq_tail;               /* next completion to write */
+    uint32_t cq_head;               /* the program's, as last read and accepted */
+    uint32_t cq_room;               /* completions that can be posted or reserved */
+    uint32_t reserved;              /* places kept for entries that complete later */
+    uint32_t corruptions;           /* indices put back so far, wraps */
+    uint32_t unused;                /* zero */
+};
+
+_Static_assert(sizeof(struct ring_view) == 64, "a view is one cache line");
+
+/*
+ * Computes a region's layout. ST_INVALID: a size is not a power of two or outside
+ * its limits (abi/limits.h), or there are fewer completion than submission entries.
+ */
+enum status ring_region_layout(uint32_t sq_entries, uint32_t cq_entries, uint32_t area_bytes,
+                               struct ring_layout *layout);
+
+/*
+ * Writes every byte of a region: the header for this layout, zeros elsewhere.
+ * `region` is 64-byte aligned and has layout->region_bytes bytes.
+ */
+void ring_format(void *region, const struct ring_layout *layout);
+
+/* Starts the kernel's view of a formatted region. Keeps `region`. */
+void ring_view_init(struct ring_view *view, void *region, const struct ring_layout *layout);
+
+/* Whether all invariants hold. Reads no shared memory. */
+bool ring_view_check(const struct ring_view *view);
+
+/*
+ * Puts a corrupt index of the program's back to the kernel's copy, counts that, and
+ * shows the count. What was submitted and not taken is forgotten by the first; what
+ * was completed and not yet seen as taken is there again by the second.
+ */
+void ring_repair_sq(struct ring_view *view);
+void ring_repair_cq(struct ring_view *view);
+
+/*
+ * How many submissions can be taken now. Reads sq_tail. ST_INVALID: it is out of
+ * range; it has been put back, and none can be taken. (A tail that moves back
+ * within what was not taken yet only withdraws those entries.)
+ */
+static inline enum status ring_pending(struct ring_view *view, uint32_t *pending)
+{
+    uint32_t n = shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
+
+    if (__builtin_expect(n > view->sq_entries, 0)) {
+        ring_repair_sq(view);
+        return ST_INVALID;
+    }
+    *pending = n;
+    return ST_OK;
+}
+
+/*
+ * How many completions the program has not taken. Reads cq_head. ST_INVALID: it
+ * moved back or beyond cq_tail; it has been put back.
+ */
+static inline enum status ring_available(struct ring_view *view, uint32_t *available)
+{
+    uint32_t head = shm_load32_acquire(&view->header->cq_head);
+    uint32_t taken = head - view->cq_head;
+
+    if (__builtin_expect(taken > view->cq_tail - view->cq_head, 0)) {
+        ring_repair_cq(view);
+        return ST_INVALID;
+    }
+    view->cq_head = head;
+    view->cq_room += taken;
+    *available = view->cq_tail - head;
+    return ST_OK;
+}
+
+/*
+ * How many completions can be posted or reserved. Reads cq_head only if by the
+ * kernel's copy there is no room. ST_INVALID: as ring_available.
+ */
+static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
+{
+    if (__builtin_expect(view->cq_room == 0, 0)) {
+        uint32_t available;
+        enum status status = ring_available(view, &available);
+
+        if (status != ST_OK) {
+            return status;
+        }
+    }
+    *room = view->cq_room;
+    return ST_OK;
+}
+
+/*
+ * Takes the oldest submission. Only when ring_pending said that there is one more
+ * and ring_cq_room that there is room. Each field is read once; keep *sqe a local
+ * whose address goes nowhere, and it stays in registers.
+ */
+static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
+{
+    const struct cap_sqe *from = &view->sq[view->sq_head & view->sq_mask];
+
+    sqe->opcode = shm_load8(&from->opcode);
+    sqe->cap_count = shm_load8(&from->cap_count);
+    sqe->flags = shm_load16(&from->flags);
+    sqe->method_id = shm_load16(&from->method_id);
+    sqe->pointer_index = shm_load16(&from->pointer_index);
+    sqe->cap_id = shm_load64(&from->cap_id);
+    sqe->interface_id = shm_load64(&from->interface_id);
+    sqe->params_addr = shm_load64(&from->params_addr);
+    sqe->result_addr = shm_load64(&from->result_addr);
+    sqe->params_len = shm_load32(&from->params_len);
+    sqe->result_len = shm_load32(&from->result_len);
+    sqe->user_data = shm_load64(&from->user_data);
+    sqe->reserved = shm_load64(&from->reserved);
+    view->sq_head++;
+}
+
+/* Writes the next completion; the program sees it after ring_publish. */
+static inline void ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result,
+                                  uint16_t flags, uint16_t cap_count, uint64_t detail)
+{
+    struct cap_cqe *cqe = &view->cq[view->cq_tail & view->cq_mask];
+
+    /* result, flags and cap_count lie side by side: one store for the three. */
+    shm_store64(&cqe->user_data, user_data);
+    shm_store64((uint64_t *)(void *)&cqe->result,
+                (uint32_t)result | (uint64_t)flags << 32 | (uint64_t)cap_count << 48);
+    shm_store64(&cqe->detail, detail);
+    shm_store64(&cqe->reserved, 0);
+    view->cq_tail++;
+}
+
+/* Completes an entry at once. Only when there is room, as ring_take demands anyway. */
+static inline void ring_post(struct ring_view *view, uint64_t user_data, int32_t result,
+                             uint16_t flags, uint16_t cap_count, uint64_t detail)
+{
+    view->cq_room--;
+    ring_write_cqe(view, user_data, result, flags, cap_count, detail);
+}
+
+/*
+ * Keeps a place for the completion of an entry that completes later. Only when
+ * there is room. ST_FULL: as many as may be are kept already; the entry is to be
+ * completed at once, as overloaded.
+ */
+static inline enum status ring_reserve(struct ring_view *view)
+{
+    if (__builtin_expect(view->reserved >= view->cq_mask - view->sq_mask, 0)) {
+        return ST_FULL;
+    }
+    view->reserved++;
+    view->cq_room--;
+    return ST_OK;
+}
+
+/* Completes an entry into the place kept for it. */
+static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data, int32_t result,
+                                      uint16_t flags, uint16_t cap_count, uint64_t detail)
+{
+    view->reserved--;
+    ring_write_cqe(view, user_data, result, flags, cap_count, detail);
+}
+
+/* Gives a kept place up: the entry completes at once after all, by ring_post. */
+static inline void ring_unreserve(struct ring_view *view)
+{
+    view->reserved--;
+    view->cq_room++;
+}
+
+/* Shows the program what was taken and posted. */
+static inline void ring_publish(struct ring_view *view)
+{
+    shm_store32_release(&view->header->sq_head, view->sq_head);
+    shm_store32_release(&view->header->cq_tail, view->cq_tail);
+}

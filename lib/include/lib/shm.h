@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The accessors for memory that a program can write at the same time.
+ *
+ * Each call is exactly one access, never repeated, split or left out by the
+ * compiler. A value is loaded once into a local, and only the local is checked and
+ * used. What goes on between two loads is anybody's guess, and a test makes it the
+ * worst: a host build may define SHM_OBSERVE(address, bytes), which is called
+ * before each load, to count loads and to change the memory under way.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#ifndef SHM_OBSERVE
+#define SHM_OBSERVE(address, bytes) ((void)0)
+#endif
+
+static inline uint8_t shm_load8(const uint8_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint16_t shm_load16(const uint16_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t shm_load32(const uint32_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t shm_load64(const uint64_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t shm_load32_acquire(const uint32_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void shm_store32(uint32_t *p, uint32_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+
+static inline void shm_store64(uint64_t *p, uint64_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELAXED);
+}
+
+static inline void shm_store32_release(uint32_t *p, uint32_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
