@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Building a Cap'n Proto message in memory that the caller brings.
+ *
+ * The message is one segment. Structs, lists and texts are laid down one behind
+ * the other as they are asked for; each is zeroed when it is, so the memory may
+ * hold anything before and nothing of that ever gets into the message.
+ *
+ *   struct capnp_arena a;
+ *   capnp_arena_init(&a, buffer, sizeof buffer);
+ *   struct capos_manifest_builder b = capos_manifest_build_root(&a);   first, once
+ *   capos_manifest_set_schema_version(b, 1);
+ *   if (!capnp_arena_ok(&a)) ...                                       it did not fit
+ *   send(buffer, capnp_arena_bytes(&a));
+ *
+ * Running out of room needs no handling on the way: what does not fit gives a
+ * builder of nothing, on which setters do nothing, and capnp_arena_ok says so at
+ * the end. Once it is false it stays false.
+ *
+ * Setting a pointer field twice is allowed; the first value stays in the message
+ * as words that nothing points to. Always true: used ≤ room, and every pointer
+ * in the arena leads to a place inside [0, used).
+ */
+#pragma once
+
+#include <capnp/read.h>
+
+/* The most elements a list can have, and the most words its structs can take. */
+#define CAPNP_LIST_MAX ((1u << 29) - 1u)
+
+struct capnp_arena {
+    uint8_t *base;
+    uint32_t room; /* bytes, a multiple of 8 */
+    uint32_t used; /* bytes, a multiple of 8 */
+    bool full;     /* something did not fit */
+};
+
+/* A struct being built. data is NULL when there was no room for it. */
+struct capnp_struct_builder {
+    struct capnp_arena *arena;
+    uint8_t *data;
+};
+
+/* A list being built, with the shape that the schema gives its elements. */
+struct capnp_list_builder {
+    struct capnp_arena *arena;
+    uint8_t *data;
+    uint32_t len;
+    uint32_t step; /* bytes from element to element; 0 for lists of Bool and Void */
+};
+
+/* A pointer field being set; slot is NULL when there was no room for its struct. */
+struct capnp_any_builder {
+    struct capnp_arena *arena;
+    uint8_t *slot;
+};
+
+/* ---------------------------------------------------------------------------
+ * The arena */
+
+/* Starts an empty message in `bytes` bytes at `buffer`, which the arena keeps. */
+static inline void capnp_arena_init(struct capnp_arena *a, void *buffer, size_t bytes)
+{
+    a->base = buffer;
+    a->room = (uint32_t)(bytes < UINT32_MAX ? bytes : UINT32_MAX) & ~7u;
+    a->used = 0;
+    a->full = false;
+}
+
+/* Whether everything fitted so far. */
+static inline bool capnp_arena_ok(const struct capnp_arena *a)
+{
+    return !a->full;
+}
+
+/* How long the message is, a multiple of 8. */
+static inline uint32_t capnp_arena_bytes(const struct capnp_arena *a)
+{
+    return a->used;
+}
+
+/* Room for `words` words, not zeroed. NULL, and full from now on: there is not so much. */
+static inline uint8_t *capnp_arena_take(struct capnp_arena *a, uint64_t words)
+{
+    if (CAPNP_UNLIKELY(words > (a->room - a->used) / 8u)) {
+        a->full = true;
+        a->room = a->used;
+        return NULL;
+    }
+    uint8_t *p = a->base + a->used;
+    a->used += (uint32_t)words * 8u;
+    return p;
+}
+
+static inline void capnp_store_u16(uint8_t *p, uint16_t v)
+{
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
+static inline void capnp_store_u32(uint8_t *p, uint32_t v)
+{
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
+static inline void capnp_store_u64(uint8_t *p, uint64_t v)
+{
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
+/* Makes a slot point to a place in the arena behind it; the rest of the word is `word`. */
+static inline void capnp_store_pointer(uint8_t *slot, const uint8_t *to, uint64_t word)
+{
+    capnp_store_u64(slot, word | (uint64_t)((to - slot) / 8 - 1) << 2);
+}
+
+/* ---------------------------------------------------------------------------
+ * Structs */
+
+/* The message's root. Must be the first thing in the arena; else nothing fits any more. */
+static inline struct capnp_struct_builder
+capnp_build_root(struct capnp_arena *a, uint16_t data_words, uint16_t pointer_count)
+{
+    uint32_t words = 1u + data_words + pointer_count;
+    uint8_t *p = capnp_arena_take(a, a->used == 0 ? words : UINT64_MAX);
+
+    if (p == NULL) {
+        return (struct capnp_struct_builder){.arena = a, .data = NULL};
+    }
+    /* A struct of nothing points to itself, since a word of zeros is null. */
+    capnp_store_u64(p, words == 1u ? 0xfffffffcu : CAPNP_STRUCT_WORD(data_words, pointer_count));
+    __builtin_memset(p + 8, 0, (words - 1u) * 8u);
+    return (struct capnp_struct_builder){.arena = a, .data = p + 8};
+}
+
+static inline void capnp_set_bool(struct capnp_struct_builder b, uint32_t bit, bool v)
+{
+    if (b.data != NULL) {
+        uint8_t mask = (uint8_t)(1u << bit % 8u);
+        b.data[bit / 8u] = (uint8_t)(v ? b.data[bit / 8u] | mask : b.data[bit / 8u] & ~mask);
+    }
+}
+
+static inline void capnp_set_u8(struct capnp_struct_builder b, uint32_t byte, uint8_t v)
+{
+    if (b.data != NULL) {
+        b.data[byte] = v;
+    }
+}
+
+static inline void capnp_set_u16(struct capnp_struct_builder b, uint32_t byte, uint16_t v)
+{
+    if (b.data != NULL) {
+        capnp_store_u16(b.data + byte, v);
+    }
+}
+
+static inline void capnp_set_u32(struct capnp_struct_builder b, uint32_t byte, uint32_t v)
+{
+    if (b.data != NULL) {
+        capnp_store_u32(b.data + byte, v);
+    }
+}
+
+static inline void capnp_set_u64(struct capnp_struct_builder b, uint32_t byte, uint64_t v)
+{
+    if (b.data != NULL) {
+        capnp_store_u64(b.data + byte, v);
+    }
+}
+
+#ifdef __SSE2__
+static inline uint32_t capnp_f32_bits(float v)
+{
+    uint32_t bits;
+    __builtin_memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static inline uint64_t capnp_f64_bits(double v)
+{
+    uint64_t bits;
+    __builtin_memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+#endif
+
+/* The pointer field whose slot lies `byte` bytes behind the start of the data section. */
+static inline struct capnp_any_builder capnp_slot(struct capnp_struct_builder b, uint32_t byte)
+{
+    return (struct capnp_any_builder){
+        .arena = b.arena,
+        .slot = b.data == NULL ? NULL : b.data + byte,
+    };
+}
+
+/* ---------------------------------------------------------------------------
+ * What a pointer field can be set to */
+
+static inline void capnp_any_set_null(struct capnp_any_builder p)
+{
+    if (p.slot != NULL) {
+        capnp_store_u64(p.slot, 0);
+    }
+}
+
+/* Lays down `len` bytes and `pad` zeros behind them as a list of bytes. */
+static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes, uint32_t len,
+                                       uint32_t pad)
+{
+    if (p.slot == NULL) {
+        return;
+    }
+    uint64_t total = (uint64_t)len + pad;
+    uint64_t words = (total + 7u) / 8u;
+    uint8_t *to = capnp_arena_take(p.arena, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
+    if (to == NULL) {
+        return;
+    }
+    if (words != 0) {
+        capnp_store_u64(to + (words - 1u) * 8u, 0);
+    }
+    if (len != 0) {
+        __builtin_memcpy(to, bytes, len);
+    }
+    capnp_store_pointer(p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
+}
+
+/* Copies the data in; it must not lie in the arena. */
+static inline void capnp_any_set_data(struct capnp_any_builder p, struct capnp_data data)
+{
+    capnp_any_set_bytes(p, data.ptr, data.len, 0);
+}
+
+/* Copies the text in, and ends it with a NUL byte; it must not lie in the arena. */
+static inline void capnp_any_set_text(struct capnp_any_builder p, struct capnp_text text)
+{
+    capnp_any_set_bytes(p, text.ptr, text.len, 1);
+}
+
+/* Lays down a struct of defaults. */
+struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,
+                                                  uint16_t pointer_count);
+
+/* Lays down a list of `len` zeros, which are scalars, bits or pointers. */
+struct capnp_list_builder capnp_any_init_list(struct capnp_any_builder p,
+                                              enum capnp_element element, uint32_t len);
+
+/* Lays down a list of `len` structs of defaults. */
+struct capnp_list_builder capnp_any_init_struct_list(struct capnp_any_builder p,
+                                                     uint16_t data_words, uint16_t pointer_count,
+                                                     uint32_t len);
+
+/*
+ * Copies what a pointer of a message leads to, all of it, with no schema. Fields
+ * that only a newer schema knows are kept. False: the original is malformed, holds
+ * capabilities or takes more than its budget, or it did not fit; the copy is then
+ * incomplete, though well-formed.
+ */
+bool capnp_any_copy(struct capnp_any_builder to, struct capnp_any from);
+
+/* ---------------------------------------------------------------------------
+ * Elements of a list. Setting one behind its end does nothing but make the arena
+ * full: the message would not be what its builder meant. */
+
+static inline bool capnp_list_builder_has(struct capnp_list_builder l, uint32_t i)
+{
+    if (CAPNP_LIKELY(i < l.len)) {
+        return true;
+    }
+    capnp_arena_take(l.arena, UINT64_MAX);
+    return false;
+}
+
+static inline struct capnp_struct_builder capnp_list_builder_struct(struct capnp_list_builder l,
+                                                                    uint32_t i)
+{
+    return (struct capnp_struct_builder){
+        .arena = l.arena,
+        .data = capnp_list_builder_has(l, i) ? l.data + (uint64_t)i * l.step : NULL,
+    };
+}
+
+static inline struct capnp_any_builder capnp_list_builder_any(struct capnp_list_builder l,
+                                                              uint32_t i)
+{
+    return capnp_slot(capnp_list_builder_struct(l, i), 0);
+}
+
+static inline void capnp_list_builder_set_bool(struct capnp_list_builder l, uint32_t i, bool v)
+{
+    if (capnp_list_builder_has(l, i)) {
+        capnp_set_bool((struct capnp_struct_builder){.arena = l.arena, .data = l.data}, i, v);
+    }
+}
+
+static inline void capnp_list_builder_set_u8(struct capnp_list_builder l, uint32_t i, uint8_t v)
+{
+    capnp_set_u8(capnp_list_builder_struct(l, i), 0, v);
+}
+
+static inline void capnp_list_builder_set_u16(struct capnp_list_builder l, uint32_t i, uint16_t v)
+{
+    capnp_set_u16(capnp_list_builder_struct(l, i), 0, v);
+}
+
+static inline void capnp_list_builder_set_u32(struct capnp_list_builder l, uint32_t i, uint32_t v)
+{
+    capnp_set_u32(capnp_list_builder_struct(l, i), 0, v);
+}
+
+static inline void capnp_list_builder_set_u64(struct capnp_list_builder l, uint32_t i, uint64_t v)
+{
+    capnp_set_u64(capnp_list_builder_struct(l, i), 0, v);
+}
+
+static inline void capnp_list_builder_set_text(struct capnp_list_builder l, uint32_t i,
+                                               struct capnp_text text)
+{
+    capnp_any_set_text(capnp_list_builder_any(l, i), text);
+}
+
+static inline void capnp_list_builder_set_data(struct capnp_list_builder l, uint32_t i,
+                                               struct capnp_data data)
+{
+    capnp_any_set_data(capnp_list_builder_any(l, i), data);
+}
