@@ -54,7 +54,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # SETUP=no leaves the machine alone.
 
 test_goals := test test-% check-% %-check lint sanitize-lib bench iso run-iso run-uefi
-dry_run    := $(findstring n,$(firstword -$(MAKEFLAGS)))
+dry_run    := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 ifeq ($(SETUP)$(dry_run),yes)
 include $(O)/setup/build.mk
 ifneq ($(filter $(test_goals),$(MAKECMDGOALS)),)
