@@ -37,7 +37,7 @@ struct frame_bitmap {
     uint64_t free;
 };
 
-/* Bytes of storage for so many frames, all levels; a multiple of 8. 0: too many frames. */
+/* Bytes of storage for so many frames, all levels; a multiple of 8. 0: no frames, or too many. */
 size_t frame_bitmap_storage_bytes(uint64_t nframes);
 
 /*

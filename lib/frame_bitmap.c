@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The hierarchical frame bitmap. All changes of level 0 go through set_free and
+ * set_used, which carry a word's becoming zero or not zero upwards, so the levels
+ * can never disagree.
+ */
+#include <lib/frame_bitmap.h>
+
+#include <lib/mem.h>
+
+#define WORD_BITS 64u
+
+_Static_assert(FRAME_BITMAP_FRAMES_MAX <= 1ull << (6 * FRAME_BITMAP_LEVELS_MAX),
+               "the highest level must be one word");
+
+static uint64_t words_for(uint64_t bits)
+{
+    return (bits + WORD_BITS - 1) / WORD_BITS;
+}
+
+/* The n lowest bits; n is 0…64. */
+static uint64_t low_bits(uint64_t n)
+{
+    return n == WORD_BITS ? UINT64_MAX : (1ull << n) - 1;
+}
+
+/* Makes frames of one word free. Those that are free already are not counted twice. */
+static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
+{
+    uint64_t before = fb->level[0][word];
+
+    fb->free += (uint64_t)__builtin_popcountll(bits & ~before);
+    fb->level[0][word] = before | bits;
+    for (uint32_t k = 1; k < fb->levels && before == 0; k++) {
+        before = fb->level[k][word / WORD_BITS];
+        fb->level[k][word / WORD_BITS] = before | 1ull << (word % WORD_BITS);
+        word /= WORD_BITS;
+    }
+}
+
+/* Makes frames of one word used. Those that are used already are not counted twice. */
+static void set_used(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
+{
+    uint64_t before = fb->level[0][word];
+    uint64_t after = before & ~bits;
+
+    fb->free -= (uint64_t)__builtin_popcountll(bits & before);
+    fb->level[0][word] = after;
+    for (uint32_t k = 1; k < fb->levels && after == 0; k++) {
+        after = fb->level[k][word / WORD_BITS] & ~(1ull << (word % WORD_BITS));
+        fb->level[k][word / WORD_BITS] = after;
+        word /= WORD_BITS;
+    }
+}
+
+/* Calls set_free or set_used for each word that the range touches. */
+static void change_range(struct frame_bitmap *fb, uint64_t first, uint64_t n,
+                         void (*set)(struct frame_bitmap *fb, uint64_t word, uint64_t bits))
+{
+    uint64_t end = first + n;
+
+    while (first < end) {
+        uint64_t offset = first % WORD_BITS;
+        uint64_t room = WORD_BITS - offset;
+        uint64_t count = end - first < room ? end - first : room;
+
+        set(fb, first / WORD_BITS, low_bits(count) << offset);
+        first += count;
+    }
+}
+
+static bool range_is_valid(const struct frame_bitmap *fb, uint64_t first, uint64_t n)
+{
+    return first <= fb->nframes && n <= fb->nframes - first;
+}
+
+/*
+ * The first set bit of a level at `bit` or behind it: within the word if there is
+ * one, otherwise up to the level that knows the next word, and down again.
+ */
+static bool find_free(const struct frame_bitmap *fb, uint64_t bit, uint64_t *found)
+{
+    uint32_t k = 0;
+    uint64_t bits;
+
+    for (;; k++) {
+        if (k == fb->levels || bit / WORD_BITS >= fb->words[k]) {
+            return false;
+        }
+        bits = fb->level[k][bit / WORD_BITS] & ~low_bits(bit % WORD_BITS);
+        if (bits != 0) {
+            break;
+        }
+        bit = bit / WORD_BITS + 1;
+    }
+    bit = bit / WORD_BITS * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
+    while (k > 0) {
+        k--;
+        bit = bit * WORD_BITS + (uint64_t)__builtin_ctzll(fb->level[k][bit]);
+    }
+    *found = bit;
+    return true;
+}
+
+/* The first used frame at or behind `frame`, which is free; at most `limit`. */
+static uint64_t find_used(const struct frame_bitmap *fb, uint64_t frame, uint64_t limit)
+{
+    while (frame < limit) {
+        uint64_t used = ~fb->level[0][frame / WORD_BITS] & ~low_bits(frame % WORD_BITS);
+
+        frame = frame / WORD_BITS * WORD_BITS;
+        if (used != 0) {
+            frame += (uint64_t)__builtin_ctzll(used);
+            break;
+        }
+        frame += WORD_BITS;
+    }
+    return frame < limit ? frame : limit;
+}
+
+size_t frame_bitmap_storage_bytes(uint64_t nframes)
+{
+    uint64_t words = nframes;
+    uint64_t total = 0;
+
+    if (nframes == 0 || nframes > FRAME_BITMAP_FRAMES_MAX) {
+        return 0;
+    }
+    do {
+        words = words_for(words);
+        total += words;
+    } while (words > 1);
+    return total * sizeof(uint64_t);
+}
+
+enum status frame_bitmap_init(struct frame_bitmap *fb, uint64_t *storage, uint64_t nframes)
+{
+    uint64_t words = nframes;
+
+    if (nframes == 0 || nframes > FRAME_BITMAP_FRAMES_MAX) {
+        return ST_INVALID;
+    }
+    memset(storage, 0, frame_bitmap_storage_bytes(nframes));
+    *fb = (struct frame_bitmap){.nframes = nframes};
+    do {
+        words = words_for(words);
+        fb->level[fb->levels] = storage;
+        fb->words[fb->levels] = words;
+        fb->levels++;
+        storage += words;
+    } while (words > 1);
+    return ST_OK;
+}
+
+enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, uint64_t n)
+{
+    if (!range_is_valid(fb, first, n)) {
+        return ST_INVALID;
+    }
+    change_range(fb, first, n, set_free);
+    return ST_OK;
+}
+
+enum status frame_bitmap_reserve_range(struct frame_bitmap *fb, uint64_t first, uint64_t n)
+{
+    if (!range_is_valid(fb, first, n)) {
+        return ST_INVALID;
+    }
+    change_range(fb, first, n, set_used);
+    return ST_OK;
+}
+
+enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame)
+{
+    uint64_t word = 0;
+    uint64_t bits = 0;
+
+    if (fb->free == 0) {
+        return ST_NO_MEMORY;
+    }
+    for (uint32_t k = fb->levels; k > 0; k--) {
+        bits = fb->level[k - 1][word];
+        word = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
+    }
+    set_used(fb, word / WORD_BITS, bits & -bits);
+    *frame = word;
+    return ST_OK;
+}
+
+enum status frame_bitmap_alloc_run(struct frame_bitmap *fb, uint64_t n, uint64_t *first)
+{
+    uint64_t start = 0;
+
+    if (n == 0) {
+        return ST_INVALID;
+    }
+    while (find_free(fb, start, &start) && n <= fb->nframes - start) {
+        uint64_t end = find_used(fb, start, start + n);
+
+        if (end - start == n) {
+            change_range(fb, start, n, set_used);
+            *first = start;
+            return ST_OK;
+        }
+        start = end;
+    }
+    return ST_NO_MEMORY;
+}
+
+enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame)
+{
+    if (frame >= fb->nframes || frame_bitmap_is_free(fb, frame)) {
+        return ST_INVALID;
+    }
+    set_free(fb, frame / WORD_BITS, 1ull << (frame % WORD_BITS));
+    return ST_OK;
+}
+
+/* Whether bits of level k agree with the words below, and nothing follows the last. */
+static bool level_check(const struct frame_bitmap *fb, uint32_t k)
+{
+    uint64_t bits = k == 0 ? fb->nframes : fb->words[k - 1];
+
+    if (fb->words[k] != words_for(bits)) {
+        return false;
+    }
+    if (bits % WORD_BITS != 0 &&
+        (fb->level[k][fb->words[k] - 1] & ~low_bits(bits % WORD_BITS)) != 0) {
+        return false;
+    }
+    for (uint64_t i = 0; k > 0 && i < bits; i++) {
+        bool set = (fb->level[k][i / WORD_BITS] >> (i % WORD_BITS) & 1) != 0;
+
+        if (set != (fb->level[k - 1][i] != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool frame_bitmap_check(const struct frame_bitmap *fb)
+{
+    uint64_t free = 0;
+
+    for (uint32_t k = 0; k < fb->levels; k++) {
+        if (!level_check(fb, k)) {
+            return false;
+        }
+    }
+    for (uint64_t i = 0; i < fb->words[0]; i++) {
+        free += (uint64_t)__builtin_popcountll(fb->level[0][i]);
+    }
+    return free == fb->free && fb->words[fb->levels - 1] == 1;
+}
