@@ -8,10 +8,10 @@
  * opened, and given back when it is closed, so a charge touches one account
  * only, whatever the depth.
  *
- * Invariants, checked by account_check():
- *   1  used ≤ max and peak ≥ used, for every kind
- *   2  the part of a parent's `used` that is lent to children is the sum of
- *      their `max`
+ * Invariants, for every kind; account_check() checks the first, and a recount that
+ * knows all accounts the second:
+ *   1  lent ≤ used ≤ peak ≤ max
+ *   2  what a parent has lent is the sum of its open children's `max`
  *
  * Accounts outlive processes: what a dead process still has charged (an object
  * that others hold) passes to its parent with account_close().
@@ -53,14 +53,15 @@ enum status account_open(struct account *child, struct account *parent,
 /*
  * Gives the budget back to the parent. What is still charged here stays charged
  * there: the parent's `used` shrinks by max − used, and the remainder is no
- * longer lent but the parent's own. The child must have no open children.
+ * longer lent but the parent's own. The child must have no open children. A closed
+ * account has no budget and no parent; its peak can still be read.
  */
 void account_close(struct account *child);
 
 /* Charges n, or ST_OVER_BUDGET and nothing changed. */
 enum status account_charge(struct account *a, enum account_kind kind, uint64_t n);
 
-/* Takes back a charge of n. Charging less than was used is our own bug: asserted. */
+/* Takes back a charge of n. That no more is released than was charged is asserted. */
 void account_release(struct account *a, enum account_kind kind, uint64_t n);
 
 /* Whether invariant 1 holds. */
