@@ -15,8 +15,8 @@
  *
  * The kernel keeps its own copy of every count and size and reads only sq_tail
  * and cq_head. A count that moved backwards or beyond what can be is corruption:
- * the kernel puts it back, adds one to `corruptions`, and cap_enter returns
- * SYS_ERR_RING_CORRUPT without taking an entry. Nobody else notices.
+ * the kernel puts it back, adds one to `corruptions`, and cap_enter takes no
+ * further entry and returns SYS_ERR_RING_CORRUPT. Nobody else notices.
  *
  * A completion is never dropped: an entry is taken only when there is room for
  * its completion.

@@ -8,11 +8,15 @@
  */
 #pragma once
 
+#include <abi/limits.h>
 #include <lib/lazy_buffer.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct thread;
+
+/* Scratch: one message in and one out, each of the largest size for kernel objects. */
+#define CPU_SCRATCH_BYTES (2u * CAP_KERNEL_MESSAGE_MAX)
 
 struct cpu {
     struct thread *current;     /* [a] runs, or is about to; NULL while idle */

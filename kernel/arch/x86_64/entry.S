@@ -4,7 +4,7 @@
  *
  *   syscall_entry ─► syscall_enter ─┐
  *   trap from user ─► trap_from_user ┼─► resume_current ─► user mode
- *   trap from kernel ─► trap_from_kernel ─► back to where it was
+ *   trap from kernel ─► trap_in_kernel ─► back to where it was
  *
  * The kernel runs with interrupts off on one stack per CPU and keeps nothing on
  * it between entries: a thread that leaves user mode is saved in its struct, and
@@ -18,6 +18,7 @@
  * Offsets: struct cpu (arch/x86_64/cpu.h), struct context and struct trap_frame
  * (arch/x86_64/context.h), asserted there. A struct thread begins with its context.
  */
+#include "arch/x86_64/gdt.h"
 
 #define CPU_CURRENT      0
 #define CPU_KERNEL_STACK 8
@@ -45,9 +46,6 @@
 
 #define FRAME_VECTOR 120
 #define FRAME_CS     144
-
-#define USER_CS 0x23
-#define USER_DS 0x1b
 
     .section .text
     .global syscall_entry
@@ -100,10 +98,10 @@ resume_current:
 resume_full:
     movq %rsp, %rax
     movq %gs:CPU_KERNEL_STACK, %rsp
-    pushq $USER_DS
+    pushq $GDT_USER_DATA_SELECTOR
     pushq CTX_RSP(%rax)
     pushq CTX_RFLAGS(%rax)
-    pushq $USER_CS
+    pushq $GDT_USER_CODE_SELECTOR
     pushq CTX_RIP(%rax)
     movq CTX_RBX(%rax), %rbx
     movq CTX_RBP(%rax), %rbp
@@ -145,7 +143,7 @@ trap_common:
     cld
     movq %rsp, %rdi
     testb $3, FRAME_CS(%rsp)
-    jz trap_in_kernel
+    jz from_kernel
 
     swapgs
     movq FRAME_VECTOR(%rsp), %r12
@@ -160,8 +158,8 @@ trap_common:
     call trap_from_user                 /* (vector, error) */
     jmp resume_current
 
-trap_in_kernel:
-    call trap_from_kernel               /* (frame); may change the frame's rip */
+from_kernel:
+    call trap_in_kernel                 /* (frame); may change the frame's rip */
     popq %r15
     popq %r14
     popq %r13

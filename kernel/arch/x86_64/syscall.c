@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System call set-up and dispatch (AMD64 Architecture Programmer's Manual,
+ * volume 2, section 6.1).
+ */
+#include "arch/x86_64/syscall.h"
+
+#include <abi/error.h>
+#include <abi/layout.h>
+#include <abi/syscall.h>
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/gdt.h"
+#include "arch/x86_64/idt.h"
+#include "arch/x86_64/msr.h"
+#include "process.h"
+#include "sched.h"
+#include "thread.h"
+
+/* In entry.S. */
+extern const char syscall_entry[];
+
+/* Flags that a program may have set and the kernel must not run with. */
+#define FLAGS_CLEARED_ON_ENTRY                                                                     \
+    (RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
+
+static struct cpu boot_cpu;
+
+void cpu_init(uint64_t kernel_stack_top)
+{
+    boot_cpu = (struct cpu){.kernel_stack = kernel_stack_top, .self = &boot_cpu};
+    lazy_buffer_init(&boot_cpu.scratch, CPU_SCRATCH_BYTES);
+    msr_write(MSR_GS_BASE, (uint64_t)&boot_cpu);
+    msr_write(MSR_KERNEL_GS_BASE, 0); /* what user mode has until SWAPGS; it stays 0 */
+    syscall_init();
+}
+
+void syscall_init(void)
+{
+    /* SYSRET takes SS from base + 8 and CS from base + 16: see arch/x86_64/gdt.h. */
+    uint64_t star = (uint64_t)(GDT_USER_BASE | 3) << 48 | (uint64_t)GDT_KERNEL_CODE << 32;
+
+    msr_write(MSR_STAR, star);
+    msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
+    msr_write(MSR_SFMASK, FLAGS_CLEARED_ON_ENTRY);
+    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
+}
+
+void syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number)
+{
+    struct thread *t = cpu_self()->current;
+
+    /*
+     * SYSRET to a non-canonical address faults in ring 0 on some processors. The
+     * last user page is never mapped, so this cannot be; it is checked all the same.
+     */
+    if (__builtin_expect(t->context.rip >= USER_END, 0)) {
+        process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
+        sched_switch();
+        return;
+    }
+    switch (number) {
+    case SYS_CAP_ENTER:
+        sched_cap_enter(t, arg0, arg1);
+        return;
+    case SYS_EXIT:
+        process_exit(t->process, (int64_t)arg0);
+        sched_switch();
+        return;
+    default:
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_BAD_NUMBER;
+        return;
+    }
+}

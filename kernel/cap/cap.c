@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "cap/cap.h"
+
+#include "cap/console.h"
+#include "cap/null.h"
+#include "cap/table.h"
+#include "panic.h"
+
+/* Every kind of kernel object. To add one: docs/adding.md. */
+static const struct cap_type *const types[] = {
+    &console_type,
+    &null_cap_type,
+};
+
+static struct list_node objects;
+
+static bool type_is_listed(const struct cap_type *type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (types[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cap_object_init(struct cap_object *object, const struct cap_type *type)
+{
+    ASSERT(type_is_listed(type), "object of type %s, which cap.c does not list", type->name);
+    object->type = type;
+    object->holds = 1;
+    list_init(&object->node);
+    list_push_back(&objects, &object->node);
+}
+
+void cap_drop(struct cap_object *object)
+{
+    ASSERT(object->holds != 0, "%s dropped once more than it was held", object->type->name);
+    object->holds--;
+    if (object->holds != 0) {
+        return;
+    }
+    list_remove(&object->node);
+    object->type->destroy(object);
+}
+
+void cap_init(void)
+{
+    list_init(&objects);
+    kernel_table_init();
+    console_init();
+
+    struct cap_object *null_cap;
+    enum status status = null_cap_create(&null_cap);
+    ASSERT(status == ST_OK, "NullCap: %s", status_text(status));
+    kernel_table_keep(null_cap);
+}
+
+uint64_t cap_object_count(void)
+{
+    uint64_t count = 0;
+
+    for (struct list_node *n = list_first(&objects); n != NULL; n = list_next(&objects, n)) {
+        count++;
+    }
+    return count;
+}
+
+void cap_object_each(void (*visit)(const struct cap_object *object, void *context), void *context)
+{
+    for (struct list_node *n = list_first(&objects); n != NULL; n = list_next(&objects, n)) {
+        visit(LIST_OWNER(n, struct cap_object, node), context);
+    }
+}

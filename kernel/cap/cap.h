@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Kernel objects: what capabilities refer to.
+ *
+ * An object is a struct that begins with struct cap_object; its type says what it
+ * can do. It lives while it is held: each slot of a table, each call in flight and
+ * each mapping counts one hold, taken with cap_hold and given back with cap_drop.
+ * Nobody else may keep a pointer to it. Every object is in one list from creation
+ * to its last drop, so that the recount at the end of a run can find what leaked.
+ *
+ * Invariants, checked by cap_check():
+ *   1  an object's `holds` is the number of slots that refer to it, in all tables,
+ *      plus its calls in flight and mappings (A3)
+ *   2  an object with no holds does not exist
+ */
+#pragma once
+
+#include <capnp/call.h>
+#include <lib/account.h>
+#include <lib/cap_table.h>
+#include <lib/list.h>
+#include <lib/status.h>
+#include <stdint.h>
+
+struct cap_object;
+
+/* One row for each kind of object; all of them are listed in cap.c. */
+struct cap_type {
+    const char *name;
+    uint64_t interface_id;
+    /* Serves one call: a generated dispatch with the type's methods. */
+    enum capnp_answer (*call)(struct cap_object *object, struct capnp_call *call);
+    /* The last hold is gone: gives back what the object is made of. */
+    void (*destroy)(struct cap_object *object);
+};
+
+struct cap_object {
+    const struct cap_type *type; /* [I] */
+    uint64_t holds;              /* [s] */
+    struct list_node node;       /* [s] in the list of all objects */
+};
+
+/*
+ * Starts an object with one hold, the creator's. Its storage is the creator's
+ * until destroy. The type must be in the table of types: asserted.
+ */
+void cap_object_init(struct cap_object *object, const struct cap_type *type);
+
+static inline void cap_hold(struct cap_object *object)
+{
+    object->holds++;
+}
+
+/* Gives one hold back; the object may be gone afterwards. */
+void cap_drop(struct cap_object *object);
+
+/* Empties the type list and the object list; then makes the objects there is one of. */
+void cap_init(void);
+
+/* Objects that exist, counted by walking the list. */
+uint64_t cap_object_count(void);
+
+/* Calls `visit` for every object. It must not create or drop any. */
+void cap_object_each(void (*visit)(const struct cap_object *object, void *context), void *context);

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#include "process.h"
+
+#include <abi/layout.h>
+
+#include "arch/x86_64/idt.h"
+#include "cap/table.h"
+#include "mem/frame.h"
+#include "mem/heap.h"
+#include "panic.h"
+#include "sched.h"
+
+/* What one slice of reaping does at most. */
+#define REAP_SLOTS  64u
+#define REAP_FRAMES 128u
+
+/* Slots of a new capability table: what fits one page. It grows by doubling. */
+#define TABLE_BYTES_FIRST FRAME_BYTES
+
+static struct list_node processes;
+static uint64_t next_pid;
+
+void process_init(void)
+{
+    list_init(&processes);
+    next_pid = 1;
+}
+
+/* Budgets of the account: the kernel heap it may cause is that of its table, old and new at once. */
+static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
+{
+    size_t table = heap_charge(cap_table_storage_bytes(limits->slots));
+
+    max[ACCOUNT_FRAMES] = limits->frames;
+    max[ACCOUNT_HEAP_BYTES] = 4u * table + 4u * TABLE_BYTES_FIRST;
+    max[ACCOUNT_SLOTS] = limits->slots;
+    max[ACCOUNT_CALLS] = 0;
+    max[ACCOUNT_PROCESSES] = 0;
+}
+
+enum status process_create(struct account *parent, const struct process_limits *limits,
+                           void (*on_end)(void *owner, const struct process_report *report),
+                           void *owner, struct process **out)
+{
+    uint64_t budgets[ACCOUNT_KINDS];
+
+    enum status status = account_charge(parent, ACCOUNT_PROCESSES, 1);
+    if (status != ST_OK) {
+        return status;
+    }
+    struct process *p = heap_alloc(parent, sizeof *p);
+    if (p == NULL) {
+        status = ST_NO_MEMORY;
+        goto undo_charge;
+    }
+    account_budgets(limits, budgets);
+    status = account_open(&p->account, parent, budgets);
+    if (status != ST_OK) {
+        goto undo_alloc;
+    }
+    p->caps_storage = heap_alloc(&p->account, TABLE_BYTES_FIRST);
+    if (p->caps_storage == NULL) {
+        status = ST_NO_MEMORY;
+        goto undo_account;
+    }
+    status = cap_table_init(&p->caps, p->caps_storage, TABLE_BYTES_FIRST);
+    ASSERT(status == ST_OK, "a page holds no capability table: %s", status_text(status));
+    status = aspace_create(&p->aspace, &p->account);
+    if (status != ST_OK) {
+        goto undo_table;
+    }
+    p->pid = next_pid++;
+    p->state = PROCESS_BUILDING;
+    p->slots_max = limits->slots;
+    p->on_end = on_end;
+    p->owner = owner;
+    thread_init(&p->thread, p, 0);
+    list_init(&p->node);
+    list_push_back(&processes, &p->node);
+    *out = p;
+    return ST_OK;
+
+undo_table:
+    heap_free(&p->account, p->caps_storage);
+undo_account:
+    account_close(&p->account);
+undo_alloc:
+    heap_free(parent, p);
+undo_charge:
+    account_release(parent, ACCOUNT_PROCESSES, 1);
+    return status;
+}
+
+void process_start(struct process *p)
+{
+    ASSERT(p->state == PROCESS_BUILDING, "process %lu started twice", p->pid);
+    p->state = PROCESS_LIVE;
+    sched_ready(&p->thread);
+}
+
+/* A slice of capabilities; true when the table is empty. */
+static bool reap_caps(struct process *p)
+{
+    for (unsigned i = 0; i < REAP_SLOTS; i++) {
+        const struct cap_slot *slot = cap_table_next(&p->caps, &p->reap_cursor);
+        if (slot == NULL) {
+            return true;
+        }
+        enum status status = process_release_cap(p, slot->id);
+        ASSERT(status == ST_OK, "process %lu: slot %lx does not release: %s", p->pid, slot->id,
+               status_text(status));
+    }
+    return false;
+}
+
+static bool reap_step(struct work *work)
+{
+    struct process *p = LIST_OWNER(work, struct process, reaping);
+
+    if (cap_table_used(&p->caps) != 0) {
+        (void)reap_caps(p);
+        return false;
+    }
+    if (p->aspace.root.v != 0) {
+        (void)aspace_destroy_step(&p->aspace, REAP_FRAMES);
+        return false;
+    }
+    if (p->ring_nframes != 0) {
+        frame_free_contiguous(&p->account, p->ring_frames, p->ring_nframes);
+        p->ring_nframes = 0;
+    }
+    heap_free(&p->account, p->caps_storage);
+
+    struct process_report report = {
+        .pid = p->pid,
+        .status = p->status,
+        .calls = p->thread.calls,
+        .frames_peak = p->account.peak[ACCOUNT_FRAMES],
+        .frames_left = p->account.used[ACCOUNT_FRAMES],
+        .corruptions = p->thread.ring.corruptions,
+    };
+    struct account *parent = p->account.parent;
+    void (*on_end)(void *owner, const struct process_report *report) = p->on_end;
+    void *owner = p->owner;
+    account_close(&p->account);
+    list_remove(&p->node);
+    heap_free(parent, p);
+    account_release(parent, ACCOUNT_PROCESSES, 1);
+    on_end(owner, &report);
+    return true;
+}
+
+static void end(struct process *p, struct process_status status)
+{
+    if (p->state == PROCESS_DYING) {
+        return;
+    }
+    p->state = PROCESS_DYING;
+    p->status = status;
+    sched_forget(&p->thread);
+    thread_unload_dead(&p->thread);
+    work_add(&p->reaping, reap_step);
+}
+
+void process_fail(struct process *p, const char *reason)
+{
+    ASSERT(p->state == PROCESS_BUILDING, "process %lu failed to start after it started", p->pid);
+    end(p, (struct process_status){.end = PROC_END_FAILED_TO_START, .reason = reason});
+}
+
+void process_exit(struct process *p, int64_t code)
+{
+    end(p, (struct process_status){.end = PROC_END_EXITED, .code = code});
+}
+
+void process_fault(struct process *p, uint8_t vector, uint64_t error, uint64_t address)
+{
+    end(p, (struct process_status){.end = PROC_END_FAULTED,
+                                   .vector = vector,
+                                   .error = error,
+                                   .address = address,
+                                   .rip = p->thread.context.rip});
+}
+
+void process_kill(struct process *p, const char *reason)
+{
+    end(p, (struct process_status){.end = PROC_END_KILLED, .reason = reason});
+}
+
+enum status process_release_cap(struct process *p, uint64_t cap_id)
+{
+    enum status status = cap_table_release(&p->caps, cap_id);
+    if (status == ST_OK) {
+        account_release(&p->account, ACCOUNT_SLOTS, 1);
+    }
+    return status;
+}
+
+/* Doubles the table. The account's budget of slots bounds it, not the storage. */
+static enum status grow_table(struct process *p)
+{
+    size_t bytes = 2u * cap_table_storage_bytes(p->caps.count);
+    void *storage = heap_alloc(&p->account, bytes);
+    void *old;
+
+    if (storage == NULL) {
+        return ST_NO_MEMORY;
+    }
+    enum status status = cap_table_grow(&p->caps, storage, bytes, &old);
+    if (status != ST_OK) {
+        heap_free(&p->account, storage);
+        return status;
+    }
+    p->caps_storage = storage;
+    heap_free(&p->account, old);
+    return ST_OK;
+}
+
+enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
+                          uint64_t *cap_id)
+{
+    enum status status = account_charge(&p->account, ACCOUNT_SLOTS, 1);
+    if (status != ST_OK) {
+        return status;
+    }
+    if (cap_table_free(&p->caps) == 0) {
+        status = grow_table(p);
+    }
+    if (status == ST_OK) {
+        status = cap_table_grant(&p->caps, object, badge, true, cap_id);
+    }
+    if (status != ST_OK) {
+        account_release(&p->account, ACCOUNT_SLOTS, 1);
+    }
+    return status;
+}
+
+uint64_t process_count(void)
+{
+    uint64_t count = 0;
+
+    for (struct list_node *n = list_first(&processes); n != NULL; n = list_next(&processes, n)) {
+        count++;
+    }
+    return count;
+}
+
+void process_each(void (*visit)(struct process *p, void *context), void *context)
+{
+    for (struct list_node *n = list_first(&processes); n != NULL; n = list_next(&processes, n)) {
+        visit(LIST_OWNER(n, struct process, node), context);
+    }
+}

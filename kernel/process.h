@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A process: the authority boundary. It owns an address space, a capability
+ * table, an account and one thread.
+ *
+ *   process_create        spawn.c fills it       process_start
+ *   ─────────────► BUILDING ──────────────────────────────────► LIVE
+ *                     │ process_fail                             │ process_exit, _fault, _kill
+ *                     └───────────────► DYING ◄──────────────────┘
+ *                                         │ reaped in slices: capabilities, address
+ *                                         ▼ space, ring, table, account
+ *                                       gone (on_end is told, then the struct is freed)
+ *
+ * Authority goes first: from the moment a process is DYING it runs no more and its
+ * capabilities are dropped before its memory is.
+ */
+#pragma once
+
+#include <abi/error.h>
+#include <lib/account.h>
+#include <lib/cap_table.h>
+#include <lib/list.h>
+#include <lib/ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mem/addr.h"
+#include "mem/paging.h"
+#include "thread.h"
+#include "work.h"
+
+/* How a process ended; the C form of the schema's ProcessStatus. */
+struct process_status {
+    enum proc_end end;
+    int64_t code;        /* EXITED */
+    uint8_t vector;      /* FAULTED, and the next two */
+    uint64_t error;
+    uint64_t address;
+    uint64_t rip;
+    const char *reason;  /* KILLED, FAILED_TO_START; static */
+};
+
+/* What is known of a process when it has been reaped. Borrowed for the call of on_end. */
+struct process_report {
+    uint64_t pid;
+    struct process_status status;
+    uint64_t calls;        /* CALL entries taken */
+    uint64_t frames_peak;  /* most frames charged at once */
+    uint64_t frames_left;  /* charged still: a leak */
+    uint64_t corruptions;  /* ring counts put back */
+};
+
+enum process_state { PROCESS_BUILDING, PROCESS_LIVE, PROCESS_DYING };
+
+/* Members are [o] the process's own, interrupts off, unless marked [I]. */
+struct process {
+    uint64_t pid; /* [I] never used twice in a boot */
+    enum process_state state;
+    struct thread thread;
+    struct aspace aspace;
+    struct cap_table caps;
+    struct account account;
+    uint8_t *area;       /* [I] the message area in the direct map */
+    uint64_t area_vaddr; /* [I] where the program sees it */
+    uint64_t area_bytes; /* [I] */
+    struct paddr ring_frames; /* [I] physically contiguous */
+    uint64_t ring_nframes;    /* 0: none yet */
+    void *caps_storage;       /* NULL: none yet */
+    uint32_t slots_max;       /* [I] its budget of capability slots */
+    struct process_status status;
+    struct work reaping;
+    uint32_t reap_cursor;
+    struct list_node node; /* in the list of all processes */
+    void (*on_end)(void *owner, const struct process_report *report);
+    void *owner; /* keeps itself alive until on_end */
+};
+
+/* Budgets of a process. */
+struct process_limits {
+    uint64_t frames;
+    uint32_t slots;
+};
+
+void process_init(void);
+
+/*
+ * A new process in BUILDING with an empty address space and capability table,
+ * its budgets taken out of `parent`. on_end is called once, when all of it has
+ * been given back, whatever happens. ST_OVER_BUDGET, ST_NO_MEMORY: there is no
+ * process and on_end is not called.
+ */
+enum status process_create(struct account *parent, const struct process_limits *limits,
+                           void (*on_end)(void *owner, const struct process_report *report),
+                           void *owner, struct process **out);
+
+/* BUILDING → LIVE: the thread may run. */
+void process_start(struct process *p);
+
+/* The ways to end. Each begins the reaping; a DYING process is left as it is. */
+void process_fail(struct process *p, const char *reason);
+void process_exit(struct process *p, int64_t code);
+void process_fault(struct process *p, uint8_t vector, uint64_t error, uint64_t address);
+void process_kill(struct process *p, const char *reason);
+
+/* Empties one slot, as RELEASE. ST_STALE, ST_DENIED. */
+enum status process_release_cap(struct process *p, uint64_t cap_id);
+
+/* Grants a hold on an object; charged a slot. ST_OVER_BUDGET, ST_NO_MEMORY. */
+enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
+                          uint64_t *cap_id);
+
+/* Processes that exist, counted by walking the list, and frames in their address spaces. */
+uint64_t process_count(void);
+
+/* Calls `visit` for every process; it may end the one it is given. */
+void process_each(void (*visit)(struct process *p, void *context), void *context);

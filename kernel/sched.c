@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+#include "sched.h"
+
+#include <abi/error.h>
+#include <abi/limits.h>
+#include <abi/syscall.h>
+#include <lib/list.h>
+#include <lib/ring.h>
+#include <lib/timer_wheel.h>
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/pic.h"
+#include "arch/x86_64/pit.h"
+#include "cap/ring.h"
+#include "panic.h"
+#include "service.h"
+#include "thread.h"
+#include "work.h"
+
+/* Time-outs that one tick ends at most; the rest wait for the next. */
+#define EXPIRE_PER_TICK 64u
+
+#define NS_PER_MS 1000000ull
+
+static struct {
+    struct list_node ready;
+    struct timer_wheel timeouts;
+    uint64_t ticks;       /* so far; they pass only while `ticking` */
+    uint64_t ns_per_tick;
+    uint32_t hz;
+    bool ticking;
+    bool deadline_passed;
+    struct timer deadline; /* of the run */
+} sched;
+
+void sched_init(void)
+{
+    list_init(&sched.ready);
+    timer_wheel_init(&sched.timeouts, 0);
+    timer_init(&sched.deadline);
+    work_init();
+}
+
+static uint64_t ticks_for(uint64_t ns)
+{
+    return (ns + sched.ns_per_tick - 1) / sched.ns_per_tick;
+}
+
+void sched_configure(uint32_t tick_hz, uint32_t deadline_ms)
+{
+    sched.hz = tick_hz;
+    sched.ns_per_tick = pit_start(tick_hz); /* the divisor's own length; it ticks when unmasked */
+    pit_stop();
+    if (deadline_ms != 0) {
+        timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
+    }
+}
+
+static bool tick_is_needed(void)
+{
+    return !list_is_empty(&sched.ready) || !timer_wheel_is_empty(&sched.timeouts) ||
+           !work_is_empty();
+}
+
+static void start_ticking(void)
+{
+    if (!sched.ticking && tick_is_needed()) {
+        sched.ticking = true;
+        (void)pit_start(sched.hz);
+        pic_unmask(IRQ_TIMER);
+    }
+}
+
+static void stop_ticking(void)
+{
+    sched.ticking = false;
+    pic_mask(IRQ_TIMER);
+    pit_stop();
+}
+
+void sched_ready(struct thread *t)
+{
+    ASSERT(t->state == THREAD_NEW || t->state == THREAD_WAITING, "thread made ready in state %d",
+           (int)t->state);
+    t->state = THREAD_READY;
+    list_push_back(&sched.ready, &t->ready);
+}
+
+/* RUNNING → READY, behind all others. */
+static void requeue(struct thread *t)
+{
+    t->state = THREAD_READY;
+    list_push_back(&sched.ready, &t->ready);
+    cpu_self()->current = NULL;
+}
+
+void sched_forget(struct thread *t)
+{
+    struct cpu *cpu = cpu_self();
+
+    list_remove(&t->ready);
+    timer_wheel_cancel(&sched.timeouts, &t->timeout);
+    t->state = THREAD_DEAD;
+    if (cpu->current == t) {
+        cpu->current = NULL;
+    }
+}
+
+/* WAITING → READY with the count of completions there are, for whatever reason. */
+static void wake(struct thread *t)
+{
+    uint32_t available;
+
+    if (ring_available(&t->ring, &available) != ST_OK) {
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
+    } else {
+        t->context.rax = available;
+    }
+    timer_wheel_cancel(&sched.timeouts, &t->timeout);
+    sched_ready(t);
+}
+
+static void wait(struct thread *t)
+{
+    t->state = THREAD_WAITING;
+    if (t->timeout_ns != CAP_TIMEOUT_FOREVER) {
+        /* A tick that is under way is not a whole one, so one more. */
+        uint64_t delay = ticks_for(t->timeout_ns) + (sched.ticking ? 1 : 0);
+        timer_wheel_add(&sched.timeouts, &t->timeout, sched.ticks + delay);
+    }
+    cpu_self()->current = NULL;
+}
+
+/*
+ * Drains and decides. True: the thread goes on in user mode, its result is set.
+ * False: it waits or has been requeued.
+ */
+static bool enter(struct thread *t)
+{
+    uint32_t available;
+
+    switch (ring_drain(t, CAP_DRAIN_BUDGET)) {
+    case DRAIN_CORRUPT:
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
+        return true;
+    case DRAIN_MORE:
+        t->draining = true;
+        requeue(t);
+        return false;
+    case DRAIN_EMPTY:
+    case DRAIN_NO_ROOM:
+        break;
+    }
+    if (ring_available(&t->ring, &available) != ST_OK) {
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
+        return true;
+    }
+    t->context.rax = available;
+    if (available >= t->min_complete || t->timeout_ns == CAP_TIMEOUT_POLL) {
+        return true;
+    }
+    wait(t);
+    return false;
+}
+
+void sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+{
+    if (min_complete > (uint64_t)t->ring.cq_mask + 1u ||
+        (timeout_ns > CAP_TIMEOUT_MAX_NS && timeout_ns != CAP_TIMEOUT_FOREVER)) {
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_BAD_ARGUMENT;
+        return;
+    }
+    t->min_complete = min_complete;
+    t->timeout_ns = timeout_ns;
+    if (!enter(t)) {
+        sched_switch();
+    }
+}
+
+/* Lets pending interrupts in, for one instruction. */
+static void open_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+}
+
+/* Sleeps until an interrupt. STI takes effect after HLT has begun, so none is missed. */
+static void halt(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+}
+
+static void idle(void)
+{
+    /* The run's own deadline wakes nobody. */
+    if (sched.timeouts.count == (timer_is_pending(&sched.deadline) ? 1u : 0u)) {
+        services_stalled();
+        return;
+    }
+    start_ticking();
+    halt();
+}
+
+void sched_switch(void)
+{
+    struct cpu *cpu = cpu_self();
+
+    for (;;) {
+        work_run_slice();
+        if (sched.deadline_passed) {
+            sched.deadline_passed = false;
+            services_deadline();
+        }
+        struct list_node *node = list_pop_front(&sched.ready);
+        if (node == NULL) {
+            if (work_is_empty()) {
+                idle();
+            }
+            continue;
+        }
+        struct thread *t = LIST_OWNER(node, struct thread, ready);
+        t->state = THREAD_RUNNING;
+        cpu->current = t;
+        thread_load(t);
+        if (!t->draining) {
+            break;
+        }
+        t->draining = false;
+        open_interrupts();
+        if (enter(t)) {
+            break;
+        }
+    }
+    start_ticking();
+}
+
+void sched_preempt(void)
+{
+    struct thread *t = cpu_self()->current;
+
+    if (list_is_empty(&sched.ready) && work_is_empty() && !sched.deadline_passed) {
+        return;
+    }
+    requeue(t);
+    sched_switch();
+}
+
+void sched_tick(void)
+{
+    struct timer *timer;
+
+    sched.ticks++;
+    for (unsigned i = 0; i < EXPIRE_PER_TICK; i++) {
+        timer = timer_wheel_expire(&sched.timeouts, sched.ticks);
+        if (timer == NULL) {
+            break;
+        }
+        if (timer == &sched.deadline) {
+            sched.deadline_passed = true;
+        } else {
+            wake(LIST_OWNER(timer, struct thread, timeout));
+        }
+    }
+    if (!tick_is_needed() && !sched.deadline_passed) {
+        stop_ticking();
+    }
+}
+
+_Noreturn void sched_run(void)
+{
+    extern _Noreturn void resume_current(void);
+
+    sched_switch();
+    resume_current();
+}

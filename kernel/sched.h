@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler: preemptive round robin, O(1), one CPU at first.
+ *
+ * There is a queue of ready threads and a wheel of time-outs. A thread runs until
+ * it waits, ends, spends its drain budget or is interrupted by a tick while another
+ * is ready. Between threads one slice of kernel work (work.h) is done. With nothing
+ * to run the kernel halts the processor.
+ *
+ * The timer ticks only while somebody needs it: another thread is ready, a
+ * time-out is pending, or work is left. It starts when the need arises and stops
+ * at the first tick that finds none.
+ *
+ * Everything here runs with interrupts off; see thread.h for the states.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+
+void sched_init(void);
+
+/* Sets the tick rate and, in milliseconds, how long the run may last; 0: for ever. */
+void sched_configure(uint32_t tick_hz, uint32_t deadline_ms);
+
+/* NEW or WAITING → READY. */
+void sched_ready(struct thread *t);
+
+/* Takes the thread out of whatever it is in, for good. */
+void sched_forget(struct thread *t);
+
+/*
+ * The system call cap_enter (abi/syscall.h), for the current thread. On return the
+ * CPU's current thread is the one to resume: this one, with its result set, or
+ * another.
+ */
+void sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+
+/* The current thread has been interrupted: gives the CPU to another if one is ready. */
+void sched_preempt(void);
+
+/* Makes the next ready thread current, waiting for one if there is none. */
+void sched_switch(void);
+
+/* A timer interrupt. */
+void sched_tick(void);
+
+/* Starts running threads, on the kernel's one stack. Does not return. */
+_Noreturn void sched_run(void);

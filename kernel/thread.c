@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "thread.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/tls.h"
+#include "mem/paging.h"
+#include "process.h"
+
+void thread_init(struct thread *t, struct process *process, uint64_t fs_base)
+{
+    t->process = process;
+    t->state = THREAD_NEW;
+    t->fs_base = fs_base;
+    list_init(&t->ready);
+    timer_init(&t->timeout);
+    t->control = FPU_CONTROL_INITIAL;
+    fpu_clean(&t->fpu);
+}
+
+/* Vector registers are dead across a system call, so only a trapped thread has them saved. */
+static void save_vector_state(struct thread *t)
+{
+    if (t->context.full != 0) {
+        fpu_save(&t->fpu);
+    } else {
+        t->control = fpu_control_get();
+    }
+}
+
+static void load_vector_state(const struct thread *t)
+{
+    if (t->context.full != 0) {
+        fpu_restore(&t->fpu);
+    } else {
+        fpu_scrub();
+        fpu_control_set(t->control);
+    }
+}
+
+void thread_load(struct thread *t)
+{
+    struct cpu *cpu = cpu_self();
+
+    if (cpu->loaded == t) {
+        return;
+    }
+    if (cpu->loaded != NULL) {
+        save_vector_state(cpu->loaded);
+    }
+    aspace_activate(&t->process->aspace);
+    tls_load(t->fs_base);
+    load_vector_state(t);
+    cpu->loaded = t;
+}
+
+void thread_unload_dead(const struct thread *t)
+{
+    struct cpu *cpu = cpu_self();
+
+    if (cpu->loaded == t) {
+        cpu->loaded = NULL;
+        paging_activate_kernel();
+    }
+}

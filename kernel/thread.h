@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A thread: what is scheduled, owns one ring and may wait. A process is the
+ * authority boundary around it (process.h); it has one thread in this release.
+ *
+ *            sched_ready            sched_switch
+ *   NEW ─────────────────► READY ───────────────► RUNNING
+ *                           ▲ ▲                    │ │ │
+ *                           │ └── sched_preempt ───┘ │ │
+ *                           └── sched_wake ◄ WAITING ◄─┘ │ sched_cap_enter
+ *   any ── sched_forget ─► DEAD ◄────────────────────────┘ exit, fault, kill
+ *
+ * Invariants:
+ *   1  a READY thread is in the ready queue, and no other is
+ *   2  only a WAITING thread may have its time-out pending
+ *   3  at most one thread per CPU is RUNNING, and it is that CPU's `current`
+ */
+#pragma once
+
+#include <lib/list.h>
+#include <lib/ring.h>
+#include <lib/timer_wheel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/x86_64/context.h"
+#include "arch/x86_64/fpu.h"
+
+struct process;
+
+enum thread_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
+
+/* [o] used by the thread's own CPU, [s] scheduler's; interrupts are off for both. */
+struct thread {
+    struct context context;     /* [o] first: entry.S finds it here */
+    struct ring_view ring;      /* [o] the kernel's own copy of counts and sizes */
+    struct process *process;    /* [I] */
+    enum thread_state state;    /* [s] */
+    bool draining;              /* [s] its drain goes on before it returns to user mode */
+    uint64_t min_complete;      /* [o] of the cap_enter in progress */
+    uint64_t timeout_ns;        /* [o] likewise */
+    struct list_node ready;     /* [s] */
+    struct timer timeout;       /* [s] */
+    uint64_t fs_base;           /* [I] */
+    struct fpu_control control; /* [o] valid while not loaded and not context.full */
+    struct fpu_area fpu;        /* [o] valid while not loaded and context.full */
+    uint64_t calls;             /* [o] CALL entries taken, for the summary */
+};
+
+_Static_assert(offsetof(struct thread, context) == 0, "entry.S");
+
+/* A NEW thread of this process, with clean vector state. The context is set by context_init. */
+void thread_init(struct thread *t, struct process *process, uint64_t fs_base);
+
+/*
+ * Makes address space, FS base and vector registers those of `t`, saving what the
+ * thread loaded before needs kept. Nothing of one thread is left for another to see.
+ */
+void thread_load(struct thread *t);
+
+/* If `t` is loaded, leaves it for good: its address space may go now. */
+void thread_unload_dead(const struct thread *t);

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/* Copies of whole words, inline: for messages on the hot path. */
+#pragma once
+
+#include <stddef.h>
+
+/* Copies `bytes`, a multiple of 8, between areas that do not overlap; any alignment. */
+static inline void memcpy_words(void *to, const void *from, size_t bytes)
+{
+    size_t words = bytes / 8u;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
