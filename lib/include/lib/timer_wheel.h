@@ -67,7 +67,7 @@ static inline bool timer_is_pending(const struct timer *timer)
 
 /*
  * Makes an idle timer pending until `deadline`; one that is not later than the
- * present is due at once. Keeps `timer`. The deadline is at most
+ * present is due at once, behind those that are due already. Keeps `timer`. The deadline is at most
  * TIMER_WHEEL_DELAY_MAX ticks away: asserted.
  */
 void timer_wheel_add(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline);
@@ -77,7 +77,7 @@ void timer_wheel_cancel(struct timer_wheel *wheel, struct timer *timer);
 
 /*
  * Moves the present to `now`, which never goes back, and takes out one timer
- * whose deadline has come, the earliest first; it is idle again. NULL: no more.
+ * whose deadline has come, in the order of deadlines; it is idle again. NULL: no more.
  * Call until then. One call takes at most a step per level and one per timer that
  * moves down.
  */
@@ -89,8 +89,9 @@ static inline bool timer_wheel_is_empty(const struct timer_wheel *wheel)
 }
 
 /*
- * A tick before which no pending timer expires, for setting an alarm: exact within
- * the next 64 ticks, early beyond. False: nothing is pending.
+ * A tick before which no pending timer expires, for setting an alarm: at most 63
+ * ticks early if the timer is in the two lowest levels, a slot's width beyond.
+ * False: nothing is pending.
  */
 bool timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick);
 
