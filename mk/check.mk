@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Checks. Each is a target that is silent, or nearly so, when it finds nothing;
-# `make test` runs them all and counts.
+# Checks. Each is a target of its own, silent when it finds nothing; `make test`
+# runs them all and counts.
 
 # ---------------------------------------------------------------------------
 # Unit tests: one program per file, on cmocka, under ASan and UBSan. A tool's
 # tests are linked with the tool's own objects, all but the one with main().
 
-define unit_test # SOURCE, INCLUDES, OBJECTS
+define unit_test # SOURCE, INCLUDES, OBJECTS, LIBRARIES
 $(call compile,san,$(1),$(2))
 $(O)/san/$(1:.c=): $(O)/san/$(1:.c=.o) $(3) $(O)/san/liblib.a
 	$$(call say,LINK,$$@)
@@ -14,15 +14,17 @@ $(O)/san/$(1:.c=): $(O)/san/$(1:.c=.o) $(3) $(O)/san/liblib.a
 endef
 tool_parts = $(filter-out %/main.o,$(call objects_of,san,$($(1)_SRCS)))
 
+$(call compile,san,$(rt_HOST_SRCS),$(inc_rt))
 $(foreach t,$(lib_TESTS),$(eval $(call unit_test,$(t),$(inc_lib))))
 $(foreach t,$(capnp_TESTS),$(eval $(call unit_test,$(t),$(inc_gen))))
+$(foreach t,$(rt_TESTS),$(eval $(call unit_test,$(t),$(inc_rt),$(call objects_of,san,$(rt_HOST_SRCS)))))
 $(foreach l,$(tools),$(foreach t,$($(l)_TESTS),\
 	$(eval $(call unit_test,$(t),$(inc_tools) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
 
 tests_of   = $(patsubst %.c,$(O)/san/%,$(1))
 tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
-unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(tool_TESTS))
-run_units  = $(Q)for t in $(1); do $$t || exit 1; done
+unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS))
+run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
 .PHONY: test-lib test-config test-mkmanifest sanitize-lib capos-rt-check
 
@@ -37,6 +39,135 @@ sanitize-lib: test-lib
 test-config: $(call tests_of,$(filter %/manifest_test.c,$(lib_TESTS)))
 	$(call run_units,$^)
 
-## test-mkmanifest  unit tests of mkmanifest
+## test-mkmanifest  tests of mkmanifest
 test-mkmanifest: $(call tests_of,$(mkmanifest_TESTS)) $(O)/san/mkmanifest
 	$(call run_units,$(filter %_test,$^))
+
+## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
+capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \
+		$(patsubst %,$(O)/headers/%.ok,$(wildcard rt/include/rt/*.h)) $(call tests_of,$(rt_TESTS))
+	$(call run_units,$(filter %_test,$^))
+
+# ---------------------------------------------------------------------------
+# Headers compile alone, each with the include path of its own part.
+
+define header # HEADER, FLAGS
+headers += $(O)/headers/$(1).ok
+$(O)/headers/$(1).ok: $(1)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(2) -MMD -MP -MT $$@ -MF $$@.d -c -o /dev/null -include $(1) -x c /dev/null
+	@touch $$@
+-include $(O)/headers/$(1).ok.d
+endef
+header_part = $(foreach h,$(1),$(eval $(call header,$(h),$(2))))
+
+$(call header_part,$(wildcard abi/include/abi/*.h),$(HFLAGS) $(inc_abi))
+$(call header_part,$(wildcard lib/capnp/include/capnp/*.h lib/capnp/*.h),$(HFLAGS) $(inc_capnp))
+$(call header_part,$(wildcard lib/include/lib/*.h lib/*.h),$(HFLAGS) $(inc_lib))
+$(call header_part,$(wildcard schema/gen/*.capnp.h),$(HFLAGS) $(inc_gen))
+$(call header_part,$(wildcard schema/gen/*.client.h rt/include/rt/*.h rt/*.h),$(UFLAGS) $(inc_rt))
+$(call header_part,$(wildcard kernel/*.h kernel/*/*.h kernel/arch/x86_64/*.h),$(flags_kernel) $(inc_kernel))
+$(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
+$(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools)))
+
+.PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
+        generated-code-check check-cue
+
+## check-headers    each header compiles by itself
+check-headers: $(headers)
+
+# ---------------------------------------------------------------------------
+# The rules of who may see whom, tried: what a part may include compiles with
+# the very flags that what it may not include is refused with.
+
+try_include = printf '\#include %s\n' '$(2)' | $(CC) -std=c17 -fsyntax-only $(1) -x c - 2>/dev/null
+define layer # PART, MAY, MAY NOT
+	$(Q)$(call try_include,$(inc_$(1)),$(2)) || \
+		{ echo 'check-layers: $(1) cannot include $(2)' >&2; exit 1; }
+	$(Q)! $(call try_include,$(inc_$(1)),$(3)) || \
+		{ echo 'check-layers: $(1) can include $(3)' >&2; exit 1; }
+
+endef
+
+## check-layers     what a part must not include does not compile
+check-layers:
+	$(call layer,abi,<abi/ring.h>,<lib/status.h>)
+	$(call layer,capnp,<capnp/call.h>,<lib/status.h>)
+	$(call layer,capnp,<capnp/call.h>,<abi/ring.h>)
+	$(call layer,lib,<lib/status.h>,"panic.h")
+	$(call layer,lib,<lib/status.h>,<rt/ring.h>)
+	$(call layer,kernel,"panic.h",<rt/ring.h>)
+	$(call layer,rt,<rt/ring.h>,"panic.h")
+	$(call layer,demos,<rt/ring.h>,<lib/status.h>)
+	$(call layer,demos,<rt/ring.h>,"panic.h")
+	$(call layer,tools,<lib/status.h>,<rt/ring.h>)
+
+## check-sources    every source of the tree is built from, and so is seen by the other checks
+check-sources:
+	$(Q)$(PYTHON) tools/check-sources $(sort $(sources) $(kernel_SRCS) $(rt_SRCS))
+
+## check-style      what no compiler minds: licence line, include guard, white space, words
+check-style:
+	$(Q)$(PYTHON) tools/check-style
+
+# ---------------------------------------------------------------------------
+# Formatting and lint, on everything that people write.
+
+c_dirs  := abi lib kernel rt init demos bench tools tests fuzz proofs
+c_files := $(shell find $(wildcard $(c_dirs)) -name '*.[ch]' -not -path '*/gen/*')
+
+## fmt              format all C
+fmt:
+	$(Q)clang-format -i $(c_files)
+
+## fmt-check        all C is formatted as .clang-format says
+fmt-check:
+	$(Q)clang-format --dry-run --Werror $(c_files)
+
+lint_sources := $(filter-out schema/gen/%,$(sources))
+define lint_one # SOURCE
+$(O)/lint/$(1).ok: $(1) .clang-tidy $(filter %.h,$(c_files))
+	@mkdir -p $$(@D)
+	$(Q)clang-tidy --quiet $(1) -- $(flags_of_$(1)) >$$@.log 2>/dev/null || { cat $$@.log >&2; exit 1; }
+	@touch $$@
+endef
+$(foreach s,$(lint_sources),$(eval $(call lint_one,$(s))))
+
+## lint             clang-tidy finds nothing
+lint: $(lint_sources:%=$(O)/lint/%.ok)
+
+## shell-check      shell scripts parse, and shellcheck has no complaint where it is installed
+shell_scripts := $(shell grep -lIE '^\#!.*(/| )(ba)?sh$$' -r tools tests .ci 2>/dev/null)
+shell-check:
+	$(Q)for s in $(shell_scripts); do bash -n $$s || exit 1; done
+	$(Q)! command -v shellcheck >/dev/null || shellcheck $(shell_scripts)
+
+## generated-code-check  the checked-in generated C is what the schema compiler makes today
+generated-code-check: $(O)/host/capnpc-capos
+	$(Q)tools/check-generated-capnp.sh
+
+## check-cue        the checked-in manifests in JSON are what their CUE evaluates to
+check-cue:
+	$(Q)tools/check-cue.sh
+
+# ---------------------------------------------------------------------------
+# Everything, counted.
+
+checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
+          generated-code-check check-cue
+JOBS   ?= $(shell nproc)
+
+.PHONY: test test-system test-parts
+
+# What the tests run: built in one go, so that two of them never build the same file.
+test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%)
+
+## test             build and run everything; the last line is "N passed, N failed"
+test:
+	$(Q)$(PYTHON) tools/run-tests --make '$(MAKE) -j$(JOBS) SETUP=no' --build test-parts \
+		$(foreach t,$(unit_tests),--unit $(t)) $(foreach c,$(checks),--check $(c)) --pytest tests
+
+## test-system      the whole-system tests alone; PYTEST='-k NAME' chooses
+PYTEST ?=
+test-system: test-parts
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) $(PYTEST) tests
