@@ -5,6 +5,7 @@
 #include <abi/layout.h>
 #include <lib/bits.h>
 
+#include "cap/cap.h"
 #include "mem/frame.h"
 #include "string.h"
 

@@ -38,8 +38,7 @@ void cpu_init(uint64_t kernel_stack_top)
 
 void syscall_init(void)
 {
-    /* SYSRET takes SS from base + 8 and CS from base + 16: see arch/x86_64/gdt.h. */
-    uint64_t star = (uint64_t)(GDT_USER_BASE | 3) << 48 | (uint64_t)GDT_KERNEL_CODE << 32;
+    uint64_t star = (uint64_t)GDT_SYSRET_BASE << 48 | (uint64_t)GDT_SYSCALL_BASE << 32;
 
     msr_write(MSR_STAR, star);
     msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
