@@ -26,6 +26,8 @@ const char *rt_status_text(struct rt_status s)
         return "the results are not a valid message of their type";
     case RT_ERR_RING:
         return "the kernel refused the ring: an index was damaged";
+    case RT_ERR_STASH:
+        return "raw completions fill the stash; take them first";
         CAP_ERR_LIST(ERROR_SENTENCE)
     default:
         return "a number that is in no list";
@@ -90,7 +92,7 @@ bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe)
     return true;
 }
 
-void rt_ring_settle(struct rt_ring *ring)
+bool rt_ring_settle(struct rt_ring *ring)
 {
     uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
     uint32_t head = ring->cq_head;
@@ -98,7 +100,8 @@ void rt_ring_settle(struct rt_ring *ring)
     for (; head != tail; head++) {
         const struct cap_cqe *cqe = &ring->cq[head & ring->cq_mask];
         if ((cqe->user_data & RT_USER_DATA_CALL) != 0) {
-            struct rt_call *call = (struct rt_call *)(uintptr_t)(cqe->user_data & ~RT_USER_DATA_CALL);
+            struct rt_call *call =
+                (struct rt_call *)(uintptr_t)(cqe->user_data & ~RT_USER_DATA_CALL);
             call->cqe = *cqe;
             call->done = true;
             ring->in_flight--;
@@ -107,11 +110,12 @@ void rt_ring_settle(struct rt_ring *ring)
             ring->stash[at] = *cqe;
             ring->stash_count++;
         } else {
-            break; /* left in the queue: the program takes its raw completions first */
+            break;
         }
     }
     ring->cq_head = head;
     __atomic_store_n(&ring->header->cq_head, head, __ATOMIC_RELEASE);
+    return head == tail;
 }
 
 struct rt_status rt_ring_make_room(struct rt_ring *ring)
@@ -120,11 +124,8 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
         if (rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) < 0) {
             return (struct rt_status){.code = RT_ERR_RING};
         }
-        uint32_t before = ring->cq_head;
-        rt_ring_settle(ring);
-        if (rt_ring_room(ring) == 0 && ring->cq_head == before &&
-            ring->stash_count == RT_RING_STASH) {
-            return (struct rt_status){.code = RT_ERR_RING};
+        if (!rt_ring_settle(ring) && rt_ring_room(ring) == 0) {
+            return (struct rt_status){.code = RT_ERR_STASH};
         }
     }
     return (struct rt_status){.code = RT_OK};

@@ -47,10 +47,11 @@ struct rt_status {
 #define RT_OK 0
 
 /* The runtime's own refusals, apart from every CAP_ERR_*. */
-#define RT_ERR_NO_AREA  (-1001) /* no run of free chunks is long enough; finish a call first */
-#define RT_ERR_BUILD    (-1002) /* the parameters did not fit their message */
-#define RT_ERR_MESSAGE  (-1003) /* the results are not a valid message of their type */
-#define RT_ERR_RING     (-1004) /* cap_enter refused: the ring was damaged */
+#define RT_ERR_NO_AREA (-1001) /* no run of free chunks is long enough; finish a call first */
+#define RT_ERR_BUILD   (-1002) /* the parameters did not fit their message */
+#define RT_ERR_MESSAGE (-1003) /* the results are not a valid message of their type */
+#define RT_ERR_RING    (-1004) /* cap_enter refused: the ring was damaged */
+#define RT_ERR_STASH   (-1005) /* raw completions fill the stash; take them first */
 
 static inline bool rt_ok(struct rt_status s)
 {
@@ -222,20 +223,27 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Takes every completion that is there: settles calls, stashes raw ones. */
-void rt_ring_settle(struct rt_ring *ring);
+/*
+ * Takes every completion that is there: settles calls, stashes raw ones. False: the
+ * stash is full, and a raw completion blocks the rest of the queue.
+ */
+bool rt_ring_settle(struct rt_ring *ring);
 
-/* Waits, without time-out, until this call has completed, and says how. */
+/*
+ * Waits, without time-out, until this call has completed, and says how. After
+ * RT_ERR_RING or RT_ERR_STASH the call is still in flight: wait again.
+ */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
 {
     struct rt_ring *ring = call->ring;
 
     while (!call->done) {
-        /* A full completion queue answers at once, so this never waits in vain. */
         if (rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0) {
             return (struct rt_status){.code = RT_ERR_RING};
         }
-        rt_ring_settle(ring);
+        if (!rt_ring_settle(ring) && !call->done) {
+            return (struct rt_status){.code = RT_ERR_STASH};
+        }
     }
     if (__builtin_expect(call->cqe.result < 0, 0)) {
         return (struct rt_status){.code = call->cqe.result,
