@@ -26,7 +26,8 @@ void process_init(void)
     next_pid = 1;
 }
 
-/* Budgets of the account: the kernel heap it may cause is that of its table, old and new at once. */
+/* Budgets of the account: the kernel heap it may cause is that of its table, old and new at once.
+ */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {
     size_t table = heap_charge(cap_table_storage_bytes(limits->slots));

@@ -32,22 +32,22 @@
 /* How a process ended; the C form of the schema's ProcessStatus. */
 struct process_status {
     enum proc_end end;
-    int64_t code;        /* EXITED */
-    uint8_t vector;      /* FAULTED, and the next two */
+    int64_t code;   /* EXITED */
+    uint8_t vector; /* FAULTED, and the next two */
     uint64_t error;
     uint64_t address;
     uint64_t rip;
-    const char *reason;  /* KILLED, FAILED_TO_START; static */
+    const char *reason; /* KILLED, FAILED_TO_START; static */
 };
 
 /* What is known of a process when it has been reaped. Borrowed for the call of on_end. */
 struct process_report {
     uint64_t pid;
     struct process_status status;
-    uint64_t calls;        /* CALL entries taken */
-    uint64_t frames_peak;  /* most frames charged at once */
-    uint64_t frames_left;  /* charged still: a leak */
-    uint64_t corruptions;  /* ring counts put back */
+    uint64_t calls;       /* CALL entries taken */
+    uint64_t frames_peak; /* most frames charged at once */
+    uint64_t frames_left; /* charged still: a leak */
+    uint64_t corruptions; /* ring counts put back */
 };
 
 enum process_state { PROCESS_BUILDING, PROCESS_LIVE, PROCESS_DYING };
@@ -60,9 +60,9 @@ struct process {
     struct aspace aspace;
     struct cap_table caps;
     struct account account;
-    uint8_t *area;       /* [I] the message area in the direct map */
-    uint64_t area_vaddr; /* [I] where the program sees it */
-    uint64_t area_bytes; /* [I] */
+    uint8_t *area;            /* [I] the message area in the direct map */
+    uint64_t area_vaddr;      /* [I] where the program sees it */
+    uint64_t area_bytes;      /* [I] */
     struct paddr ring_frames; /* [I] physically contiguous */
     uint64_t ring_nframes;    /* 0: none yet */
     void *caps_storage;       /* NULL: none yet */

@@ -20,12 +20,12 @@
 /* Time-outs that one tick ends at most; the rest wait for the next. */
 #define EXPIRE_PER_TICK 64u
 
-#define NS_PER_MS 1000000ull
+#define NS_PER_MS       1000000ull
 
 static struct {
     struct list_node ready;
     struct timer_wheel timeouts;
-    uint64_t ticks;       /* so far; they pass only while `ticking` */
+    uint64_t ticks; /* so far; they pass only while `ticking` */
     uint64_t ns_per_tick;
     uint32_t hz;
     bool ticking;

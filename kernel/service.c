@@ -25,9 +25,9 @@ struct service {
     struct work spawning; /* a restart under way */
     uint64_t restarts_left;
     uint64_t starts;
-    uint64_t calls;       /* of all starts */
-    uint64_t frames_peak; /* of the largest */
-    uint64_t frames_left; /* of all starts: a leak */
+    uint64_t calls;               /* of all starts */
+    uint64_t frames_peak;         /* of the largest */
+    uint64_t frames_left;         /* of all starts: a leak */
     struct process_status status; /* of the last end */
 };
 
@@ -104,8 +104,8 @@ static void print_end(const struct service *s, const struct process_report *repo
     const struct process_status *status = &report->status;
 
     if (report->corruptions != 0) {
-        kprint("capos: %s (process %lu): %lu ring counts were out of range and put back\n",
-               s->name, report->pid, report->corruptions);
+        kprint("capos: %s (process %lu): %lu ring counts were out of range and put back\n", s->name,
+               report->pid, report->corruptions);
     }
     switch (status->end) {
     case PROC_END_FAULTED:
@@ -158,8 +158,8 @@ static void on_end(void *owner, const struct process_report *report)
 /* The same for a service of which not even the process could be made. */
 static void never_started(struct service *s, const char *reason)
 {
-    on_end(s, &(struct process_report){
-                  .status = {.end = PROC_END_FAILED_TO_START, .reason = reason}});
+    on_end(s,
+           &(struct process_report){.status = {.end = PROC_END_FAILED_TO_START, .reason = reason}});
 }
 
 static bool spawn_again_step(struct work *work)
@@ -199,8 +199,7 @@ static void take_grants(struct service *s)
     s->params.grant_count = capos_cap_grant_list_len(caps);
     for (uint32_t i = 0; i < s->params.grant_count; i++) {
         struct capos_cap_grant grant = capos_cap_grant_list_at(caps, i);
-        const struct cap_slot *held =
-            kernel_table_find(capos_cap_grant_get_interface_id(grant));
+        const struct cap_slot *held = kernel_table_find(capos_cap_grant_get_interface_id(grant));
         ASSERT(held != NULL, "the manifest grants %s an object that the kernel does not hold",
                s->name);
         s->params.grants[i] = (struct spawn_grant){.name = capos_cap_grant_get_name(grant),
@@ -228,9 +227,9 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     bool found = manifest_find_binary(manifest, capos_service_get_binary(s->manifest), &binary);
     ASSERT(found, "the manifest has no binary for %s", s->name);
     s->params.image = capos_binary_get_image(binary);
-    enum status status = ring_region_layout(
-        capos_ring_sizes_get_sq_entries(ring), capos_ring_sizes_get_cq_entries(ring),
-        capos_ring_sizes_get_area_bytes(ring), &s->params.ring);
+    enum status status = ring_region_layout(capos_ring_sizes_get_sq_entries(ring),
+                                            capos_ring_sizes_get_cq_entries(ring),
+                                            capos_ring_sizes_get_area_bytes(ring), &s->params.ring);
     ASSERT(status == ST_OK, "the manifest's ring sizes for %s: %s", s->name, status_text(status));
     take_grants(s);
 }

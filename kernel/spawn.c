@@ -177,8 +177,7 @@ static enum status fill_capset(struct spawn *s, struct capset_header *header)
         const struct spawn_grant *grant = &params->grants[i];
         struct capset_entry *entry = &entries[i];
 
-        enum status status =
-            process_grant(s->process, grant->object, grant->badge, &entry->cap_id);
+        enum status status = process_grant(s->process, grant->object, grant->badge, &entry->cap_id);
         if (status != ST_OK) {
             return status;
         }

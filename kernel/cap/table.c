@@ -20,8 +20,8 @@ struct cap_table *kernel_table(void)
 
 void kernel_table_keep(struct cap_object *object)
 {
-    struct cap_hold hold = {.object = object, .interface_id = object->type->interface_id,
-                            .transferable = true};
+    struct cap_hold hold = {
+        .object = object, .interface_id = object->type->interface_id, .transferable = true};
     uint64_t id;
 
     enum status status = cap_table_insert(&own, &hold, &id);

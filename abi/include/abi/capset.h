@@ -16,17 +16,17 @@
 struct capset_entry {
     uint64_t cap_id;
     uint64_t interface_id;
-    uint8_t name_len;          /* 1…CAP_NAME_MAX */
-    char name[CAP_NAME_MAX];   /* not terminated; unused bytes are zero */
-    uint64_t badge;            /* endpoint facets; otherwise zero */
-    uint64_t reserved;         /* zero */
+    uint8_t name_len;        /* 1…CAP_NAME_MAX */
+    char name[CAP_NAME_MAX]; /* not terminated; unused bytes are zero */
+    uint64_t badge;          /* endpoint facets; otherwise zero */
+    uint64_t reserved;       /* zero */
 };
 
 struct capset_header {
     uint64_t magic;
     uint32_t version;
-    uint32_t count;            /* entries that follow, at most CAPSET_ENTRIES_MAX */
-    uint64_t reserved[6];      /* zero */
+    uint32_t count;       /* entries that follow, at most CAPSET_ENTRIES_MAX */
+    uint64_t reserved[6]; /* zero */
 };
 
 #define CAPSET_ENTRIES_MAX 63u

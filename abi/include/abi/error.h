@@ -25,7 +25,7 @@
     X(BAD_PARAMS, -2, "the parameter buffer is misaligned, out of range or unreadable")            \
     X(BAD_RESULT, -3, "the result buffer is misaligned, out of range, unwritable or too short")    \
     X(INVOKE_FAILED, -4, "the capability id is stale, forged or was never valid")                  \
-    X(UNSUPPORTED_OPCODE, -5, "the opcode or flag is reserved and not served yet")                         \
+    X(UNSUPPORTED_OPCODE, -5, "the opcode or flag is reserved and not served yet")                 \
     X(EXCEPTION, -6, "the object refused the call; its type is in the flags")                      \
     X(WRONG_INTERFACE, -7, "the object does not serve the interface the entry names")              \
     X(BAD_TRANSFER, -8, "a transfer descriptor is malformed or may not be honoured")               \

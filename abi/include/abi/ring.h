@@ -45,11 +45,11 @@ struct cap_ring_header {
     uint32_t features;
     uint32_t sq_entries;
     uint32_t cq_entries;
-    uint32_t sq_offset;      /* bytes from the region's start, here and below */
+    uint32_t sq_offset; /* bytes from the region's start, here and below */
     uint32_t cq_offset;
     uint32_t area_offset;
     uint32_t area_bytes;
-    uint32_t region_bytes;   /* whole pages */
+    uint32_t region_bytes; /* whole pages */
     uint32_t reserved0[5];
 
     /* Written by the program. */
@@ -60,7 +60,7 @@ struct cap_ring_header {
     /* Written by the kernel; copies for the program to read. */
     uint32_t sq_head;
     uint32_t cq_tail;
-    uint32_t corruptions;    /* counts put back so far, wraps */
+    uint32_t corruptions; /* counts put back so far, wraps */
     uint32_t reserved2[13];
 };
 
@@ -92,7 +92,7 @@ enum cap_op {
  */
 struct cap_sqe {
     uint8_t opcode;
-    uint8_t cap_count;      /* transfer descriptors behind the parameters */
+    uint8_t cap_count; /* transfer descriptors behind the parameters */
     uint16_t flags;
     uint16_t method_id;     /* Cap'n Proto method ordinal */
     uint16_t pointer_index; /* pipelining */
@@ -100,9 +100,9 @@ struct cap_sqe {
     uint64_t interface_id;  /* RETURN: call id */
     uint64_t params_addr;
     uint64_t result_addr;
-    uint32_t params_len;    /* bytes */
-    uint32_t result_len;    /* bytes there is room for */
-    uint64_t user_data;     /* comes back in the completion, uninterpreted */
+    uint32_t params_len; /* bytes */
+    uint32_t result_len; /* bytes there is room for */
+    uint64_t user_data;  /* comes back in the completion, uninterpreted */
     uint64_t reserved;
 };
 
@@ -112,7 +112,7 @@ struct cap_sqe {
 
 struct cap_cqe {
     uint64_t user_data;
-    int32_t result;     /* ≥ 0: bytes of result message; < 0: enum cap_err */
+    int32_t result; /* ≥ 0: bytes of result message; < 0: enum cap_err */
     uint16_t flags;
     uint16_t cap_count; /* capability records behind the result */
     uint64_t detail;    /* RECV: call id. CAP_ERR_EXCEPTION: bytes of Exception message */

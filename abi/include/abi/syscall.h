@@ -31,8 +31,8 @@
  */
 #pragma once
 
-#define SYS_CAP_ENTER 0
-#define SYS_EXIT      1
+#define SYS_CAP_ENTER       0
+#define SYS_EXIT            1
 
 #define CAP_TIMEOUT_POLL    0ull
 #define CAP_TIMEOUT_FOREVER 0xffffffffffffffffull

@@ -22,8 +22,7 @@
 extern const char syscall_entry[];
 
 /* Flags that a program may have set and the kernel must not run with. */
-#define FLAGS_CLEARED_ON_ENTRY                                                                     \
-    (RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
+#define FLAGS_CLEARED_ON_ENTRY (RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
 
 static struct cpu boot_cpu;
 

@@ -3,8 +3,9 @@
  * What happens at a trap. entry.S has saved the registers: those of a user
  * thread in its context, those of the kernel in the frame.
  */
-#include "arch/x86_64/cpu.h"
+#include "trap.h"
 #include "arch/x86_64/context.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/pic.h"
@@ -13,7 +14,6 @@
 #include "process.h"
 #include "sched.h"
 #include "thread.h"
-#include "trap.h"
 
 static void irq(uint64_t vector)
 {
