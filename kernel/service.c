@@ -162,10 +162,19 @@ static void never_started(struct service *s, const char *reason)
            &(struct process_report){.status = {.end = PROC_END_FAILED_TO_START, .reason = reason}});
 }
 
+/* A slice of a restart. */
 static bool spawn_again_step(struct work *work)
 {
     struct service *s = LIST_OWNER(work, struct service, spawning);
+    const char *reason;
 
+    if (s->spawn.process == NULL) {
+        if (spawn_begin(&s->spawn, &s->params, &reason) != ST_OK) {
+            never_started(s, reason);
+            return true;
+        }
+        return false;
+    }
     switch (spawn_step(&s->spawn)) {
     case ST_PENDING:
         return false;
@@ -180,14 +189,9 @@ static bool spawn_again_step(struct work *work)
 
 static void start_again(struct service *s)
 {
-    const char *reason;
-
     s->state = SERVICE_SPAWNING;
     s->starts++;
-    if (spawn_begin(&s->spawn, &s->params, &reason) != ST_OK) {
-        never_started(s, reason);
-        return;
-    }
+    s->spawn.process = NULL;
     work_add(&s->spawning, spawn_again_step);
 }
 

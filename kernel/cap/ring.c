@@ -81,23 +81,28 @@ static bool copy_in_slow(const struct thread *t, void *to, const struct buffer *
 
 static inline bool copy_in(const struct thread *t, void *to, const struct buffer *from)
 {
-    if (__builtin_expect(from->area == NULL, 0)) {
+    if (__builtin_expect(from->area == NULL && from->len != 0, 0)) {
         return copy_in_slow(t, to, from);
     }
     memcpy_words(to, from->area, from->len);
     return true;
 }
 
-/* Cannot fail: buffer_is_writable has said so, and nothing else runs in between. */
-static inline void copy_out(const struct thread *t, const struct buffer *to, const void *from,
+static bool copy_out_slow(const struct thread *t, const struct buffer *to, const void *from,
+                          uint32_t len)
+{
+    return user_copy_out(&t->process->aspace, to->user, from, len) == ST_OK;
+}
+
+/* len is at most to->len. False only if the call itself took the buffer's mapping away. */
+static inline bool copy_out(const struct thread *t, const struct buffer *to, const void *from,
                             uint32_t len)
 {
-    if (__builtin_expect(to->area != NULL, 1)) {
-        memcpy_words(to->area, from, len);
-        return;
+    if (__builtin_expect(to->area == NULL && len != 0, 0)) {
+        return copy_out_slow(t, to, from, len);
     }
-    enum status status = user_copy_out(&t->process->aspace, to->user, from, len);
-    ASSERT(status == ST_OK, "result buffer at %lx vanished: %s", to->user.v, status_text(status));
+    memcpy_words(to->area, from, len);
+    return true;
 }
 
 static bool user_range_is_writable(const struct thread *t, struct uaddr start, uint32_t len)
@@ -136,11 +141,10 @@ refuse(const struct thread *t, const struct capnp_call *call, const struct buffe
     capos_exception_set_type(e, (enum capos_exception_type)call->exception);
     capos_exception_set_reason(e, capnp_text_from(call->reason));
     uint32_t len = (uint32_t)capnp_arena_bytes(&arena);
-    if (!capnp_arena_ok(&arena) || len > result->len) {
+    if (!capnp_arena_ok(&arena) || len > result->len || !copy_out(t, result, message, len)) {
         outcome.flags |= CAP_CQE_F_TRUNCATED;
         return outcome;
     }
-    copy_out(t, result, message, len);
     outcome.detail = len;
     return outcome;
 }
@@ -186,7 +190,9 @@ static inline struct outcome invoke(struct thread *t, const struct cap_sqe *sqe,
     };
     switch (slot->object->type->call(slot->object, &call)) {
     case CAPNP_ANSWERED:
-        copy_out(t, result, out, call.results_bytes);
+        if (!copy_out(t, result, out, call.results_bytes)) {
+            return outcome_error(CAP_ERR_BAD_RESULT);
+        }
         return (struct outcome){.result = (int32_t)call.results_bytes};
     case CAPNP_REFUSED:
         return refuse(t, &call, result);

@@ -47,6 +47,8 @@
 #define FRAME_VECTOR 120
 #define FRAME_CS     144
 
+#define RFLAGS_AC 0x40000
+
     .section .text
     .global syscall_entry
     .type syscall_entry, @function
@@ -141,6 +143,9 @@ trap_common:
     pushq %r14
     pushq %r15
     cld
+    pushfq                              /* a trap keeps the program's AC flag, which */
+    andq $~RFLAGS_AC, (%rsp)            /* would open user memory to the kernel */
+    popfq
     movq %rsp, %rdi
     testb $3, FRAME_CS(%rsp)
     jz from_kernel
