@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 tools += mkmanifest
 
-mkmanifest_SRCS  := $(wildcard tools/mkmanifest/*.c)
-mkmanifest_LIBS  := -ljansson
-mkmanifest_TESTS := $(wildcard tools/mkmanifest/test/*_test.c)
+mkmanifest_SRCS := tools/mkmanifest/cue.c tools/mkmanifest/embed.c tools/mkmanifest/encode.c \
+                   tools/mkmanifest/file.c tools/mkmanifest/json.c tools/mkmanifest/main.c \
+                   tools/mkmanifest/report.c
+mkmanifest_LIBS := -ljansson
