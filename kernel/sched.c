@@ -13,7 +13,6 @@
 #include "arch/x86_64/pit.h"
 #include "cap/ring.h"
 #include "panic.h"
-#include "service.h"
 #include "thread.h"
 #include "work.h"
 
@@ -23,6 +22,7 @@
 #define NS_PER_MS       1000000ull
 
 static struct {
+    const struct sched_events *events;
     struct list_node ready;
     struct timer_wheel timeouts;
     uint64_t ticks; /* so far; they pass only while `ticking` */
@@ -33,23 +33,20 @@ static struct {
     struct timer deadline; /* of the run */
 } sched;
 
-void sched_init(void)
-{
-    list_init(&sched.ready);
-    timer_wheel_init(&sched.timeouts, 0);
-    timer_init(&sched.deadline);
-    work_init();
-}
-
 static uint64_t ticks_for(uint64_t ns)
 {
     return (ns + sched.ns_per_tick - 1) / sched.ns_per_tick;
 }
 
-void sched_configure(uint32_t tick_hz, uint32_t deadline_ms)
+void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
 {
+    sched.events = events;
+    list_init(&sched.ready);
+    timer_wheel_init(&sched.timeouts, 0);
+    timer_init(&sched.deadline);
+    work_init();
     sched.hz = tick_hz;
-    sched.ns_per_tick = pit_start(tick_hz); /* the divisor's own length; it ticks when unmasked */
+    sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
     pit_stop();
     if (deadline_ms != 0) {
         timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
@@ -193,7 +190,7 @@ static void idle(void)
 {
     /* The run's own deadline wakes nobody. */
     if (sched.timeouts.count == (timer_is_pending(&sched.deadline) ? 1u : 0u)) {
-        services_stalled();
+        sched.events->stalled();
         return;
     }
     start_ticking();
@@ -208,7 +205,7 @@ void sched_switch(void)
         work_run_slice();
         if (sched.deadline_passed) {
             sched.deadline_passed = false;
-            services_deadline();
+            sched.events->deadline();
         }
         struct list_node *node = list_pop_front(&sched.ready);
         if (node == NULL) {

@@ -20,10 +20,20 @@
 
 struct thread;
 
-void sched_init(void);
+/*
+ * What the scheduler cannot decide. Both are called between threads and may end
+ * processes.
+ */
+struct sched_events {
+    void (*stalled)(void);  /* every thread waits, and nothing can wake any */
+    void (*deadline)(void); /* the run has lasted as long as it may */
+};
 
-/* Sets the tick rate and, in milliseconds, how long the run may last; 0: for ever. */
-void sched_configure(uint32_t tick_hz, uint32_t deadline_ms);
+/*
+ * Sets the tick rate and, in milliseconds, how long the run may last; 0: for ever.
+ * Keeps `events`.
+ */
+void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events);
 
 /* NEW or WAITING → READY. */
 void sched_ready(struct thread *t);

@@ -29,6 +29,11 @@ static struct capnp_message manifest_message; /* the manifest's readers point to
 static struct recount at_start;
 static uint64_t entry_tsc;
 
+static const struct sched_events events = {
+    .stalled = services_stalled,
+    .deadline = services_deadline,
+};
+
 /* Everything that is free now may be lent to processes; the heap is part of it. */
 static void open_root_account(void)
 {
@@ -96,9 +101,8 @@ _Noreturn void system_start(const struct boot_info *info)
 
     cap_init();
     process_init();
-    sched_init();
-    sched_configure(capos_kernel_params_get_tick_hz(params),
-                    capos_kernel_params_get_deadline(params));
+    sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),
+               &events);
     open_root_account();
     recount_take(&at_start);
     plant_leak(capos_kernel_params_get_plant_leak(params));
