@@ -20,8 +20,11 @@
 #define KSTACK_BASE     0xffffd00000000000ull
 #define KERNEL_VMA      0xffffffff80000000ull
 
-/* Physical memory beyond this is left alone: one top-level entry of direct map. */
-#define PHYS_LIMIT (512ull << 30)
+/* Physical memory beyond this is left alone: what the frame bitmap can count. */
+#define PHYS_LIMIT (64ull << 30)
+
+/* Below lie tables of the firmware, and the place where further processors would start. */
+#define LOW_MEMORY_END 0x100000ull
 
 /* A physical address. */
 struct paddr {

@@ -8,8 +8,7 @@
  * it is given back to the same account; payer NULL is the kernel itself, which
  * has no budget.
  *
- * Memory below 1 MiB is never handed out: firmware tables and a later start of
- * further processors live there.
+ * Memory below LOW_MEMORY_END is never handed out.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
 /*
  * Segments, the task-state segment and the stacks of the exceptions that cannot
  * use the interrupted one. The order of the selectors is what SYSCALL and SYSRET
- * dictate: STAR holds GDT_KERNEL_CODE and GDT_USER_BASE.
+ * dictate.
  *
  * Usable from assembly.
  */
@@ -10,10 +10,13 @@
 
 #define GDT_KERNEL_CODE 0x08
 #define GDT_KERNEL_DATA 0x10
-#define GDT_USER_BASE   0x18 /* where 32-bit user code would be; not present */
-#define GDT_USER_DATA   0x20
-#define GDT_USER_CODE   0x28
-#define GDT_TSS         0x30 /* two entries */
+#define GDT_USER_DATA   0x18
+#define GDT_USER_CODE   0x20
+#define GDT_TSS         0x28 /* two entries */
+
+/* STAR: SYSCALL loads CS and the next for SS; SYSRET the next for SS, and the one after for CS. */
+#define GDT_SYSCALL_BASE GDT_KERNEL_CODE
+#define GDT_SYSRET_BASE  (GDT_KERNEL_DATA | 3)
 
 /* Selectors as ring 3 has them. */
 #define GDT_USER_DATA_SELECTOR (GDT_USER_DATA | 3)

@@ -47,6 +47,6 @@ const char *exception_name(uint64_t vector);
 
 /*
  * An exception in kernel mode: goes on at the fix-up if the instruction has one,
- * otherwise panics with registers and backtrace. Called by entry.S.
+ * otherwise panics with registers and backtrace. Called by trap_in_kernel().
  */
 void trap_from_kernel(struct trap_frame *frame);

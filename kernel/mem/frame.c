@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include "mem/frame.h"
+
+#include <lib/bits.h>
+#include <lib/frame_bitmap.h>
+#include <stddef.h>
+
+#include "panic.h"
+#include "string.h"
+
+_Static_assert(PHYS_LIMIT >> FRAME_SHIFT <= FRAME_BITMAP_FRAMES_MAX, "the bitmap counts all RAM");
+_Static_assert(MEMORY_MAP_PAGE == FRAME_BYTES, "the boot map is made of frames");
+
+static struct frame_bitmap bitmap;
+
+/* Frames that were opened. */
+static uint64_t total;
+
+/* The frame behind the last region of a kind that may ever be opened. */
+static uint64_t frames_needed(const struct memory_map *map)
+{
+    uint64_t end = 0;
+
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct memory_region *region = &map->region[i];
+        if (region->kind == MEMORY_USABLE || region->kind == MEMORY_RECLAIMABLE) {
+            end = region->base + region->bytes;
+        }
+    }
+    return end >> FRAME_SHIFT;
+}
+
+/* Makes the part of a region that lies in from…to free. */
+static void open_part(const struct memory_region *region, uint64_t from, uint64_t to)
+{
+    uint64_t base = region->base > from ? region->base : from;
+    uint64_t end = region->base + region->bytes < to ? region->base + region->bytes : to;
+
+    if (base >= end) {
+        return;
+    }
+    enum status status =
+        frame_bitmap_release_range(&bitmap, base >> FRAME_SHIFT, (end - base) >> FRAME_SHIFT);
+    ASSERT(status == ST_OK, "region %lx has no frames in the bitmap", region->base);
+    total += (end - base) >> FRAME_SHIFT;
+}
+
+/* The first usable region that the boot page tables reach and the bitmap's words fit in. */
+static const struct memory_region *find_room(const struct memory_map *map, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct memory_region *region = &map->region[i];
+        if (region->kind == MEMORY_USABLE && region->bytes >= bytes &&
+            region->base + bytes <= BOOT_MAPPED_END) {
+            return region;
+        }
+    }
+    return NULL;
+}
+
+enum status frame_init(const struct boot_info *info)
+{
+    const struct memory_map *map = &info->map;
+    uint64_t nframes = frames_needed(map);
+    uint64_t bytes = bits_round_up(frame_bitmap_storage_bytes(nframes), FRAME_BYTES);
+    const struct memory_region *room = find_room(map, bytes);
+
+    if (memory_map_bytes(map, MEMORY_USABLE) < MEMORY_MIN_BYTES || room == NULL) {
+        return ST_NO_MEMORY;
+    }
+    enum status status =
+        frame_bitmap_init(&bitmap, phys_to_virt((struct paddr){room->base}), nframes);
+    if (status != ST_OK) {
+        return ST_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < map->count; i++) {
+        const struct memory_region *region = &map->region[i];
+        if (region->kind == MEMORY_USABLE) {
+            open_part(region, region == room ? room->base + bytes : 0, BOOT_MAPPED_END);
+        }
+    }
+    return ST_OK;
+}
+
+void frame_open_all(const struct boot_info *info)
+{
+    for (uint32_t i = 0; i < info->map.count; i++) {
+        const struct memory_region *region = &info->map.region[i];
+        if (region->kind == MEMORY_USABLE) {
+            open_part(region, BOOT_MAPPED_END, PHYS_LIMIT);
+        } else if (region->kind == MEMORY_RECLAIMABLE) {
+            open_part(region, 0, PHYS_LIMIT);
+        }
+    }
+}
+
+static enum status charge(struct account *payer, uint64_t n)
+{
+    return payer == NULL ? ST_OK : account_charge(payer, ACCOUNT_FRAMES, n);
+}
+
+static void release(struct account *payer, uint64_t n)
+{
+    if (payer != NULL) {
+        account_release(payer, ACCOUNT_FRAMES, n);
+    }
+}
+
+enum status frame_alloc(struct account *payer, struct paddr *out)
+{
+    uint64_t frame;
+    enum status status = charge(payer, 1);
+
+    if (status != ST_OK) {
+        return status;
+    }
+    status = frame_bitmap_alloc(&bitmap, &frame);
+    if (status != ST_OK) {
+        release(payer, 1);
+        return status;
+    }
+    *out = (struct paddr){frame << FRAME_SHIFT};
+    return ST_OK;
+}
+
+enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
+{
+    enum status status = frame_alloc(payer, out);
+
+    if (status == ST_OK) {
+        memset(phys_to_virt(*out), 0, FRAME_BYTES);
+    }
+    return status;
+}
+
+enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct paddr *out)
+{
+    uint64_t first;
+    enum status status = charge(payer, n);
+
+    if (status != ST_OK) {
+        return status;
+    }
+    status = frame_bitmap_alloc_run(&bitmap, n, &first);
+    if (status != ST_OK) {
+        release(payer, n);
+        return status;
+    }
+    *out = (struct paddr){first << FRAME_SHIFT};
+    return ST_OK;
+}
+
+void frame_free(struct account *payer, struct paddr frame)
+{
+    frame_free_contiguous(payer, frame, 1);
+}
+
+void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t frame = (first.v >> FRAME_SHIFT) + i;
+        ASSERT(frame_bitmap_free(&bitmap, frame) == ST_OK,
+               "frame %lx was freed twice, or never handed out", frame << FRAME_SHIFT);
+    }
+    release(payer, n);
+}
+
+uint64_t frame_total(void)
+{
+    return total;
+}
+
+uint64_t frame_free_count(void)
+{
+    return frame_bitmap_free_count(&bitmap);
+}
+
+uint64_t frame_recount(void)
+{
+    uint64_t free = 0;
+
+    for (uint64_t i = 0; i < bitmap.nframes; i++) {
+        free += frame_bitmap_is_free(&bitmap, i) ? 1 : 0;
+    }
+    return free;
+}

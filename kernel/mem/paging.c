@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Levels are numbered as the hardware's manuals do: 4 is the root, the entries of
+ * level 1 are pages. An entry that points to a user table carries in bits 52…61,
+ * which the processor ignores, how many entries of that table are present; the
+ * root has no entry, so struct aspace counts for it.
+ */
+#include "mem/paging.h"
+
+#include <abi/layout.h>
+#include <lib/bits.h>
+#include <stddef.h>
+
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/features.h"
+#include "link.h"
+#include "mem/frame.h"
+#include "panic.h"
+#include "string.h"
+
+#define ENTRIES       512u
+#define TOP_LEVEL     4u
+
+#define ENTRY_PRESENT (1ull << 0)
+#define ENTRY_WRITE   (1ull << 1)
+#define ENTRY_USER    (1ull << 2)
+#define ENTRY_LARGE   (1ull << 7) /* levels 2 and 3 */
+#define ENTRY_GLOBAL  (1ull << 8)
+#define ENTRY_OWNED   (1ull << 9) /* ours: aspace_destroy_step frees the frame */
+#define ENTRY_NX      (1ull << 63)
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+
+#define COUNT_ONE     (1ull << 52)
+#define COUNT_MASK    (0x3ffull << 52)
+
+/* Top-level entries from here on are the kernel's. */
+#define KERNEL_HALF 256u
+
+#define PROT_ALL    (PAGE_WRITE | PAGE_EXEC)
+
+_Static_assert(USER_PAGE_BYTES == FRAME_BYTES, "a page is a frame");
+_Static_assert(PHYS_LIMIT <= 512ull << 30, "the direct map has one top-level entry");
+
+/* The kernel's own root, whose upper half every address space shares. */
+static struct paddr kernel_root;
+
+/* Where the next kernel stack's lower guard page goes, and how far stacks go so far. */
+static uint64_t kstack_next = KSTACK_BASE;
+
+static uint64_t *table_at(uint64_t entry)
+{
+    return phys_to_virt((struct paddr){entry & ENTRY_ADDRESS});
+}
+
+static unsigned index_at(uint64_t va, unsigned level)
+{
+    return (unsigned)(va >> (FRAME_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);
+}
+
+/* Bytes that one entry of a level maps. */
+static uint64_t span(unsigned level)
+{
+    return 1ull << (FRAME_SHIFT + 9 * (level - 1));
+}
+
+/* ------------------------------------------------------------------------- */
+/* The kernel half. */
+
+/* The table that *entry points to, made if missing. ST_NO_MEMORY. */
+static enum status kernel_table(uint64_t *entry, uint64_t **out)
+{
+    if ((*entry & ENTRY_PRESENT) == 0) {
+        struct paddr frame;
+        enum status status = frame_alloc_zeroed(NULL, &frame);
+        if (status != ST_OK) {
+            return status;
+        }
+        *entry = frame.v | ENTRY_PRESENT | ENTRY_WRITE;
+    }
+    *out = table_at(*entry);
+    return ST_OK;
+}
+
+/* Maps one page of the size that a level's entries have. */
+static enum status kernel_map_one(uint64_t va, uint64_t pa, unsigned leaf, uint64_t flags)
+{
+    uint64_t *table = phys_to_virt(kernel_root);
+
+    for (unsigned level = TOP_LEVEL; level > leaf; level--) {
+        enum status status = kernel_table(&table[index_at(va, level)], &table);
+        if (status != ST_OK) {
+            return status;
+        }
+    }
+    table[index_at(va, leaf)] =
+        pa | flags | ENTRY_PRESENT | ENTRY_GLOBAL | (leaf > 1 ? ENTRY_LARGE : 0);
+    return ST_OK;
+}
+
+/* The highest level whose pages fit at this place, no higher than `largest`. */
+static unsigned level_that_fits(uint64_t va, uint64_t pa, uint64_t bytes, unsigned largest)
+{
+    unsigned level = largest;
+
+    while (level > 1 && ((va | pa) % span(level) != 0 || bytes < span(level))) {
+        level--;
+    }
+    return level;
+}
+
+static enum status kernel_map(uint64_t va, uint64_t pa, uint64_t bytes, uint64_t flags,
+                              unsigned largest)
+{
+    while (bytes > 0) {
+        unsigned level = level_that_fits(va, pa, bytes, largest);
+        enum status status = kernel_map_one(va, pa, level, flags);
+        if (status != ST_OK) {
+            return status;
+        }
+        va += span(level);
+        pa += span(level);
+        bytes -= span(level);
+    }
+    return ST_OK;
+}
+
+/* The image at its link address, each section with its own protection. */
+static enum status map_image(uint64_t kernel_phys)
+{
+    const struct section {
+        const char *start;
+        const char *end;
+        uint64_t flags;
+    } sections[] = {
+        {kernel_start, kernel_rodata_start, 0},
+        {kernel_rodata_start, kernel_data_start, ENTRY_NX},
+        {kernel_data_start, boot_stack_guard, ENTRY_NX | ENTRY_WRITE},
+        {boot_stack_guard + FRAME_BYTES, kernel_end, ENTRY_NX | ENTRY_WRITE},
+    };
+
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        const struct section *s = &sections[i];
+        enum status status =
+            kernel_map((uint64_t)s->start, kernel_phys + (uint64_t)(s->start - kernel_start),
+                       (uint64_t)(s->end - s->start), s->flags, 1);
+        if (status != ST_OK) {
+            return status;
+        }
+    }
+    return ST_OK;
+}
+
+static enum status direct_map(uint64_t base, uint64_t bytes, uint64_t flags)
+{
+    unsigned largest = features_get()->huge_pages ? 3 : 2;
+
+    return kernel_map(DIRECT_MAP_BASE + base, base, bytes, flags | ENTRY_NX, largest);
+}
+
+/* All RAM. Of the kernel's image only data can be written here either. */
+static enum status map_ram(const struct boot_info *info)
+{
+    uint64_t fixed_bytes = (uint64_t)(kernel_data_start - kernel_start);
+
+    for (uint32_t i = 0; i < info->map.count; i++) {
+        const struct memory_region *region = &info->map.region[i];
+        enum status status = ST_OK;
+        uint64_t fixed = region->kind == MEMORY_KERNEL ? fixed_bytes : 0;
+
+        if (region->kind == MEMORY_RESERVED) {
+            continue;
+        }
+        status = direct_map(region->base, fixed, 0);
+        if (status == ST_OK) {
+            status = direct_map(region->base + fixed, region->bytes - fixed, ENTRY_WRITE);
+        }
+        if (status != ST_OK) {
+            return status;
+        }
+    }
+    return ST_OK;
+}
+
+/* Makes sure that no top-level entry of the kernel half has to be added later. */
+static enum status reserve_stacks(void)
+{
+    uint64_t *root = phys_to_virt(kernel_root);
+    uint64_t *table;
+
+    return kernel_table(&root[index_at(KSTACK_BASE, TOP_LEVEL)], &table);
+}
+
+enum status paging_init(const struct boot_info *info)
+{
+    enum status status = frame_alloc_zeroed(NULL, &kernel_root);
+
+    if (status == ST_OK) {
+        status = map_image(info->kernel_phys);
+    }
+    if (status == ST_OK) {
+        status = map_ram(info);
+    }
+    if (status == ST_OK) {
+        status = reserve_stacks();
+    }
+    if (status == ST_OK) {
+        paging_activate_kernel();
+    }
+    return status;
+}
+
+void paging_activate_kernel(void)
+{
+    cr3_write(kernel_root.v);
+}
+
+enum status kstack_alloc(uint64_t pages, uint64_t *top)
+{
+    uint64_t bottom = kstack_next + FRAME_BYTES;
+
+    for (uint64_t i = 0; i < pages; i++) {
+        struct paddr frame;
+        enum status status = frame_alloc_zeroed(NULL, &frame);
+        if (status == ST_OK) {
+            status = kernel_map_one(bottom + i * FRAME_BYTES, frame.v, 1, ENTRY_NX | ENTRY_WRITE);
+        }
+        if (status != ST_OK) {
+            return status;
+        }
+    }
+    *top = bottom + pages * FRAME_BYTES;
+    kstack_next = *top;
+    return ST_OK;
+}
+
+/* Whether the kernel's tables map a page of an address in the region of stacks. */
+static bool kstack_is_mapped(uint64_t va)
+{
+    uint64_t *table = phys_to_virt(kernel_root);
+
+    for (unsigned level = TOP_LEVEL; level >= 1; level--) {
+        uint64_t entry = table[index_at(va, level)];
+        if ((entry & ENTRY_PRESENT) == 0) {
+            return false;
+        }
+        table = table_at(entry);
+    }
+    return true;
+}
+
+bool kstack_is_guard(uint64_t vaddr)
+{
+    if (vaddr - (uint64_t)boot_stack_guard < FRAME_BYTES) {
+        return true;
+    }
+    return vaddr >= KSTACK_BASE && vaddr < kstack_next + FRAME_BYTES && !kstack_is_mapped(vaddr);
+}
+
+/* ------------------------------------------------------------------------- */
+/* User halves. */
+
+/* The entries on the way to a page: path[level] lies in the table of that level. */
+struct path {
+    uint64_t *entry[TOP_LEVEL + 1];
+};
+
+static uint64_t entry_count(uint64_t entry)
+{
+    return (entry & COUNT_MASK) / COUNT_ONE;
+}
+
+/* Adds one to the count of the table that path->entry[level] lies in, or takes one off. */
+static void count_up(struct aspace *as, const struct path *path, unsigned level)
+{
+    if (level == TOP_LEVEL) {
+        as->top_used++;
+    } else {
+        *path->entry[level + 1] += COUNT_ONE;
+    }
+}
+
+static void count_down(struct aspace *as, const struct path *path, unsigned level)
+{
+    if (level == TOP_LEVEL) {
+        as->top_used--;
+    } else {
+        *path->entry[level + 1] -= COUNT_ONE;
+    }
+}
+
+static bool page_is_user(struct uaddr va)
+{
+    return va.v % FRAME_BYTES == 0 && va.v >= USER_BASE && va.v < USER_END;
+}
+
+static uint64_t leaf_flags(unsigned prot, bool owned)
+{
+    return ENTRY_PRESENT | ENTRY_USER | (owned ? ENTRY_OWNED : 0) |
+           ((prot & PAGE_WRITE) != 0 ? ENTRY_WRITE : 0) | ((prot & PAGE_EXEC) != 0 ? 0 : ENTRY_NX);
+}
+
+static enum status check_prot(unsigned prot)
+{
+    if ((prot & ~(unsigned)PROT_ALL) != 0) {
+        return ST_INVALID;
+    }
+    return prot == PROT_ALL ? ST_DENIED : ST_OK;
+}
+
+/* Walks to a page that is mapped. ST_NOT_FOUND. */
+static enum status walk(const struct aspace *as, uint64_t va, struct path *path)
+{
+    uint64_t *table = phys_to_virt(as->root);
+
+    for (unsigned level = TOP_LEVEL; level >= 1; level--) {
+        path->entry[level] = &table[index_at(va, level)];
+        if ((*path->entry[level] & ENTRY_PRESENT) == 0) {
+            return ST_NOT_FOUND;
+        }
+        table = table_at(*path->entry[level]);
+    }
+    return ST_OK;
+}
+
+/*
+ * Frees the tables on a path that map nothing any more, upwards from level
+ * `lowest`, that of the table whose entry was cleared last.
+ */
+static void prune(struct aspace *as, uint64_t va, const struct path *path, unsigned lowest)
+{
+    for (unsigned level = lowest + 1; level <= TOP_LEVEL; level++) {
+        uint64_t entry = *path->entry[level];
+        if (entry_count(entry) != 0) {
+            break;
+        }
+        *path->entry[level] = 0;
+        count_down(as, path, level);
+        frame_free(as->payer, (struct paddr){entry & ENTRY_ADDRESS});
+        as->tables--;
+    }
+    if (aspace_is_active(as)) {
+        tlb_forget(va);
+    }
+}
+
+/* Walks to the place of a page, making tables that are missing; undone on failure. */
+static enum status walk_making(struct aspace *as, uint64_t va, struct path *path)
+{
+    uint64_t *table = phys_to_virt(as->root);
+
+    for (unsigned level = TOP_LEVEL; level > 1; level--) {
+        path->entry[level] = &table[index_at(va, level)];
+        if ((*path->entry[level] & ENTRY_PRESENT) == 0) {
+            struct paddr frame;
+            enum status status = frame_alloc_zeroed(as->payer, &frame);
+            if (status != ST_OK) {
+                prune(as, va, path, level);
+                return status;
+            }
+            *path->entry[level] = frame.v | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER;
+            count_up(as, path, level);
+            as->tables++;
+        }
+        table = table_at(*path->entry[level]);
+    }
+    path->entry[1] = &table[index_at(va, 1)];
+    return ST_OK;
+}
+
+enum status aspace_create(struct aspace *as, struct account *payer)
+{
+    struct paddr root;
+    enum status status = frame_alloc(payer, &root);
+
+    if (status != ST_OK) {
+        return status;
+    }
+    uint64_t *table = phys_to_virt(root);
+    const uint64_t *kernel = phys_to_virt(kernel_root);
+    memset(table, 0, KERNEL_HALF * sizeof(*table));
+    memcpy(table + KERNEL_HALF, kernel + KERNEL_HALF, (ENTRIES - KERNEL_HALF) * sizeof(*table));
+    *as = (struct aspace){.root = root, .payer = payer, .tables = 1};
+    return ST_OK;
+}
+
+enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
+                       bool owned)
+{
+    struct path path;
+    enum status status;
+
+    if (!page_is_user(va)) {
+        return ST_INVALID;
+    }
+    status = check_prot(prot);
+    if (status != ST_OK) {
+        return status;
+    }
+    status = walk_making(as, va.v, &path);
+    if (status != ST_OK) {
+        return status;
+    }
+    if ((*path.entry[1] & ENTRY_PRESENT) != 0) {
+        return ST_EXISTS;
+    }
+    *path.entry[1] = frame.v | leaf_flags(prot, owned);
+    count_up(as, &path, 1);
+    as->pages++;
+    as->owned += owned ? 1 : 0;
+    return ST_OK;
+}
+
+enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out)
+{
+    struct path path;
+
+    if (!page_is_user(va)) {
+        return ST_INVALID;
+    }
+    enum status status = walk(as, va.v, &path);
+    if (status != ST_OK) {
+        return status;
+    }
+    uint64_t entry = *path.entry[1];
+    *path.entry[1] = 0;
+    count_down(as, &path, 1);
+    as->pages--;
+    as->owned -= (entry & ENTRY_OWNED) != 0 ? 1 : 0;
+    prune(as, va.v, &path, 1);
+    if (out != NULL) {
+        *out = (struct paddr){entry & ENTRY_ADDRESS};
+    }
+    return ST_OK;
+}
+
+enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot)
+{
+    struct path path;
+    enum status status;
+
+    if (!page_is_user(va)) {
+        return ST_INVALID;
+    }
+    status = check_prot(prot);
+    if (status != ST_OK) {
+        return status;
+    }
+    status = walk(as, va.v, &path);
+    if (status != ST_OK) {
+        return status;
+    }
+    uint64_t entry = *path.entry[1];
+    *path.entry[1] = (entry & ENTRY_ADDRESS) | leaf_flags(prot, (entry & ENTRY_OWNED) != 0);
+    if (aspace_is_active(as)) {
+        tlb_forget(va.v);
+    }
+    return ST_OK;
+}
+
+enum status aspace_find(const struct aspace *as, struct uaddr va, struct paddr *out, unsigned *prot)
+{
+    struct path path;
+
+    if (!page_is_user((struct uaddr){bits_round_down(va.v, FRAME_BYTES)})) {
+        return ST_INVALID;
+    }
+    enum status status = walk(as, va.v, &path);
+    if (status != ST_OK) {
+        return status;
+    }
+    uint64_t entry = *path.entry[1];
+    if (out != NULL) {
+        *out = (struct paddr){entry & ENTRY_ADDRESS};
+    }
+    if (prot != NULL) {
+        *prot = ((entry & ENTRY_WRITE) != 0 ? PAGE_WRITE : PAGE_READ) |
+                ((entry & ENTRY_NX) != 0 ? PAGE_READ : PAGE_EXEC);
+    }
+    return ST_OK;
+}
+
+/*
+ * Empties and frees the table that *entry, of a level above 1, points to, and
+ * everything below it. False: the budget is spent first; entry and counts are then
+ * as true as before, so that a next call goes on.
+ */
+static bool drop_table(struct aspace *as, uint64_t *entry, unsigned level, unsigned *budget)
+{
+    uint64_t *table = table_at(*entry);
+
+    for (unsigned i = 0; entry_count(*entry) != 0; i++) {
+        if ((table[i] & ENTRY_PRESENT) == 0) {
+            continue;
+        }
+        if (*budget == 0 || (level > 2 && !drop_table(as, &table[i], level - 1, budget))) {
+            return false;
+        }
+        if (level == 2) {
+            if ((table[i] & ENTRY_OWNED) != 0) {
+                frame_free(as->payer, (struct paddr){table[i] & ENTRY_ADDRESS});
+                as->owned--;
+            }
+            as->pages--;
+            (*budget)--;
+        }
+        table[i] = 0;
+        *entry -= COUNT_ONE;
+    }
+    frame_free(as->payer, (struct paddr){*entry & ENTRY_ADDRESS});
+    as->tables--;
+    *budget -= *budget > 0 ? 1 : 0;
+    return true;
+}
+
+bool aspace_destroy_step(struct aspace *as, unsigned budget)
+{
+    uint64_t *root = phys_to_virt(as->root);
+
+    ASSERT(!aspace_is_active(as), "the active address space cannot be taken down");
+    for (unsigned i = 0; as->top_used != 0; i++) {
+        if ((root[i] & ENTRY_PRESENT) == 0) {
+            continue;
+        }
+        if (budget == 0 || !drop_table(as, &root[i], TOP_LEVEL, &budget)) {
+            return false;
+        }
+        root[i] = 0;
+        as->top_used--;
+    }
+    ASSERT(as->pages == 0 && as->owned == 0 && as->tables == 1,
+           "an empty address space has %lu pages and %lu tables", as->pages, as->tables);
+    frame_free(as->payer, as->root);
+    *as = (struct aspace){0};
+    return true;
+}
+
+void aspace_activate(const struct aspace *as)
+{
+    if (!aspace_is_active(as)) {
+        cr3_write(as->root.v);
+    }
+}
+
+bool aspace_is_active(const struct aspace *as)
+{
+    return cr3_read() == as->root.v;
+}
+
+/* Owned pages and tables below a table, with it; level is that of the table's own entries. */
+static uint64_t count_table(const uint64_t *table, unsigned level, unsigned entries)
+{
+    uint64_t frames = 1;
+
+    for (unsigned i = 0; i < entries; i++) {
+        if ((table[i] & ENTRY_PRESENT) == 0) {
+            continue;
+        }
+        if (level == 1) {
+            frames += (table[i] & ENTRY_OWNED) != 0 ? 1 : 0;
+        } else {
+            frames += count_table(table_at(table[i]), level - 1, ENTRIES);
+        }
+    }
+    return frames;
+}
+
+uint64_t aspace_count_frames(const struct aspace *as)
+{
+    return as->root.v == 0 ? 0 : count_table(phys_to_virt(as->root), TOP_LEVEL, KERNEL_HALF);
+}
