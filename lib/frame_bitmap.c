@@ -6,6 +6,7 @@
  */
 #include <lib/frame_bitmap.h>
 
+#include <lib/bits.h>
 #include <lib/mem.h>
 
 #define WORD_BITS 64u
@@ -29,7 +30,7 @@ static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
 {
     uint64_t before = fb->level[0][word];
 
-    fb->free += (uint64_t)__builtin_popcountll(bits & ~before);
+    fb->free += bits_count(bits & ~before);
     fb->level[0][word] = before | bits;
     for (uint32_t k = 1; k < fb->levels && before == 0; k++) {
         before = fb->level[k][word / WORD_BITS];
@@ -44,7 +45,7 @@ static void set_used(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
     uint64_t before = fb->level[0][word];
     uint64_t after = before & ~bits;
 
-    fb->free -= (uint64_t)__builtin_popcountll(bits & before);
+    fb->free -= bits_count(bits & before);
     fb->level[0][word] = after;
     for (uint32_t k = 1; k < fb->levels && after == 0; k++) {
         after = fb->level[k][word / WORD_BITS] & ~(1ull << (word % WORD_BITS));
@@ -248,7 +249,7 @@ bool frame_bitmap_check(const struct frame_bitmap *fb)
         }
     }
     for (uint64_t i = 0; i < fb->words[0]; i++) {
-        free += (uint64_t)__builtin_popcountll(fb->level[0][i]);
+        free += bits_count(fb->level[0][i]);
     }
     return free == fb->free && fb->words[fb->levels - 1] == 1;
 }

@@ -31,3 +31,15 @@ static inline bool bits_range_fits(uint64_t offset, uint64_t bytes, uint64_t lim
 {
     return offset <= limit && bytes <= limit - offset;
 }
+
+/*
+ * How many bits are set. For programs built without the instruction for it, the
+ * compiler's own answer would be a call to its support library.
+ */
+static inline unsigned bits_count(uint64_t n)
+{
+    n -= n >> 1 & 0x5555555555555555;
+    n = (n & 0x3333333333333333) + (n >> 2 & 0x3333333333333333);
+    n = (n + (n >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (unsigned)(n * 0x0101010101010101 >> 56);
+}
