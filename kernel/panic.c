@@ -32,15 +32,16 @@ static void print(const char *fmt, ...)
     va_end(args);
 }
 
-static void print_address(uint64_t address)
+/* `address` is shown; `inside` is an address of the function to be named. */
+static void print_address(uint64_t address, uint64_t inside)
 {
     uint64_t offset;
-    const char *name = ksyms_find(address, &offset);
+    const char *name = ksyms_find(inside, &offset);
 
     if (name == NULL) {
         print("  %016lx\n", address);
     } else {
-        print("  %016lx %s+0x%lx\n", address, name, offset);
+        print("  %016lx %s+0x%lx\n", address, name, offset + (address - inside));
     }
 }
 
@@ -60,7 +61,7 @@ static void print_backtrace(uint64_t rbp)
         if (address == 0) {
             return;
         }
-        print_address(address);
+        print_address(address, address - 1); /* a call may be a function's last instruction */
         if (next != 0 && next <= rbp) {
             print("  (the next frame, %016lx, is not above this one)\n", next);
             return;
@@ -123,7 +124,7 @@ void panic_trap(const struct trap_frame *frame, const char *fmt, ...)
     say(fmt, args);
     va_end(args);
     print_registers(frame);
-    print_address(frame->rip);
+    print_address(frame->rip, frame->rip);
     print_backtrace(frame->rbp);
     power_off(EXIT_PANIC);
 }
