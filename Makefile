@@ -141,25 +141,23 @@ lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS))
 
 # ---------------------------------------------------------------------------
 # The kernel, twice: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0).
-# It carries the table of its own symbols, which the panic path prints from:
-# linked once without, once with the table of the first link and once more with
-# the table of the second, in which every address is final.
+# It carries the names of its own functions, which a panic prints: it is linked
+# with an empty table first, and then with the table made from that link. The
+# table lies behind code and constants, so it moves no function.
 
 define kernel_image # VARIANT
 $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
-kernel_objects_$(1) := $(call objects_of,$(1),$(kernel_SRCS)) $(call lib_objects,kernel)
-$(O)/$(1)/link0.elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols0.o
-$(O)/$(1)/link1.elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols1.o
-$(O)/$(1).elf: $$(kernel_objects_$(1)) $(O)/$(1)/symbols2.o
-$(O)/$(1)/link0.elf $(O)/$(1)/link1.elf $(O)/$(1).elf: kernel/link.ld
+$(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
+$(O)/$(1).elf: $(O)/$(1)/ksyms1.o
+$(O)/$(1)/first.elf $(O)/$(1).elf: kernel/link.ld $(call objects_of,$(1),$(kernel_SRCS)) \
+		$(call lib_objects,kernel)
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^)
-$(O)/$(1)/symbols1.S: $(O)/$(1)/link0.elf
-$(O)/$(1)/symbols2.S: $(O)/$(1)/link1.elf
-$(O)/$(1)/symbols0.S $(O)/$(1)/symbols1.S $(O)/$(1)/symbols2.S: $(kernel_KSYMS)
+$(O)/$(1)/ksyms1.S: $(O)/$(1)/first.elf
+$(O)/$(1)/ksyms0.S $(O)/$(1)/ksyms1.S: $(kernel_KSYMS)
 	@mkdir -p $$(@D)
 	$(Q)$(PYTHON) $(kernel_KSYMS) $$(filter %.elf,$$^) >$$@
-$(O)/$(1)/symbols%.o: $(O)/$(1)/symbols%.S $(O)/flags/$(1)
+$(O)/$(1)/ksyms%.o: $(O)/$(1)/ksyms%.S $(O)/flags/$(1)
 	$(Q)$(CC) $(flags_$(1)) -c -o $$@ $$<
 endef
 $(eval $(call kernel_image,kernel))
@@ -177,7 +175,8 @@ kernel: $(KERNEL)
 $(call compile,user,$(rt_SRCS),$(inc_rt))
 $(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(call lib_objects,user)))
 
-program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c bench/main.c demos/*/main.c))
+program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c bench/main.c demos/*/main.c \
+	tests/programs/*/main.c))
 support_SRCS := $(wildcard demos/support/*.c)
 $(call compile,user,$(support_SRCS),$(inc_demos))
 $(eval $(call archive,$(O)/user/libsupport.a,$(call objects_of,user,$(support_SRCS))))

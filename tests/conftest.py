@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""The harness of the whole-system tests: a fixture that boots a machine.
+
+    def test_something(boot):
+        run = boot(manifest(service("ring-nop")))
+        assert run.status == PASS
+        run.says("ring-nop: passed", "capos: passed")
+
+`make test-parts` has built all that is booted; nothing is built here, so tests
+may run side by side. Every run has a hard time-out, in tools/qemu-run.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+KERNEL = BUILD / "kernel.elf"
+KERNEL_BARE = BUILD / "kernel-bare.elf"
+MANIFEST = BUILD / "manifest.bin"
+
+# What tools/qemu-run ends with.
+PASS = 0
+FAILED = 35
+LEAK = 37
+PANIC = 39
+BAD_MANIFEST = 41
+NO_MEMORY = 43
+STALLED = 45
+DEADLINE = 47
+RESET = 99
+TIMEOUT = 124
+
+CONSOLE = {"name": "console", "interface": "Console", "source": {"kernel": "console"}}
+NULL_CAP = {"name": "null", "interface": "NullCap", "source": {"kernel": "nullCap"}}
+
+
+def service(name, binary=None, caps=(CONSOLE,), **fields):
+    """One service of a manifest; its binary is a demo or a program of tests/programs."""
+    return {"name": name, "binary": binary or name, "caps": list(caps), **fields}
+
+
+def program_path(name):
+    """Where a program lies, relative to build/user."""
+    for path in (f"tests/programs/{name}.elf", f"rt/{name}.elf", f"demos/{name}.elf"):
+        if (BUILD / "user" / path).exists():
+            return path
+    raise FileNotFoundError(f"no program named {name} was built")
+
+
+def manifest(*services, **params):
+    """Manifest data with these services, the binaries they name, and kernelParams."""
+    names = dict.fromkeys(one["binary"] for one in services)
+    data = {
+        "schemaVersion": 1,
+        "binaries": [{"name": name, "path": program_path(name)} for name in names],
+        "services": list(services),
+    }
+    if params:
+        data["kernelParams"] = params
+    return data
+
+
+class Run:
+    """How a run of the machine ended: exit status, and what the serial port said."""
+
+    def __init__(self, status, transcript, errors=""):
+        self.status = status
+        self.text = transcript
+        self.errors = errors
+        self.lines = transcript.splitlines()
+
+    def says(self, *expected):
+        """Asserts that lines hold these texts, in this order."""
+        rest = iter(self.lines)
+        for text in expected:
+            assert any(text in line for line in rest), f"{text!r} is missing:\n{self}"
+
+    def lacks(self, text):
+        assert text not in self.text, f"{text!r} is there:\n{self}"
+
+    def __str__(self):
+        return f"{self.text}\n{self.errors}status {self.status}"
+
+
+def make_manifest(data, path):
+    """Packs manifest data with mkmanifest, as it was built under the sanitizers."""
+    source = path.with_suffix(".json")
+    source.write_text(json.dumps(data))
+    subprocess.run(
+        [BUILD / "san/mkmanifest", "-o", path, "--binaries", BUILD / "user", source],
+        check=True, timeout=60,
+    )  # fmt: skip
+    return path
+
+
+def make_iso(path, modules, kernel=KERNEL, loader=("--grub",)):
+    subprocess.run(
+        ["sh", ROOT / "tools/mkiso", *loader, "-o", path, kernel, *modules],
+        check=True, timeout=60,
+    )  # fmt: skip
+    return path
+
+
+def qemu_run(*options, timeout=60):
+    """Runs tools/qemu-run to its end."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/qemu-run", "--timeout", str(timeout), *map(str, options)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        timeout=timeout + 30, check=False,
+    )  # fmt: skip
+    return Run(
+        done.returncode,
+        done.stdout.decode(errors="replace").replace("\r\n", "\n"),
+        done.stderr.decode(errors="replace"),
+    )
+
+
+@pytest.fixture(name="boot")
+def boot_fixture(tmp_path):
+    """Boots by PVH: manifest data, the bytes of a boot module, its path, or None for none."""
+
+    def boot(module, *options, kernel=KERNEL, timeout=60):
+        line = ["--kernel", kernel]
+        if isinstance(module, dict):
+            module = make_manifest(module, tmp_path / "manifest.bin")
+        elif isinstance(module, bytes):
+            path = tmp_path / "module.bin"
+            path.write_bytes(module)
+            module = path
+        if module is not None:
+            line += ["--manifest", module]
+        return qemu_run(*line, *options, timeout=timeout)
+
+    return boot
+
+
+@pytest.fixture(scope="session")
+def default_run():
+    """One run of the default manifest, for all who only read its transcript."""
+    return qemu_run("--kernel", KERNEL, "--manifest", MANIFEST)

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+/* Ends at once, and well: for counting starts. */
+
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""What services do, and what becomes of them."""
+
+import json
+
+import pytest
+from conftest import (
+    CONSOLE,
+    DEADLINE,
+    FAILED,
+    LEAK,
+    PASS,
+    ROOT,
+    STALLED,
+    manifest,
+    service,
+)
+
+SYSTEM = json.loads((ROOT / "system.json").read_text())
+SERVICES = [one["name"] for one in SYSTEM["services"]]
+PASSED = "capos: passed: every service ended as expected, and nothing leaked"
+
+
+def expectation(directory):
+    return [line for line in (directory / "expect").read_text().splitlines() if line]
+
+
+def test_default_run_passes(default_run):
+    assert default_run.status == PASS, str(default_run)
+    default_run.says(PASSED)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_default_run_lists_the_service(default_run, name):
+    default_run.says(f"starting {len(SERVICES)} services", f"{name:<31}  exited 0", PASSED)
+
+
+@pytest.mark.parametrize("name", sorted({one["binary"] for one in SYSTEM["services"]}))
+def test_default_run_prints_what_the_program_promises(default_run, name):
+    directory = ROOT / ("rt/smoke" if name == "smoke" else f"demos/{name}")
+    expected = expectation(directory)
+    holds_console = any(
+        CONSOLE in one["caps"] for one in SYSTEM["services"] if one["binary"] == name
+    )
+    assert expected or not holds_console, f"{directory}/expect is empty"
+    default_run.says(*expected)
+
+
+def test_every_demo_is_in_the_default_manifest():
+    demos = {path.parent.name for path in (ROOT / "demos").glob("*/main.c")}
+    assert demos <= {one["binary"] for one in SYSTEM["services"]}
+
+
+def test_an_unexpected_exit_code_fails_the_run(boot):
+    run = boot(manifest(service("fail", caps=[]), service("leave", caps=[])))
+    assert run.status == FAILED, str(run)
+    run.says("fail (process", "exited with code 7", "failed: 1 services did not end as expected")
+
+
+def test_an_expected_exit_code_passes(boot):
+    run = boot(manifest(service("fail", caps=[], expect={"exited": 7})))
+    assert run.status == PASS, str(run)
+
+
+def test_an_exit_code_of_0_is_not_the_expected_7(boot):
+    run = boot(manifest(service("leave", caps=[], expect={"exited": 7})))
+    assert run.status == FAILED, str(run)
+
+
+def test_a_fault_ends_that_process_only(boot):
+    run = boot(manifest(service("fault", caps=[]), service("ring-nop")))
+    assert run.status == FAILED, str(run)
+    run.says("fault (process", "failed: 1 services did not end as expected")
+    run.says("ring-nop", "exited 0")
+
+
+def test_an_expected_fault_passes(boot):
+    run = boot(manifest(service("fault", caps=[], expect={"faulted": {"vector": 14}})))
+    assert run.status == PASS, str(run)
+
+
+def test_a_fault_of_another_vector_is_not_the_expected_one(boot):
+    run = boot(manifest(service("fault", caps=[], expect={"faulted": {"vector": 13}})))
+    assert run.status == FAILED, str(run)
+
+
+def test_a_service_that_loops_is_stopped_at_the_deadline(boot):
+    run = boot(manifest(service("spin", caps=[]), service("leave", caps=[]), deadline=500))
+    assert run.status == DEADLINE, str(run)
+    run.says("did not end before its deadline")
+
+
+def test_a_service_that_loops_leaves_time_for_the_others(boot):
+    run = boot(manifest(service("spin", caps=[]), service("ring-nop"), deadline=3000))
+    assert run.status == DEADLINE, str(run)
+    run.says("ring-nop", "exited 0")
+
+
+def test_a_service_that_waits_for_nothing_is_named_a_stall(boot):
+    run = boot(manifest(service("wait", caps=[]), service("leave", caps=[])))
+    assert run.status == STALLED, str(run)
+    run.says("services waited for what nobody could bring")
+
+
+def test_a_service_that_never_reaps_hurts_nobody(boot):
+    run = boot(manifest(service("hoard", caps=[]), service("ring-nop")))
+    assert run.status == PASS, str(run)
+
+
+def test_a_thousand_restarts_leave_the_recount_where_it_was(boot):
+    again = {"policy": "always", "count": 1000}
+    run = boot(manifest(service("leave", caps=[], restart=again)))
+    assert run.status == PASS, str(run)
+    (row,) = [line for line in run.lines if line.startswith("leave ")]
+    assert row.split()[-1] == "1001", str(run)
+
+
+def test_a_failure_is_retried_as_often_as_the_manifest_says(boot):
+    run = boot(manifest(service("fail", caps=[], restart={"policy": "onFailure", "count": 3})))
+    assert run.status == FAILED, str(run)
+    assert run.text.count("exited with code 7") == 4, str(run)
+
+
+def test_the_expected_end_is_not_retried_as_a_failure(boot):
+    run = boot(manifest(service("leave", caps=[], restart={"policy": "onFailure", "count": 3})))
+    assert run.status == PASS, str(run)
+    (row,) = [line for line in run.lines if line.startswith("leave ")]
+    assert row.split()[-1] == "1", str(run)
+
+
+@pytest.mark.parametrize("kind", ["frame", "slot", "object"])
+def test_a_planted_leak_fails_the_run(boot, kind):
+    run = boot(manifest(service("leave", caps=[]), plantLeak=kind))
+    assert run.status == LEAK, str(run)
+    run.says("a leak was planted", "leak:", "failed: the recount differs")
