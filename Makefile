@@ -219,12 +219,9 @@ include mk/image.mk mk/qemu.mk mk/check.mk
 .PHONY: all FORCE
 all: kernel programs tools $(MANIFEST)
 
-## compile_commands.json   for editors; by bear where it is installed, else from make itself
+## compile_commands.json   for editors, out of what make would run
 compile_commands.json: FORCE
-	$(Q)if command -v bear >/dev/null; then \
-		rm -rf $(O)/bear && bear --output $@ -- $(MAKE) -s SETUP=no O=$(O)/bear objects; \
-	else \
-		$(MAKE) -nB SETUP=no V=1 objects | $(PYTHON) tools/compile-commands >$@; fi
+	$(Q)$(MAKE) -nB SETUP=no V=1 objects | $(PYTHON) tools/compile-commands >$@
 
 .PHONY: objects
 objects: $(objects)

@@ -84,12 +84,15 @@ doctor() {
 			printf '  %-6s %-22s MISSING\n' "$group" "$package"
 		fi
 	done
-	for row in 'cue or npm:evaluating the manifests again (make test-cue)' \
-	           'bear:compile_commands.json (else made by make)'; do
-		for tool in ${row%%:*}; do
-			present "$tool" && printf '  %-6s %-22s %s\n' extra "$tool" "$(version "$tool")"
-		done
-	done
+	# Wanted by nothing but what the remark says.
+	while IFS=: read -r tool remark; do
+		present "$tool" || remark="not here; $remark"
+		printf '  %-6s %-22s %s\n' extra "$tool" "$remark"
+	done <<-EOF
+	cue:evaluates a changed manifest (make check-cue)
+	npm:brings an evaluator where there is no cue
+	shellcheck:reads the shell scripts (make shell-check)
+	EOF
 	absent=$(missing build test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
