@@ -62,7 +62,6 @@ void boot_info_finish(struct boot_info *info)
         boot_info_trouble(info, "the boot loader handed over no memory map");
     }
     place_module(info);
-    boot_info_add_memory(info, 0, LOW_MEMORY_END, MEMORY_RESERVED);
     boot_info_add_memory(info, info->kernel_phys, kernel_bytes, MEMORY_KERNEL);
     memory_map_normalise(&info->raw, &info->map);
 

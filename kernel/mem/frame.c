@@ -45,17 +45,19 @@ static void open_part(const struct memory_region *region, uint64_t from, uint64_
     total += (end - base) >> FRAME_SHIFT;
 }
 
-/* The first usable region that the boot page tables reach and the bitmap's words fit in. */
-static const struct memory_region *find_room(const struct memory_map *map, uint64_t bytes)
+/* Takes the first usable memory that the boot page tables reach for the bitmap's words. */
+static enum status find_room(const struct memory_map *map, uint64_t bytes, uint64_t *room)
 {
     for (uint32_t i = 0; i < map->count; i++) {
         const struct memory_region *region = &map->region[i];
-        if (region->kind == MEMORY_USABLE && region->bytes >= bytes &&
-            region->base + bytes <= BOOT_MAPPED_END) {
-            return region;
+        uint64_t base = region->base > LOW_MEMORY_END ? region->base : LOW_MEMORY_END;
+        if (region->kind == MEMORY_USABLE && base + bytes <= region->base + region->bytes &&
+            base + bytes <= BOOT_MAPPED_END) {
+            *room = base;
+            return ST_OK;
         }
     }
-    return NULL;
+    return ST_NO_MEMORY;
 }
 
 enum status frame_init(const struct boot_info *info)
@@ -63,20 +65,21 @@ enum status frame_init(const struct boot_info *info)
     const struct memory_map *map = &info->map;
     uint64_t nframes = frames_needed(map);
     uint64_t bytes = bits_round_up(frame_bitmap_storage_bytes(nframes), FRAME_BYTES);
-    const struct memory_region *room = find_room(map, bytes);
+    uint64_t room;
 
-    if (memory_map_bytes(map, MEMORY_USABLE) < MEMORY_MIN_BYTES || room == NULL) {
-        return ST_NO_MEMORY;
-    }
-    enum status status =
-        frame_bitmap_init(&bitmap, phys_to_virt((struct paddr){room->base}), nframes);
-    if (status != ST_OK) {
+    if (memory_map_bytes(map, MEMORY_USABLE) < MEMORY_MIN_BYTES ||
+        find_room(map, bytes, &room) != ST_OK ||
+        frame_bitmap_init(&bitmap, phys_to_virt((struct paddr){room}), nframes) != ST_OK) {
         return ST_NO_MEMORY;
     }
     for (uint32_t i = 0; i < map->count; i++) {
         const struct memory_region *region = &map->region[i];
         if (region->kind == MEMORY_USABLE) {
-            open_part(region, region == room ? room->base + bytes : 0, BOOT_MAPPED_END);
+            /* The bitmap lies at the start of its region, or at the start of what counts of it. */
+            uint64_t from = room >= region->base && room < region->base + region->bytes
+                                ? room + bytes
+                                : LOW_MEMORY_END;
+            open_part(region, from, BOOT_MAPPED_END);
         }
     }
     return ST_OK;
@@ -89,7 +92,7 @@ void frame_open_all(const struct boot_info *info)
         if (region->kind == MEMORY_USABLE) {
             open_part(region, BOOT_MAPPED_END, PHYS_LIMIT);
         } else if (region->kind == MEMORY_RECLAIMABLE) {
-            open_part(region, 0, PHYS_LIMIT);
+            open_part(region, LOW_MEMORY_END, PHYS_LIMIT);
         }
     }
 }
