@@ -34,7 +34,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' Makefile mk/*.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -53,7 +53,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamps are included so that make makes them first and then starts again.
 # SETUP=no leaves the machine alone.
 
-test_goals := test test-% check-% %-check lint sanitize-lib bench iso run-iso run-uefi
+test_goals := test test-% check-% %-check lint fmt sanitize-lib bench iso run-iso run-uefi
 dry_run    := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 ifeq ($(SETUP)$(dry_run),yes)
 include $(O)/setup/build.mk
@@ -81,8 +81,9 @@ inc_rt     := $(inc_lib) -Irt/include
 inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos
 inc_tools  := $(inc_lib)
 
-tools :=
-include lib/module.mk kernel/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
+tools     :=
+fragments := lib/module.mk kernel/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
+include $(fragments)
 
 gen_SRCS := $(wildcard schema/gen/*.c)
 
@@ -124,8 +125,9 @@ endef
 
 compile = $(foreach s,$(2),$(eval $(call compile_one,$(1),$(s),$(3))))
 
+# The fragments too: a source that is gone from its list must go from the archive.
 define archive # FILE, OBJECTS
-$(1): $(2)
+$(1): $(2) $(fragments)
 	@mkdir -p $$(@D)
 	$$(call say,AR,$$@)
 	@rm -f $$@
@@ -150,7 +152,7 @@ $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
 $(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
 $(O)/$(1).elf: $(O)/$(1)/ksyms1.o
 $(O)/$(1)/first.elf $(O)/$(1).elf: kernel/link.ld $(call objects_of,$(1),$(kernel_SRCS)) \
-		$(call lib_objects,kernel)
+		$(call lib_objects,kernel) $(fragments)
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^)
 $(O)/$(1)/ksyms1.S: $(O)/$(1)/first.elf
@@ -198,17 +200,23 @@ programs: $(programs)
 
 # ---------------------------------------------------------------------------
 # Tools that run here, and the archives that they and the tests link. A tool's
-# fragment says `tools += name`, name_SRCS and, where needed, name_LIBS; each is
-# also built under the sanitizers, for the tests.
+# fragment says `tools += name` and name_SRCS; where needed name_INC, name_LIBS,
+# and name_BASE := capnp for a tool that may not need generated code, since it is
+# the one that generates. Each is also built under the sanitizers, for the tests.
+
+lib_archives   = $(O)/$(1)/liblib.a $(O)/$(1)/libcapnp.a
+capnp_archives = $(O)/$(1)/libcapnp.a
+tool_archives  = $(call $(or $($(2)_BASE),lib)_archives,$(1))
 
 define tool # VARIANT, NAME
-$(call compile,$(1),$($(2)_SRCS),$(inc_tools))
-$(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(O)/$(1)/liblib.a
+$(call compile,$(1),$($(2)_SRCS),$(inc_tools) $($(2)_INC))
+$(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(call tool_archives,$(1),$(2))
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
 endef
 $(foreach v,host san,\
-	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call lib_objects,$(v))))\
+	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS))))\
+	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS))))\
 	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)

@@ -8,7 +8,7 @@
 
 define unit_test # SOURCE, INCLUDES, OBJECTS, LIBRARIES
 $(call compile,san,$(1),$(2))
-$(O)/san/$(1:.c=): $(O)/san/$(1:.c=.o) $(3) $(O)/san/liblib.a
+$(O)/san/$(1:.c=): $(O)/san/$(1:.c=.o) $(3) $(call lib_archives,san)
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(flags_san) -o $$@ $$^ $(4) -lcmocka
 endef
@@ -19,7 +19,7 @@ $(foreach t,$(lib_TESTS),$(eval $(call unit_test,$(t),$(inc_lib))))
 $(foreach t,$(capnp_TESTS),$(eval $(call unit_test,$(t),$(inc_gen))))
 $(foreach t,$(rt_TESTS),$(eval $(call unit_test,$(t),$(inc_rt),$(call objects_of,san,$(rt_HOST_SRCS)))))
 $(foreach l,$(tools),$(foreach t,$($(l)_TESTS),\
-	$(eval $(call unit_test,$(t),$(inc_tools) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
+	$(eval $(call unit_test,$(t),$(inc_tools) $($(l)_INC) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
 
 tests_of   = $(patsubst %.c,$(O)/san/%,$(1))
 tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
@@ -68,7 +68,7 @@ $(call header_part,$(wildcard schema/gen/*.capnp.h),$(HFLAGS) $(inc_gen))
 $(call header_part,$(wildcard schema/gen/*.client.h rt/include/rt/*.h rt/*.h),$(UFLAGS) $(inc_rt))
 $(call header_part,$(wildcard kernel/*.h kernel/*/*.h kernel/arch/x86_64/*.h),$(flags_kernel) $(inc_kernel))
 $(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
-$(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools)))
+$(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
 .PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
         generated-code-check check-cue
@@ -124,7 +124,7 @@ fmt:
 fmt-check:
 	$(Q)clang-format --dry-run --Werror $(c_files)
 
-lint_sources := $(filter-out schema/gen/%,$(sources))
+lint_sources := $(foreach s,$(sources),$(if $(findstring /gen/,$(s)),,$(s)))
 # The analyzer does not know that a failing assertion of cmocka does not return.
 lint_only = $(if $(filter %_test.c,$(1)),--checks=-clang-analyzer-core.*)
 define lint_one # SOURCE
@@ -158,6 +158,7 @@ check-cue:
 checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
           generated-code-check check-cue
 JOBS   ?= $(shell nproc)
+self   := $(MAKE)
 
 .PHONY: test test-system test-parts
 
@@ -166,7 +167,7 @@ test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/s
 
 ## test             build and run everything; the last line is "N passed, N failed"
 test:
-	$(Q)$(PYTHON) tools/run-tests --make '$(MAKE) -j$(JOBS) SETUP=no' --build test-parts \
+	$(Q)$(PYTHON) tools/run-tests --make '$(self) -j$(JOBS) SETUP=no $(MAKEOVERRIDES)' --build test-parts \
 		$(foreach t,$(unit_tests),--unit $(t)) $(foreach c,$(checks),--check $(c)) --pytest tests
 
 ## test-system      the whole-system tests alone; PYTEST='-k NAME' chooses
