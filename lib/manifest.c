@@ -562,7 +562,7 @@ static uint64_t frames_to_begin(const struct elf_image *program, const struct ri
     uint64_t frames = program->pages + pages_of(USER_STACK_BYTES) + pages_of(ring->region_bytes);
     uint64_t next_table = 0;
 
-    frames += 3 + 1;
+    frames += 3 + 1 + 1; /* tables; CapSet page */
     if (program->has_tls) {
         frames += pages_of(program->tls_mem_bytes + ELF_TLS_CONTROL_BYTES);
     }

@@ -10,7 +10,7 @@
 #include "file.h"
 
 static bool read_image(struct report *report, const struct place *at, const char *directory,
-                       const char *path, size_t most, struct embed_image *out)
+                       const char *path, struct embed_image *out)
 {
     char *full;
 
@@ -18,7 +18,7 @@ static bool read_image(struct report *report, const struct place *at, const char
                  path) < 0) {
         return report_io(report, at, "no memory");
     }
-    bool ok = file_read(report, at, full, most, &out->bytes, &out->len);
+    bool ok = file_read(report, at, full, MANIFEST_BYTES_MAX, &out->bytes, &out->len);
     free(full);
     return ok;
 }
@@ -38,9 +38,12 @@ bool embed_read(struct report *report, const struct cue_manifest *manifest, cons
     for (size_t i = 0; i < out->count; i++) {
         struct place binary = place_element(&binaries, i);
         struct place at = place_field(&binary, "path");
-        if (!read_image(report, &at, directory, manifest->binaries[i].path, room,
-                        &out->images[i])) {
+        if (!read_image(report, &at, directory, manifest->binaries[i].path, &out->images[i])) {
             return false;
+        }
+        if (out->images[i].len > room) {
+            return report_invalid(report, &at, "the programs together have more than %u bytes",
+                                  MANIFEST_BYTES_MAX);
         }
         room -= out->images[i].len;
     }

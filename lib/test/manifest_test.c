@@ -1,0 +1,987 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The manifest's validator. A test makes a valid manifest, spoils one thing in it
+ * through the builders, which write in place, and looks for the sentence that says
+ * so. Then every bit of a valid one is flipped: whatever comes of it, reading stays
+ * inside the message.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <capnp/build.h>
+#include <capos.capnp.h>
+#include <elf.h>
+#include <lib/manifest.h>
+
+#define STORE_ID 0x1111222233334444ull
+
+/* ---------------------------------------------------------------------------
+ * A valid manifest */
+
+struct program {
+    Elf64_Ehdr header;
+    Elf64_Phdr segments[2];
+    uint8_t code[16];
+};
+
+/* One page of code; with TLS if there is something to keep there. */
+static struct program make_program(uint64_t vaddr, uint64_t tls_bytes)
+{
+    struct program p = {
+        .header =
+            {
+                .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+                            EV_CURRENT},
+                .e_type = ET_EXEC,
+                .e_machine = EM_X86_64,
+                .e_version = EV_CURRENT,
+                .e_entry = vaddr + offsetof(struct program, code),
+                .e_phoff = offsetof(struct program, segments),
+                .e_ehsize = sizeof p.header,
+                .e_phentsize = sizeof p.segments[0],
+                .e_phnum = tls_bytes != 0 ? 2 : 1,
+                .e_shentsize = sizeof(Elf64_Shdr),
+            },
+        .segments = {{.p_type = PT_LOAD,
+                      .p_flags = PF_R | PF_X,
+                      .p_vaddr = vaddr,
+                      .p_filesz = sizeof p,
+                      .p_memsz = sizeof p,
+                      .p_align = 4096},
+                     {.p_type = PT_TLS, .p_flags = PF_R, .p_memsz = tls_bytes, .p_align = 16}},
+    };
+    return p;
+}
+
+/*
+ * binaries  prog, other (with thread-local storage)
+ * services  alpha runs prog, is granted console, exports store
+ *           beta runs other, is granted console, null, and alpha's store with badge 7
+ */
+struct made {
+    struct capnp_arena arena;
+    struct capos_manifest_builder manifest;
+    struct capos_binary_builder binaries[2];
+    struct capos_service_builder services[2];
+    struct capos_export_builder store;
+    struct capos_cap_grant_builder console; /* beta's, as the next two */
+    struct capos_cap_grant_builder null;
+    struct capos_cap_grant_builder imported;
+    struct capos_service_export_builder import_source;
+    uint64_t words[32768];
+};
+
+static struct capos_cap_grant_builder make_grant(struct capos_cap_grant_list_builder list,
+                                                 uint32_t index, struct capnp_text name,
+                                                 uint64_t interface_id)
+{
+    struct capos_cap_grant_builder grant = capos_cap_grant_list_builder_at(list, index);
+
+    capos_cap_grant_set_name(grant, name);
+    capos_cap_grant_set_interface_id(grant, interface_id);
+    return grant;
+}
+
+static struct capos_cap_grant_builder make_object(struct capos_cap_grant_list_builder list,
+                                                  uint32_t index, struct capnp_text name,
+                                                  enum capos_kernel_object object,
+                                                  uint64_t interface_id)
+{
+    struct capos_cap_grant_builder grant = make_grant(list, index, name, interface_id);
+
+    capos_cap_grant_source_set_kernel(capos_cap_grant_init_source(grant), object);
+    return grant;
+}
+
+static void make_alpha(struct made *m)
+{
+    struct capos_service_builder alpha = m->services[0];
+    struct capos_cap_grant_list_builder caps = capos_service_init_caps(alpha, 1);
+
+    capos_service_set_name(alpha, CAPNP_TEXT("alpha"));
+    capos_service_set_binary(alpha, CAPNP_TEXT("prog"));
+    make_object(caps, 0, CAPNP_TEXT("console"), CAPOS_KERNEL_OBJECT_CONSOLE, CAPOS_CONSOLE_ID);
+    m->store = capos_export_list_builder_at(capos_service_init_exports(alpha, 1), 0);
+    capos_export_set_name(m->store, CAPNP_TEXT("store"));
+    capos_export_set_interface_id(m->store, STORE_ID);
+}
+
+static void make_beta(struct made *m)
+{
+    struct capos_service_builder beta = m->services[1];
+    struct capos_cap_grant_list_builder caps = capos_service_init_caps(beta, 3);
+
+    capos_service_set_name(beta, CAPNP_TEXT("beta"));
+    capos_service_set_binary(beta, CAPNP_TEXT("other"));
+    m->console =
+        make_object(caps, 0, CAPNP_TEXT("console"), CAPOS_KERNEL_OBJECT_CONSOLE, CAPOS_CONSOLE_ID);
+    m->null =
+        make_object(caps, 1, CAPNP_TEXT("null"), CAPOS_KERNEL_OBJECT_NULL_CAP, CAPOS_NULL_CAP_ID);
+    m->imported = make_grant(caps, 2, CAPNP_TEXT("store"), STORE_ID);
+    capos_cap_grant_set_badge(m->imported, 7);
+    m->import_source =
+        capos_cap_grant_source_init_service(capos_cap_grant_init_source(m->imported));
+    capos_service_export_set_service(m->import_source, CAPNP_TEXT("alpha"));
+    capos_service_export_set_export(m->import_source, CAPNP_TEXT("store"));
+}
+
+static void make_binary(struct capos_binary_builder b, struct capnp_text name, uint64_t vaddr,
+                        uint64_t tls_bytes)
+{
+    struct program program = make_program(vaddr, tls_bytes);
+
+    capos_binary_set_name(b, name);
+    capos_binary_set_image(
+        b, (struct capnp_data){.ptr = (const uint8_t *)&program, .len = sizeof program});
+}
+
+static struct made *make(void)
+{
+    struct made *m = malloc(sizeof *m);
+
+    assert_non_null(m);
+    capnp_arena_init(&m->arena, m->words, sizeof m->words);
+    m->manifest = capos_manifest_build_root(&m->arena);
+    capos_manifest_set_schema_version(m->manifest, CAPOS_MANIFEST_VERSION);
+    struct capos_binary_list_builder binaries = capos_manifest_init_binaries(m->manifest, 2);
+    struct capos_service_list_builder services = capos_manifest_init_services(m->manifest, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        m->binaries[i] = capos_binary_list_builder_at(binaries, i);
+        m->services[i] = capos_service_list_builder_at(services, i);
+    }
+    make_binary(m->binaries[0], CAPNP_TEXT("prog"), 0x400000, 0);
+    make_binary(m->binaries[1], CAPNP_TEXT("other"), 0x5ff000, 5000);
+    make_alpha(m);
+    make_beta(m);
+    return m;
+}
+
+/* ---------------------------------------------------------------------------
+ * What becomes of it. Each of these consumes the manifest. */
+
+static const struct manifest_support with_endpoints = {.endpoints = true};
+static const struct manifest_support without_endpoints = {.endpoints = false};
+
+static void assert_refused_by(struct made *m, struct manifest_support support,
+                              enum manifest_error error, const char *sentence)
+{
+    struct capnp_message message;
+    struct capos_manifest manifest;
+    struct manifest_fault fault;
+    char text[MANIFEST_FAULT_TEXT_ROOM];
+
+    assert_true(capnp_arena_ok(&m->arena));
+    assert_false(manifest_open(m->words, capnp_arena_bytes(&m->arena), support, &message, &manifest,
+                               &fault));
+    size_t len = manifest_fault_text(&fault, text, sizeof text);
+    assert_string_equal(text, sentence);
+    assert_int_equal(len, strlen(sentence));
+    assert_int_equal(fault.error, error);
+    free(m);
+}
+
+static void assert_refused(struct made *m, enum manifest_error error, const char *sentence)
+{
+    assert_refused_by(m, with_endpoints, error, sentence);
+}
+
+static void assert_accepted_by(struct made *m, struct manifest_support support)
+{
+    struct capnp_message message;
+    struct capos_manifest manifest;
+    struct manifest_fault fault = {.error = MANIFEST_OK};
+    char text[MANIFEST_FAULT_TEXT_ROOM];
+
+    assert_true(capnp_arena_ok(&m->arena));
+    bool ok =
+        manifest_open(m->words, capnp_arena_bytes(&m->arena), support, &message, &manifest, &fault);
+    manifest_fault_text(&fault, text, sizeof text);
+    assert_string_equal(text, "the manifest is valid");
+    assert_true(ok);
+    free(m);
+}
+
+static void assert_accepted(struct made *m)
+{
+    assert_accepted_by(m, with_endpoints);
+}
+
+/* beta without its import, and alpha without its export: what a kernel without endpoints boots. */
+static void drop_endpoints(struct made *m)
+{
+    capos_service_init_exports(m->services[0], 0);
+    capos_service_init_caps(m->services[1], 0);
+}
+
+/* ---------------------------------------------------------------------------
+ * Accepted */
+
+static void test_valid(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    assert_accepted(make());
+    drop_endpoints(m);
+    assert_accepted_by(m, without_endpoints);
+}
+
+static void test_self_import_and_cycle(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    struct capos_cap_grant_list_builder caps = capos_service_init_caps(m->services[0], 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct capos_cap_grant_builder grant =
+            make_grant(caps, i, i == 0 ? CAPNP_TEXT("own") : CAPNP_TEXT("back"), STORE_ID);
+        struct capos_service_export_builder source =
+            capos_cap_grant_source_init_service(capos_cap_grant_init_source(grant));
+        capos_service_export_set_service(source, i == 0 ? CAPNP_TEXT("alpha") : CAPNP_TEXT("beta"));
+        capos_service_export_set_export(source, i == 0 ? CAPNP_TEXT("store") : CAPNP_TEXT("peer"));
+    }
+    struct capos_export_builder peer =
+        capos_export_list_builder_at(capos_service_init_exports(m->services[1], 1), 0);
+    capos_export_set_name(peer, CAPNP_TEXT("peer"));
+    capos_export_set_interface_id(peer, STORE_ID);
+    assert_accepted(m);
+}
+
+static void test_everything_given(void **state)
+{
+    struct made *m = make();
+    struct capos_service_builder beta = m->services[1];
+
+    (void)state;
+    struct capos_restart_builder restart = capos_service_init_restart(beta);
+    capos_restart_set_policy(restart, CAPOS_RESTART_POLICY_ALWAYS);
+    capos_restart_set_count(restart, MANIFEST_RESTARTS_MAX);
+    struct capos_ring_sizes_builder ring = capos_service_init_ring(beta);
+    capos_ring_sizes_set_sq_entries(ring, CAP_SQ_MAX);
+    capos_ring_sizes_set_cq_entries(ring, CAP_CQ_MAX);
+    capos_ring_sizes_set_area_bytes(ring, CAP_AREA_MAX);
+    struct capos_limits_builder limits = capos_service_init_limits(beta);
+    capos_limits_set_frames(limits, 1000000);
+    capos_limits_set_cap_slots(limits, CAP_SLOTS_MAX);
+    capos_fault_set_vector(capos_process_status_init_faulted(capos_service_init_expect(beta)), 14);
+    capos_process_status_set_killed(capos_service_init_expect(m->services[0]),
+                                    CAPNP_TEXT("its handle said so"));
+    struct capos_kernel_params_builder params = capos_manifest_init_kernel_params(m->manifest);
+    capos_kernel_params_set_tick_hz(params, MANIFEST_TICK_HZ_MAX);
+    capos_kernel_params_set_plant_leak(params, CAPOS_KERNEL_PARAMS_LEAK_OBJECT);
+    capos_kernel_params_set_deadline(params, UINT32_MAX);
+    assert_accepted(m);
+}
+
+static void test_finders(void **state)
+{
+    struct made *m = make();
+    struct capnp_message message;
+    struct capos_manifest manifest;
+    struct capos_binary binary;
+    struct manifest_fault fault;
+    uint32_t index;
+
+    (void)state;
+    assert_true(manifest_open(m->words, capnp_arena_bytes(&m->arena), with_endpoints, &message,
+                              &manifest, &fault));
+    assert_int_equal(manifest_service_count(manifest), 2);
+    assert_true(manifest_find_service(manifest, CAPNP_TEXT("beta"), &index));
+    assert_int_equal(index, 1);
+    assert_false(manifest_find_service(manifest, CAPNP_TEXT("gamma"), &index));
+    assert_true(manifest_find_binary(manifest, CAPNP_TEXT("other"), &binary));
+    assert_int_equal(capos_binary_get_image(binary).len, sizeof(struct program));
+    assert_false(manifest_find_binary(manifest, CAPNP_TEXT("othe"), &binary));
+    assert_true(
+        manifest_find_export(manifest_service_at(manifest, 0), CAPNP_TEXT("store"), &index));
+    assert_int_equal(index, 0);
+    assert_false(
+        manifest_find_export(manifest_service_at(manifest, 1), CAPNP_TEXT("store"), &index));
+    free(m);
+}
+
+static void test_object_interfaces(void **state)
+{
+    uint64_t id = 0;
+
+    (void)state;
+    assert_true(manifest_object_interface(CAPOS_KERNEL_OBJECT_CONSOLE, &id));
+    assert_int_equal(id, CAPOS_CONSOLE_ID);
+    assert_true(manifest_object_interface(CAPOS_KERNEL_OBJECT_NULL_CAP, &id));
+    assert_int_equal(id, CAPOS_NULL_CAP_ID);
+    assert_false(manifest_object_interface(CAPOS_KERNEL_OBJECT_COUNT, &id));
+    /* A kernel object without an interface would match a grant that names none. */
+    for (unsigned i = 0; i < CAPOS_KERNEL_OBJECT_COUNT; i++) {
+        assert_true(manifest_object_interface(i, &id) && id != 0);
+    }
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_true(manifest_name_is_valid(CAPNP_TEXT("a")));
+    assert_true(manifest_name_is_valid(CAPNP_TEXT("az09-_.")));
+    assert_true(manifest_name_is_valid(CAPNP_TEXT("0123456789012345678901234567890")));
+    assert_false(manifest_name_is_valid(CAPNP_TEXT("01234567890123456789012345678901")));
+    assert_false(manifest_name_is_valid(CAPNP_TEXT("")));
+    for (unsigned c = 0; c < 256; c++) {
+        char name[] = {'x', (char)c};
+        bool valid =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        assert_int_equal(manifest_name_is_valid((struct capnp_text){.ptr = name, .len = 2}), valid);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * Refused: the message and the lists */
+
+static void test_length(void **state)
+{
+    static uint64_t words[2];
+    struct capnp_message message;
+    struct capos_manifest manifest;
+    struct manifest_fault fault;
+    const size_t lengths[] = {0, 1, 7, 9, MANIFEST_BYTES_MAX + 8u};
+    char text[MANIFEST_FAULT_TEXT_ROOM];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        assert_false(manifest_open(words, lengths[i], with_endpoints, &message, &manifest, &fault));
+        assert_int_equal(fault.error, MANIFEST_LENGTH);
+    }
+    assert_false(manifest_open(words, 9, with_endpoints, &message, &manifest, &fault));
+    manifest_fault_text(&fault, text, sizeof text);
+    assert_string_equal(text, "the manifest has 9 bytes; it must have 8 to 67108864, in whole "
+                              "words of 8");
+}
+
+static void test_message(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    m->words[0] = 0x7fffffff00000000u;
+    assert_refused(m, MANIFEST_MESSAGE,
+                   "the manifest is not a well-formed message: a pointer leads out of its "
+                   "segment");
+}
+
+static void test_version(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_manifest_set_schema_version(m->manifest, 2);
+    assert_refused(m, MANIFEST_VERSION,
+                   "schemaVersion: the manifest is of schema version 2; this system reads "
+                   "version 1");
+}
+
+static void test_no_service(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_manifest_init_services(m->manifest, 0);
+    assert_refused(m, MANIFEST_NO_SERVICE, "services: there is no service to start");
+}
+
+static void test_too_many(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_manifest_init_services(m->manifest, MANIFEST_SERVICES_MAX + 1);
+    assert_refused(m, MANIFEST_TOO_MANY,
+                   "services: there are 257 entries, and at most 256 are "
+                   "allowed");
+    m = make();
+    capos_manifest_init_binaries(m->manifest, MANIFEST_BINARIES_MAX + 1);
+    assert_refused(m, MANIFEST_TOO_MANY,
+                   "binaries: there are 257 entries, and at most 256 are "
+                   "allowed");
+    m = make();
+    capos_service_init_caps(m->services[1], MANIFEST_CAPS_MAX + 1);
+    assert_refused(m, MANIFEST_TOO_MANY,
+                   "services[1].caps: there are 64 entries, and at most 63 "
+                   "are allowed");
+    m = make();
+    capos_service_init_exports(m->services[1], MANIFEST_EXPORTS_MAX + 1);
+    assert_refused(m, MANIFEST_TOO_MANY,
+                   "services[1].exports: there are 65 entries, and at most "
+                   "64 are allowed");
+    m = make();
+    capos_service_init_exports(m->services[1], 61);
+    assert_refused(m, MANIFEST_CAPSET_FULL,
+                   "services[1]: service \"beta\" has 64 grants and "
+                   "exports together; its CapSet holds 63");
+}
+
+/* The limits themselves are allowed. */
+static void test_full_lists(void **state)
+{
+    struct made *m = make();
+    char name[] = "g00";
+
+    (void)state;
+    struct capos_cap_grant_list_builder caps =
+        capos_service_init_caps(m->services[1], MANIFEST_CAPS_MAX);
+    for (uint32_t i = 0; i < MANIFEST_CAPS_MAX; i++) {
+        name[1] = (char)('0' + i / 10);
+        name[2] = (char)('0' + i % 10);
+        make_object(caps, i, capnp_text_from(name), CAPOS_KERNEL_OBJECT_CONSOLE, CAPOS_CONSOLE_ID);
+    }
+    assert_accepted(m);
+}
+
+/* ---------------------------------------------------------------------------
+ * Refused: names and references */
+
+static void test_name_form(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_binary_set_name(m->binaries[0], CAPNP_TEXT(""));
+    assert_refused(m, MANIFEST_NAME_LENGTH,
+                   "binaries[0].name: the name has 0 bytes; a name has 1 to 31");
+    m = make();
+    capos_service_set_name(m->services[1], CAPNP_TEXT("a-name-of-thirty-two-bytes-12345"));
+    assert_refused(m, MANIFEST_NAME_LENGTH,
+                   "services[1].name: the name has 32 bytes; a name has 1 to 31");
+    m = make();
+    capos_cap_grant_set_name(m->null, CAPNP_TEXT("N\x01ll"));
+    assert_refused(m, MANIFEST_NAME_FORM,
+                   "services[1].caps[1].name: the name \"N?ll\" may hold "
+                   "only a-z, 0-9, '-', '_' and '.'");
+    m = make();
+    capos_export_set_name(m->store, CAPNP_TEXT("the store"));
+    assert_refused(m, MANIFEST_NAME_FORM,
+                   "services[0].exports[0].name: the name \"the store\" may "
+                   "hold only a-z, 0-9, '-', '_' and '.'");
+}
+
+static void test_name_taken(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_binary_set_name(m->binaries[1], CAPNP_TEXT("prog"));
+    assert_refused(m, MANIFEST_NAME_TAKEN,
+                   "binaries[1].name: the name \"prog\" is already that of entry 0 of the list");
+    m = make();
+    capos_service_set_name(m->services[1], CAPNP_TEXT("alpha"));
+    assert_refused(m, MANIFEST_NAME_TAKEN,
+                   "services[1].name: the name \"alpha\" is already that of entry 0 of the list");
+    m = make();
+    capos_cap_grant_set_name(m->imported, CAPNP_TEXT("null"));
+    assert_refused(m, MANIFEST_NAME_TAKEN,
+                   "services[1].caps[2].name: the name \"null\" is already "
+                   "that of entry 1 of the list");
+    m = make();
+    struct capos_export_list_builder exports = capos_service_init_exports(m->services[0], 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct capos_export_builder one = capos_export_list_builder_at(exports, i);
+        capos_export_set_name(one, CAPNP_TEXT("store"));
+        capos_export_set_interface_id(one, STORE_ID);
+    }
+    assert_refused(m, MANIFEST_NAME_TAKEN,
+                   "services[0].exports[1].name: the name \"store\" is "
+                   "already that of entry 0 of the list");
+    m = make();
+    capos_export_set_name(m->store, CAPNP_TEXT("console"));
+    assert_refused(m, MANIFEST_EXPORT_TAKEN,
+                   "services[0].exports[0].name: the name \"console\" is already that of grant 0 "
+                   "of the same service, and both would stand in its CapSet");
+}
+
+static void test_references(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_service_set_binary(m->services[0], CAPNP_TEXT("progg"));
+    assert_refused(m, MANIFEST_NO_SUCH_BINARY,
+                   "services[0].binary: there is no binary named \"progg\"");
+    m = make();
+    capos_service_set_binary(m->services[0],
+                             CAPNP_TEXT("a name that is not one at all and too long for any"));
+    assert_refused(m, MANIFEST_NO_SUCH_BINARY,
+                   "services[0].binary: there is no binary named "
+                   "\"a name that is not one at all a...\"");
+    m = make();
+    capos_service_export_set_service(m->import_source, CAPNP_TEXT("gamma"));
+    assert_refused(m, MANIFEST_NO_SUCH_SERVICE,
+                   "services[1].caps[2].source.service: there is no service named \"gamma\"");
+    m = make();
+    capos_service_export_set_export(m->import_source, CAPNP_TEXT("shop"));
+    assert_refused(m, MANIFEST_NO_SUCH_EXPORT,
+                   "services[1].caps[2].source.export: that service has no export named \"shop\"");
+}
+
+static void test_image(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_binary_set_image(m->binaries[1],
+                           (struct capnp_data){.ptr = (const uint8_t *)"\177ELF", .len = 4});
+    assert_refused(m, MANIFEST_IMAGE,
+                   "binaries[1].image: the image of binary \"other\" is not a program for this "
+                   "system: the file is shorter than an ELF header");
+    m = make();
+    capos_binary_set_image(m->binaries[0], (struct capnp_data){.ptr = NULL, .len = 0});
+    assert_refused(m, MANIFEST_IMAGE,
+                   "binaries[0].image: the image of binary \"prog\" is not a program for this "
+                   "system: the file is shorter than an ELF header");
+}
+
+/* ---------------------------------------------------------------------------
+ * Refused: authority */
+
+static void test_source(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_cap_grant_source_set_kernel(capos_cap_grant_init_source(m->null),
+                                      (enum capos_kernel_object)CAPOS_KERNEL_OBJECT_COUNT);
+    assert_refused(m, MANIFEST_NO_SUCH_OBJECT,
+                   "services[1].caps[1].source.kernel: grant \"null\" asks for kernel object 2, "
+                   "and the objects are 0 to 1");
+}
+
+/* Kinds that only a newer schema knows: nothing but the tag says so. */
+static void test_unknown_kinds(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capnp_set_u16(m->null.b, 10, 2);
+    assert_refused(m, MANIFEST_NO_SUCH_SOURCE,
+                   "services[1].caps[1].source: grant \"null\" has a source of kind 2, and the "
+                   "kinds are 0 to 1");
+    m = make();
+    capnp_set_u16(capos_service_init_expect(m->services[0]).b, 8, 4);
+    assert_refused(m, MANIFEST_EXPECT_KIND,
+                   "services[0].expect: the expected end is of kind 4, and the kinds are 0 to 3");
+}
+
+static void test_interface(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_cap_grant_set_interface_id(m->console, CAPOS_NULL_CAP_ID);
+    assert_refused(m, MANIFEST_INTERFACE,
+                   "services[1].caps[0].interfaceId: grant \"console\" expects interface "
+                   "0x9b7d20f3e81c5a64 (NullCap), and its source has 0xf0a4b1c86d2e7395 (Console)");
+    m = make();
+    capos_cap_grant_set_interface_id(m->imported, 0x22);
+    assert_refused(m, MANIFEST_INTERFACE,
+                   "services[1].caps[2].interfaceId: grant \"store\" expects interface "
+                   "0x0000000000000022, and its source has 0x1111222233334444");
+    m = make();
+    capos_export_set_interface_id(m->store, 0);
+    capos_service_init_caps(m->services[1], 0);
+    assert_refused(m, MANIFEST_NO_INTERFACE,
+                   "services[0].exports[0].interfaceId: export \"store\" has no interface id");
+}
+
+static void test_badge(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_cap_grant_set_badge(m->console, UINT64_MAX);
+    assert_refused(m, MANIFEST_BADGE,
+                   "services[1].caps[0].badge: grant \"console\" has badge 18446744073709551615, "
+                   "and a kernel object takes none");
+}
+
+static void test_no_endpoints(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    assert_refused_by(m, without_endpoints, MANIFEST_NO_ENDPOINTS,
+                      "services[0].exports[0]: \"store\" needs an endpoint, and this kernel serves "
+                      "none");
+    m = make();
+    capos_service_set_name(m->services[0], CAPNP_TEXT("zeta"));
+    capos_service_export_set_service(m->import_source, CAPNP_TEXT("zeta"));
+    struct capos_service_list_builder services = capos_manifest_init_services(m->manifest, 2);
+    m->services[1] = capos_service_list_builder_at(services, 0);
+    m->services[0] = capos_service_list_builder_at(services, 1);
+    make_alpha(m);
+    make_beta(m);
+    assert_refused_by(m, without_endpoints, MANIFEST_NO_ENDPOINTS,
+                      "services[0].caps[2].source: \"store\" needs an endpoint, and this kernel "
+                      "serves none");
+    assert_false(manifest_kernel_support().endpoints);
+}
+
+/* ---------------------------------------------------------------------------
+ * Refused: sizes and values */
+
+static struct made *make_ring(uint32_t sq, uint32_t cq, uint32_t area)
+{
+    struct made *m = make();
+    struct capos_ring_sizes_builder ring = capos_service_init_ring(m->services[0]);
+
+    capos_ring_sizes_set_sq_entries(ring, sq);
+    capos_ring_sizes_set_cq_entries(ring, cq);
+    capos_ring_sizes_set_area_bytes(ring, area);
+    return m;
+}
+
+static void test_ring(void **state)
+{
+    (void)state;
+    assert_accepted(make_ring(CAP_SQ_MIN, CAP_CQ_MIN, CAP_AREA_MIN));
+    assert_accepted(make_ring(64, 64, 4096));
+    assert_refused(make_ring(24, 32, 16384), MANIFEST_RING_SIZE,
+                   "services[0].ring.sqEntries: the size is 24; it must be a power of two from 2 "
+                   "to 1024");
+    assert_refused(make_ring(0, 32, 16384), MANIFEST_RING_SIZE,
+                   "services[0].ring.sqEntries: the size is 0; it must be a power of two from 2 "
+                   "to 1024");
+    assert_refused(make_ring(16, 8192, 16384), MANIFEST_RING_SIZE,
+                   "services[0].ring.cqEntries: the size is 8192; it must be a power of two from "
+                   "16 to 4096");
+    assert_refused(make_ring(64, 32, 16384), MANIFEST_RING_SIZE,
+                   "services[0].ring.cqEntries: the size is 32; it must be a power of two from 64 "
+                   "to 4096");
+    assert_refused(make_ring(2, 2, 16384), MANIFEST_RING_SIZE,
+                   "services[0].ring.cqEntries: the size is 2; it must be a power of two from 4 "
+                   "to 4096");
+    assert_refused(make_ring(16, 32, 1000), MANIFEST_RING_SIZE,
+                   "services[0].ring.areaBytes: the size is 1000; it must be a power of two from "
+                   "1024 to 524288");
+    assert_refused(make_ring(16, 32, CAP_AREA_MAX * 2), MANIFEST_RING_SIZE,
+                   "services[0].ring.areaBytes: the size is 1048576; it must be a power of two "
+                   "from 1024 to 524288");
+}
+
+static struct made *make_limits(uint32_t service, uint32_t frames, uint32_t slots)
+{
+    struct made *m = make();
+    struct capos_limits_builder limits = capos_service_init_limits(m->services[service]);
+
+    capos_limits_set_frames(limits, frames);
+    capos_limits_set_cap_slots(limits, slots);
+    return m;
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    /*
+     * alpha: 1 of image, 16 of stack, 5 of ring, 1 CapSet, 3 + 1 + 1 page tables.
+     * beta: 2 of thread-local storage besides.
+     */
+    assert_accepted(make_limits(0, 28, 2));
+    assert_refused(make_limits(0, 27, 2), MANIFEST_FRAMES,
+                   "services[0].limits.frames: service \"alpha\" may hold 27 frames, and its "
+                   "program, stack and ring take 28");
+    assert_accepted(make_limits(1, 30, 3));
+    assert_refused(make_limits(1, 29, 3), MANIFEST_FRAMES,
+                   "services[1].limits.frames: service \"beta\" may hold 29 frames, and its "
+                   "program, stack and ring take 30");
+    assert_refused(make_limits(0, 512, 1), MANIFEST_SLOTS,
+                   "services[0].limits.capSlots: service \"alpha\" may hold 1 capabilities; it "
+                   "must be 2 to 65536");
+    assert_refused(make_limits(1, 512, CAP_SLOTS_MAX + 1), MANIFEST_SLOTS,
+                   "services[1].limits.capSlots: service \"beta\" may hold 65537 capabilities; it "
+                   "must be 3 to 65536");
+}
+
+/* A program that crosses 2 MiB takes another page table. */
+static void test_frames_by_table(void **state)
+{
+    struct made *m = make();
+    struct program program = make_program(0x5ff000, 0);
+
+    (void)state;
+    program.segments[0].p_memsz = 3 * 4096;
+    capos_binary_set_image(m->binaries[0], (struct capnp_data){.ptr = (const uint8_t *)&program,
+                                                               .len = sizeof program});
+    capos_limits_set_frames(capos_service_init_limits(m->services[0]), 30);
+    assert_refused(m, MANIFEST_FRAMES,
+                   "services[0].limits.frames: service \"alpha\" may hold 30 frames, and its "
+                   "program, stack and ring take 31");
+}
+
+static struct made *make_restart(unsigned policy, uint32_t count)
+{
+    struct made *m = make();
+    struct capos_restart_builder restart = capos_service_init_restart(m->services[1]);
+
+    capos_restart_set_policy(restart, (enum capos_restart_policy)policy);
+    capos_restart_set_count(restart, count);
+    return m;
+}
+
+static void test_restart(void **state)
+{
+    (void)state;
+    assert_accepted(make_restart(CAPOS_RESTART_POLICY_NEVER, 0));
+    assert_accepted(make_restart(CAPOS_RESTART_POLICY_ON_FAILURE, 1));
+    assert_refused(make_restart(3, 1), MANIFEST_RESTART_POLICY,
+                   "services[1].restart.policy: the restart policy is 3, and the policies are 0 to "
+                   "2");
+    assert_refused(make_restart(CAPOS_RESTART_POLICY_NEVER, 1), MANIFEST_RESTART_COUNT,
+                   "services[1].restart.count: the restart count is 1; with this policy it must be "
+                   "0 to 0");
+    assert_refused(make_restart(CAPOS_RESTART_POLICY_ALWAYS, 0), MANIFEST_RESTART_COUNT,
+                   "services[1].restart.count: the restart count is 0; with this policy it must be "
+                   "1 to 1000000");
+    assert_refused(make_restart(CAPOS_RESTART_POLICY_ALWAYS, MANIFEST_RESTARTS_MAX + 1),
+                   MANIFEST_RESTART_COUNT,
+                   "services[1].restart.count: the restart count is 1000001; with this policy it "
+                   "must be 1 to 1000000");
+}
+
+static void test_expect(void **state)
+{
+    struct made *m = make();
+    char reason[MANIFEST_REASON_MAX + 2];
+
+    (void)state;
+    capos_process_status_set_exited(capos_service_init_expect(m->services[1]), -1);
+    assert_accepted(m);
+    m = make();
+    capos_fault_set_vector(
+        capos_process_status_init_faulted(capos_service_init_expect(m->services[1])), 32);
+    assert_refused(m, MANIFEST_EXPECT_VECTOR,
+                   "services[1].expect.faulted.vector: the expected exception is 32, and "
+                   "exceptions are 0 to 31");
+    m = make();
+    capos_fault_set_address(
+        capos_process_status_init_faulted(capos_service_init_expect(m->services[1])), 4096);
+    assert_refused(m, MANIFEST_EXPECT_DETAIL,
+                   "services[1].expect.faulted.address: an expected fault is told by its vector "
+                   "alone; this must be 0, not 4096");
+    m = make();
+    capos_fault_set_rip(
+        capos_process_status_init_faulted(capos_service_init_expect(m->services[1])), 5);
+    assert_refused(m, MANIFEST_EXPECT_DETAIL,
+                   "services[1].expect.faulted.rip: an expected fault is told by its vector alone; "
+                   "this must be 0, not 5");
+    m = make();
+    capos_process_status_set_killed(capos_service_init_expect(m->services[1]), CAPNP_TEXT(""));
+    assert_refused(m, MANIFEST_EXPECT_REASON,
+                   "services[1].expect.killed: the expected reason has 0 bytes; it must have 1 to "
+                   "127 of UTF-8");
+    memset(reason, 'x', sizeof reason);
+    reason[MANIFEST_REASON_MAX + 1] = '\0';
+    m = make();
+    capos_process_status_set_failed_to_start(capos_service_init_expect(m->services[1]),
+                                             capnp_text_from(reason));
+    assert_refused(m, MANIFEST_EXPECT_REASON,
+                   "services[1].expect.failedToStart: the expected reason has 128 bytes; it must "
+                   "have 1 to 127 of UTF-8");
+    m = make();
+    capos_process_status_set_killed(capos_service_init_expect(m->services[1]), CAPNP_TEXT("\xff"));
+    assert_refused(m, MANIFEST_EXPECT_REASON,
+                   "services[1].expect.killed: the expected reason has 1 bytes; it must have 1 to "
+                   "127 of UTF-8");
+}
+
+static struct made *make_params(uint32_t tick_hz, unsigned leak)
+{
+    struct made *m = make();
+    struct capos_kernel_params_builder params = capos_manifest_init_kernel_params(m->manifest);
+
+    capos_kernel_params_set_tick_hz(params, tick_hz);
+    capos_kernel_params_set_plant_leak(params, (enum capos_kernel_params_leak)leak);
+    return m;
+}
+
+static void test_kernel_params(void **state)
+{
+    (void)state;
+    assert_accepted(make_params(MANIFEST_TICK_HZ_MIN, CAPOS_KERNEL_PARAMS_LEAK_NONE));
+    assert_refused(make_params(19, 0), MANIFEST_TICK_HZ,
+                   "kernelParams.tickHz: the timer rate is 19; it must be 20 to 1000 interrupts a "
+                   "second");
+    assert_refused(make_params(1001, 0), MANIFEST_TICK_HZ,
+                   "kernelParams.tickHz: the timer rate is 1001; it must be 20 to 1000 interrupts "
+                   "a second");
+    assert_refused(make_params(100, 4), MANIFEST_LEAK,
+                   "kernelParams.plantLeak: the planted leak is of kind 4, and the kinds are 0 to "
+                   "3");
+}
+
+/* ---------------------------------------------------------------------------
+ * Sentences and hostile bytes */
+
+static void test_text_is_cut(void **state)
+{
+    const struct manifest_fault fault = {.error = MANIFEST_NO_SUCH_SERVICE,
+                                         .path = "services[0].caps[0].source.service",
+                                         .name = "gamma"};
+    char text[8] = "unused.";
+
+    (void)state;
+    assert_int_equal(manifest_fault_text(&fault, text, sizeof text), 7);
+    assert_string_equal(text, "service");
+    assert_int_equal(manifest_fault_text(&fault, text, 1), 0);
+    assert_string_equal(text, "");
+}
+
+/* Every sentence fits, whatever the longest values are. */
+static void test_text_room(void **state)
+{
+    struct manifest_fault fault = {
+        .detail = "the program is position independent or a shared object; link it static and not "
+                  "PIE",
+        .found = UINT64_MAX,
+        .least = UINT64_MAX,
+        .most = UINT64_MAX,
+    };
+    char text[MANIFEST_FAULT_TEXT_ROOM];
+
+    (void)state;
+    memset(fault.path, 'p', strlen("services[255].caps[62].source.service"));
+    memset(fault.name, 'n', sizeof fault.name - 1);
+    for (int error = 0; error < MANIFEST_ERROR_COUNT; error++) {
+        fault.error = (enum manifest_error)error;
+        assert_true(manifest_fault_text(&fault, text, sizeof text) < sizeof text - 1);
+    }
+}
+
+/* Reads all that an accepted manifest says, and what a refused one is refused for. */
+static void open_hostile(const uint8_t *bytes, size_t len, struct manifest_support support)
+{
+    struct capnp_message message;
+    struct capos_manifest manifest;
+    struct manifest_fault fault;
+    char text[MANIFEST_FAULT_TEXT_ROOM];
+
+    if (!manifest_open(bytes, len, support, &message, &manifest, &fault)) {
+        assert_true(fault.error > MANIFEST_OK && fault.error < MANIFEST_ERROR_COUNT);
+        assert_true(manifest_fault_text(&fault, text, sizeof text) > 0);
+        return;
+    }
+    for (uint32_t i = 0; i < manifest_service_count(manifest); i++) {
+        struct capos_service service = manifest_service_at(manifest, i);
+        struct capos_binary binary;
+        assert_true(manifest_name_is_valid(capos_service_get_name(service)));
+        assert_true(manifest_find_binary(manifest, capos_service_get_binary(service), &binary));
+        struct capnp_data image = capos_binary_get_image(binary);
+        assert_true(image.ptr >= bytes && image.ptr + image.len <= bytes + len);
+    }
+    assert_int_equal(capnp_message_error(&message), CAPNP_ERROR_NONE);
+}
+
+/* A copy that ends where its allocation ends, so that the sanitizer sees a step beyond. */
+static uint8_t *copy_exactly(const struct made *m, size_t len)
+{
+    uint8_t *bytes = malloc(len);
+
+    assert_non_null(bytes);
+    memcpy(bytes, m->words, len);
+    return bytes;
+}
+
+static void test_every_bit(void **state)
+{
+    struct made *m = make();
+    size_t len = capnp_arena_bytes(&m->arena);
+    uint8_t *bytes = copy_exactly(m, len);
+
+    (void)state;
+    for (size_t bit = 0; bit < len * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        open_hostile(bytes, len, with_endpoints);
+        open_hostile(bytes, len, without_endpoints);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    free(bytes);
+    free(m);
+}
+
+static void test_every_length(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    for (size_t len = 8; len < capnp_arena_bytes(&m->arena); len += 8) {
+        uint8_t *bytes = copy_exactly(m, len);
+        struct capnp_message message;
+        struct capos_manifest manifest;
+        struct manifest_fault fault;
+        assert_false(manifest_open(bytes, len, with_endpoints, &message, &manifest, &fault));
+        free(bytes);
+    }
+    free(m);
+}
+
+/* Words replaced by others of the same message: pointers to wrong places, of wrong kinds. */
+static void test_shuffled_words(void **state)
+{
+    struct made *m = make();
+    size_t len = capnp_arena_bytes(&m->arena);
+    uint64_t random = 1;
+
+    (void)state;
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t *bytes = copy_exactly(m, len);
+        for (unsigned n = 0; n < 4; n++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            size_t to = (size_t)(random >> 33) % (len / 8);
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            size_t from = (size_t)(random >> 33) % (len / 8);
+            memcpy(bytes + to * 8, &m->words[from], 8);
+        }
+        open_hostile(bytes, len, with_endpoints);
+        free(bytes);
+    }
+    free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_self_import_and_cycle),
+        cmocka_unit_test(test_everything_given),
+        cmocka_unit_test(test_finders),
+        cmocka_unit_test(test_object_interfaces),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_message),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_no_service),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_full_lists),
+        cmocka_unit_test(test_name_form),
+        cmocka_unit_test(test_name_taken),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_unknown_kinds),
+        cmocka_unit_test(test_interface),
+        cmocka_unit_test(test_badge),
+        cmocka_unit_test(test_no_endpoints),
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_frames_by_table),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_kernel_params),
+        cmocka_unit_test(test_text_is_cut),
+        cmocka_unit_test(test_text_room),
+        cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_shuffled_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
