@@ -56,7 +56,7 @@ static bool copy_list(struct capnp_any_builder to, struct capnp_any from)
     }
     if (found == CAPNP_ELEMENT_BIT) {
         for (uint32_t i = 0; i < l.len; i++) {
-            capnp_list_builder_set_bool(b, i, (l.data[i / 8u] >> (i % 8u) & 1u) != 0);
+            capnp_list_builder_set_bool(b, i, capnp_load_bit(l.data, i));
         }
         return true;
     }

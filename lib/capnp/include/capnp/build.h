@@ -28,6 +28,9 @@
 /* The most elements a list can have, and the most words its structs can take. */
 #define CAPNP_LIST_MAX ((1u << 29) - 1u)
 
+/* The bytes of a message that is a root struct of this shape and nothing else. */
+#define CAPNP_ROOT_BYTES(data_words, pointer_count) (8u * (1u + (data_words) + (pointer_count)))
+
 struct capnp_arena {
     uint8_t *base;
     uint32_t room; /* bytes, a multiple of 8 */
@@ -54,6 +57,25 @@ struct capnp_any_builder {
     struct capnp_arena *arena;
     uint8_t *slot;
 };
+
+/* ---------------------------------------------------------------------------
+ * How much room things take */
+
+static inline uint64_t capnp_data_bytes(struct capnp_data data)
+{
+    return ((uint64_t)data.len + 7u) / 8u * 8u;
+}
+
+static inline uint64_t capnp_text_bytes(struct capnp_text text)
+{
+    return ((uint64_t)text.len + 8u) / 8u * 8u;
+}
+
+/* As many bytes in 32 bits; the most there are if they are more, which no room has. */
+static inline uint32_t capnp_room(uint64_t bytes)
+{
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
 
 /* ---------------------------------------------------------------------------
  * The arena */

@@ -42,9 +42,8 @@ struct capnp_call {
 };
 
 /* Refuses the call. Keeps `reason`, which must be a static string. */
-static inline enum capnp_answer capnp_call_refuse(struct capnp_call *call,
-                                                  enum capnp_exception exception,
-                                                  const char *reason)
+static inline enum capnp_answer
+capnp_call_refuse(struct capnp_call *call, enum capnp_exception exception, const char *reason)
 {
     call->exception = exception;
     call->reason = reason;

@@ -69,7 +69,7 @@ static inline uint32_t capnp_bool_list_len(struct capnp_bool_list list)
 
 static inline bool capnp_bool_list_at(struct capnp_bool_list list, uint32_t i)
 {
-    return capnp_list_has(list.l, i) && (list.l.data[i / 8u] >> (i % 8u) & 1u) != 0;
+    return capnp_list_has(list.l, i) && capnp_load_bit(list.l.data, i);
 }
 
 static inline uint32_t capnp_i8_list_len(struct capnp_i8_list list)

@@ -233,6 +233,11 @@ bool capnp_text_is_utf8(struct capnp_text text);
 /* ---------------------------------------------------------------------------
  * Loads */
 
+static inline bool capnp_load_bit(const uint8_t *p, uint32_t bit)
+{
+    return ((uint32_t)p[bit / 8u] >> bit % 8u & 1u) != 0;
+}
+
 static inline uint16_t capnp_load_u16(const uint8_t *p)
 {
     uint16_t v;
@@ -310,6 +315,15 @@ static inline const uint8_t *capnp_plain_root(const void *words, size_t bytes, u
     return capnp_plain_root_any_shape(words, bytes, data_words, scratch);
 }
 
+/* Whether the bytes are a message, when the schema has nothing in it. */
+static inline bool capnp_plain_empty(const void *words, size_t bytes)
+{
+    uint64_t scratch;
+
+    return CAPNP_LIKELY(bytes == 0) ||
+           capnp_plain_root_any_shape(words, bytes, 0, &scratch) != NULL;
+}
+
 /* The reader of a data section of data_words words, as capnp_plain_root gives it. */
 static inline struct capnp_struct capnp_plain_struct(const uint8_t *data, uint16_t data_words)
 {
@@ -341,7 +355,7 @@ static inline bool capnp_check_passed(struct capnp_struct s)
 
 static inline bool capnp_get_bool(struct capnp_struct s, uint32_t bit)
 {
-    return bit / 8u < s.data_bytes && (s.data[bit / 8u] >> (bit % 8u) & 1u) != 0;
+    return bit / 8u < s.data_bytes && capnp_load_bit(s.data, bit);
 }
 
 static inline uint8_t capnp_get_u8(struct capnp_struct s, uint32_t byte)

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The ends of a call that generated dispatch functions share.
+ */
+#pragma once
+
+#include <capnp/build.h>
+#include <capnp/call.h>
+
+/* The object serves no such interface or method. */
+static inline enum capnp_answer capnp_call_unimplemented(struct capnp_call *call)
+{
+    return capnp_call_refuse(call, CAPNP_EXC_UNIMPLEMENTED, "the object has no such method");
+}
+
+/* The parameters are not a message of their type. */
+static inline enum capnp_answer capnp_call_malformed(struct capnp_call *call)
+{
+    return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT,
+                             "the parameters are not a valid message of the method's type");
+}
+
+/* What the handler answered, and how long the results are that it built. */
+static inline enum capnp_answer
+capnp_call_built(struct capnp_call *call, const struct capnp_arena *arena, enum capnp_answer answer)
+{
+    if (answer != CAPNP_ANSWERED) {
+        return answer;
+    }
+    if (!capnp_arena_ok(arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    call->results_bytes = capnp_arena_bytes(arena);
+    return CAPNP_ANSWERED;
+}

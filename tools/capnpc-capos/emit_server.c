@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Servers: the table of an interface's methods, and the dispatch of a call to it.
+ */
+#include "emit.h"
+
+/* The members of a table: what a handler takes beyond `self` and the call. */
+static size_t handler_args(const struct method *method, const char *args[4])
+{
+    size_t n = 0;
+
+    args[n++] = "void *self";
+    args[n++] = "struct capnp_call *call";
+    if (model_field_count(method->params) != 0) {
+        args[n++] = out_string("struct %s params", method->params->name);
+    }
+    if (model_field_count(method->results) != 0) {
+        args[n++] = out_string("struct %s_builder results", method->results->name);
+    }
+    return n;
+}
+
+static void emit_table(const struct model *model, const struct decl *decl, struct out *out)
+{
+    out_comment(out, 0, model_doc(decl));
+    out_print(
+        out,
+        "/* What serves it: one handler a method; NULL answers that it is unimplemented. */\n");
+    out_print(out, "struct %s_server {\n", decl->name);
+    for (uint32_t i = 0; i < model_method_count(decl); i++) {
+        struct method method = model_method(model, decl, i);
+        const char *args[4];
+        size_t count = handler_args(&method, args);
+        out_comment(out, 4, method.doc);
+        out_function(out, "    enum capnp_answer ",
+                     out_string("(*%s)", model_identifier(method.name)), args, count, 1);
+        out_print(out, ";\n");
+    }
+    out_print(out, "};\n\n");
+}
+
+/* Opens the parameters into a reader `params`, or says that they are malformed. */
+static void emit_open_params(const struct decl *params, struct out *out)
+{
+    const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
+
+    if (params->pointer_count != 0) {
+        out_print(out,
+                  "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s"
+                  "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",
+                  malformed, params->name, params->name, params->name, malformed);
+    } else if (model_field_count(params) != 0) {
+        out_line(out,
+                 "    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, %u, "
+                 "scratch);",
+                 params->data_words);
+        out_print(out, "    if (data == NULL) {\n%s", malformed);
+        out_line(out, "    struct %s params = {capnp_plain_struct(data, %u)};", params->name,
+                 params->data_words);
+    } else {
+        out_print(out, "    if (!capnp_plain_empty(call->params, call->params_bytes)) {\n%s",
+                  malformed);
+    }
+}
+
+static void emit_method(const struct decl *decl, const struct method *method, struct out *out)
+{
+    const struct decl *params = method->params;
+    const struct decl *results = method->results;
+    bool has_params = model_field_count(params) != 0;
+    bool has_results = model_field_count(results) != 0;
+    const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
+                          "struct capnp_call *call"};
+    const char *member = model_identifier(method->name);
+
+    out_function(out, "static inline enum capnp_answer ",
+                 out_string("%s_dispatch_%s", decl->name, method->name), args, 3, 0);
+    out_print(out, "\n{\n");
+    if (params->pointer_count != 0) {
+        out_print(out, "    struct capnp_message m;\n");
+    } else if (has_params) {
+        out_print(out, "    uint64_t scratch[%u];\n", params->data_words);
+    }
+    if (has_results) {
+        out_print(out, "    struct capnp_arena arena;\n");
+    }
+    bool locals = has_params || has_results;
+    out_print(out,
+              "%s    if (server->%s == NULL) {\n"
+              "        return capnp_call_unimplemented(call);\n    }\n",
+              locals ? "\n" : "", member);
+    emit_open_params(params, out);
+    if (!has_results) {
+        out_print(out, "    call->results_bytes = 0;\n    return server->%s(self, call%s);\n}\n\n",
+                  member, has_params ? ", params" : "");
+        return;
+    }
+    out_print(
+        out,
+        "    capnp_arena_init(&arena, call->results, call->results_room);\n"
+        "    struct %s_builder results =\n        %s_build_root(&arena);\n"
+        "    if (!capnp_arena_ok(&arena)) {\n        return CAPNP_NO_ROOM;\n    }\n"
+        "    return capnp_call_built(call, &arena, server->%s(self, call%s, results));\n}\n\n",
+        results->name, results->name, member, has_params ? ", params" : "");
+}
+
+void emit_server(const struct model *model, const struct decl *decl, struct out *out)
+{
+    const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
+                          "struct capnp_call *call"};
+
+    emit_table(model, decl, out);
+    for (uint32_t i = 0; i < model_method_count(decl); i++) {
+        struct method method = model_method(model, decl, i);
+        emit_method(decl, &method, out);
+    }
+    out_print(out, "/* Serves one call: checks it, calls the handler, measures the answer. */\n");
+    out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch", decl->name),
+                 args, 3, 0);
+    out_print(
+        out,
+        "\n{\n    if (call->interface_id != %s_ID) {\n"
+        "        return capnp_call_unimplemented(call);\n    }\n    switch (call->method) {\n",
+        decl->upper);
+    for (uint32_t i = 0; i < model_method_count(decl); i++) {
+        struct method method = model_method(model, decl, i);
+        out_print(out, "    case %s_%s:\n        return %s_dispatch_%s(server, self, call);\n",
+                  decl->upper, method.upper, decl->name, method.name);
+    }
+    out_print(out, "    default:\n        return capnp_call_unimplemented(call);\n    }\n}\n\n");
+}
