@@ -11,17 +11,14 @@
 
 /* The control block: FS base points to it, and its first word to itself. */
 #define TLS_CONTROL_BYTES 64u
-
-/* The TLS template's alignment, and never less than the control block's. */
-static uint64_t tls_alignment(const struct elf_image *elf)
-{
-    return elf->tls_align < 16 ? 16 : elf->tls_align;
-}
+#define TLS_CONTROL_ALIGN 16u
 
 /* FS base: variant II of the ELF TLS specification, the block right below. */
 static uint64_t tls_base(const struct elf_image *elf)
 {
-    return bits_round_down(USER_TLS_TOP - TLS_CONTROL_BYTES, tls_alignment(elf));
+    uint64_t align = elf->tls_align < TLS_CONTROL_ALIGN ? TLS_CONTROL_ALIGN : elf->tls_align;
+
+    return bits_round_down(USER_TLS_TOP - TLS_CONTROL_BYTES, align);
 }
 
 static void list_pieces(struct spawn *s)
@@ -32,7 +29,7 @@ static void list_pieces(struct spawn *s)
         s->pieces[s->piece_count++] = elf->segments[i];
     }
     if (elf->has_tls) {
-        uint64_t start = tls_base(elf) - bits_round_up(elf->tls_mem_bytes, tls_alignment(elf));
+        uint64_t start = tls_base(elf) - bits_round_up(elf->tls_mem_bytes, elf->tls_align);
         s->pieces[s->piece_count++] = (struct elf_segment){.vaddr = start,
                                                            .mem_bytes = USER_TLS_TOP - start,
                                                            .file_offset = elf->tls_file_offset,
