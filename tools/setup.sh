@@ -34,6 +34,7 @@ packages() {
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
 	test  capnproto          capnp
+	test  libcapnp-dev       /usr/include/capnp/schema.capnp
 	test  grub-common        grub-mkrescue
 	test  grub-pc-bin        /usr/lib/grub/i386-pc
 	test  grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
