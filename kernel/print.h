@@ -13,5 +13,5 @@
 void kprint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Formats into a sink that takes the text piece by piece. */
-void kprint_to(void (*sink)(const char *text, size_t len), const char *fmt, va_list args)
+void kprint_to(void (*sink)(const char *text, size_t len), const char *fmt, va_list list)
     __attribute__((format(printf, 2, 0)));

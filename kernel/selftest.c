@@ -196,7 +196,7 @@ static void test_frames(void)
     ASSERT(aspace_create(&as, NULL) == ST_OK, "no address space");
     while (status == ST_OK && frame_alloc(NULL, &frame) == ST_OK) {
         status = aspace_map(&as, at, frame, PAGE_WRITE, true);
-        at.v += 77 * FRAME_BYTES; /* so that page tables are a good part */
+        at.v += 77ull * FRAME_BYTES; /* so that page tables are a good part */
     }
     if (status != ST_OK) {
         frame_free(NULL, frame);
@@ -258,6 +258,19 @@ static void test_aspace(void)
     pass("mapping, protection and user copies do what they say");
 }
 
+static void test_paging(void)
+{
+    uint64_t word;
+
+    ASSERT(paging_check(), "something is writable and executable, or the user half is not empty");
+    ASSERT(kernel_read_word((uint64_t)boot_stack_top - 8, &word), "the stack is not mapped");
+    ASSERT(!kernel_read_word((uint64_t)boot_stack_guard, &word), "the guard page is mapped");
+    ASSERT(kstack_is_guard((uint64_t)boot_stack_guard) && kstack_is_guard(KSTACK_BASE) &&
+               !kstack_is_guard(KSTACK_BASE + FRAME_BYTES),
+           "guard pages are not told apart");
+    pass("nothing is writable and executable");
+}
+
 void selftest_run(const struct boot_info *info)
 {
     static const struct {
@@ -278,6 +291,7 @@ void selftest_run(const struct boot_info *info)
         {"heap", test_heap},
         {"frames", test_frames},
         {"aspace", test_aspace},
+        {"paging", test_paging},
     };
     size_t len;
     const char *name = boot_info_option(info, OPTION, &len);

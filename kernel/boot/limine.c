@@ -81,6 +81,7 @@ struct limine_rsdp {
 enum limine_memory_type {
     LIMINE_USABLE = 0,
     LIMINE_LOADER_RECLAIMABLE = 5,
+    LIMINE_KERNEL_AND_MODULES = 6,
 };
 
 /*
@@ -107,9 +108,12 @@ REQUEST struct limine_request rsdp_request = {
     .id = REQUEST_ID(0xc5e77b6b397e7b43, 0x27637845accdcf3c)};
 
 /* The boot page tables, in boot.S. */
-extern uint64_t boot_pml4[512];
-extern uint64_t boot_pdpt_low[512];
-extern uint64_t boot_directories[4 * 512];
+#define TABLE_ENTRIES 512ul
+#define DIRECTORIES   4ul
+
+extern uint64_t boot_pml4[TABLE_ENTRIES];
+extern uint64_t boot_pdpt_low[TABLE_ENTRIES];
+extern uint64_t boot_directories[DIRECTORIES * TABLE_ENTRIES];
 
 #define TABLE_BITS   0x003ull /* present, writable */
 #define LARGE_BITS   0x083ull /* the same, 2 MiB */
@@ -134,11 +138,9 @@ static enum memory_kind kind_of(uint64_t type)
 }
 
 /*
- * "Kernel and modules" counts as reserved here, and would win over the module: it
- * is left out, since both are added by themselves, and the rest of it is lost.
+ * What the kernel and the modules lie in is left out: both are added by themselves,
+ * and a reserved region would win over the module.
  */
-#define LIMINE_KERNEL_AND_MODULES 6u
-
 static void read_memory_map(struct boot_info *info, const struct limine_memory_map *map)
 {
     for (uint64_t i = 0; i < map->count; i++) {
@@ -177,11 +179,11 @@ static void leave_loader_tables(const struct boot_info *info, uint64_t hhdm)
 {
     const uint64_t *loader = (const uint64_t *)(hhdm + (cr3_read() & ADDRESS_BITS));
 
-    for (uint64_t i = 0; i < 4 * 512; i++) {
+    for (uint64_t i = 0; i < DIRECTORIES * TABLE_ENTRIES; i++) {
         boot_directories[i] = i * LARGE_BYTES | LARGE_BITS;
     }
-    for (uint64_t i = 0; i < 4; i++) {
-        boot_pdpt_low[i] = image_phys(info, &boot_directories[i * 512]) | TABLE_BITS;
+    for (uint64_t i = 0; i < DIRECTORIES; i++) {
+        boot_pdpt_low[i] = image_phys(info, &boot_directories[i * TABLE_ENTRIES]) | TABLE_BITS;
     }
     boot_pml4[ROOT_DIRECT_MAP] = image_phys(info, boot_pdpt_low) | TABLE_BITS;
     boot_pml4[ROOT_KERNEL] = loader[ROOT_KERNEL];

@@ -233,19 +233,59 @@ enum status kstack_alloc(uint64_t pages, uint64_t *top)
     return ST_OK;
 }
 
-/* Whether the kernel's tables map a page of an address in the region of stacks. */
-static bool kstack_is_mapped(uint64_t va)
+/* The entry that maps an address in the kernel half; 0: none does. */
+static uint64_t kernel_find(uint64_t va)
 {
-    uint64_t *table = phys_to_virt(kernel_root);
+    const uint64_t *table = phys_to_virt(kernel_root);
 
-    for (unsigned level = TOP_LEVEL; level >= 1; level--) {
+    for (unsigned level = TOP_LEVEL;; level--) {
         uint64_t entry = table[index_at(va, level)];
         if ((entry & ENTRY_PRESENT) == 0) {
-            return false;
+            return 0;
+        }
+        if (level == 1 || (entry & ENTRY_LARGE) != 0) {
+            return entry;
         }
         table = table_at(entry);
     }
+}
+
+/* Whether a page, of a level above 1 a large one, obeys invariant 1. */
+static bool page_is_safe(uint64_t entry, unsigned level)
+{
+    uint64_t pa = entry & ENTRY_ADDRESS & ~(span(level) - 1);
+
+    if ((entry & ENTRY_NX) != 0) {
+        return true;
+    }
+    for (uint64_t i = 0; i < span(level); i += FRAME_BYTES) {
+        if ((kernel_find(DIRECT_MAP_BASE + pa + i) & ENTRY_WRITE) != 0) {
+            return false;
+        }
+    }
+    return (entry & ENTRY_WRITE) == 0;
+}
+
+static bool table_is_safe(const uint64_t *table, unsigned level)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t entry = table[i];
+        if ((entry & ENTRY_PRESENT) == 0) {
+            continue;
+        }
+        bool page = level == 1 || (level < TOP_LEVEL && (entry & ENTRY_LARGE) != 0);
+        bool user_half = level == TOP_LEVEL && i < KERNEL_HALF;
+        if (user_half ||
+            !(page ? page_is_safe(entry, level) : table_is_safe(table_at(entry), level - 1))) {
+            return false;
+        }
+    }
     return true;
+}
+
+bool paging_check(void)
+{
+    return table_is_safe(phys_to_virt(kernel_root), TOP_LEVEL);
 }
 
 bool kstack_is_guard(uint64_t vaddr)
@@ -253,7 +293,7 @@ bool kstack_is_guard(uint64_t vaddr)
     if (vaddr - (uint64_t)boot_stack_guard < FRAME_BYTES) {
         return true;
     }
-    return vaddr >= KSTACK_BASE && vaddr < kstack_next + FRAME_BYTES && !kstack_is_mapped(vaddr);
+    return vaddr >= KSTACK_BASE && vaddr < kstack_next + FRAME_BYTES && kernel_find(vaddr) == 0;
 }
 
 /* ------------------------------------------------------------------------- */

@@ -46,6 +46,12 @@ enum status paging_init(const struct boot_info *info);
 void paging_activate_kernel(void);
 
 /*
+ * Whether invariant 1 holds: walks all kernel tables. Also that nothing of the user
+ * half is mapped in the kernel's own root. For checks.
+ */
+bool paging_check(void);
+
+/*
  * Maps `pages` pages of fresh stack below *top, with an unmapped guard page on
  * either side. For the lifetime of the kernel: there is no way to give it back.
  * ST_NO_MEMORY.
