@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A process that floods its ring does not starve another. Two services run this
+ * program; the name of the Console each was granted tells it its part.
+ *
+ * The "flooder" submits full batches without ever waiting, of a size beyond what
+ * the kernel drains at once if its ring is large enough. The "victim" works in
+ * short bursts and sleeps between them, so each burst needs the processor to be
+ * taken from the flooder. The victim must be through while the flood goes on: its
+ * line comes before the flooder's, and `expect` says so.
+ */
+#include <abi/limits.h>
+#include <rt/capset.h>
+#include <rt/print.h>
+#include <support/check.h>
+
+#define FLOOD_ENTRIES 2000000u
+#define BURSTS        10u
+#define BURST_ENTRIES 200u
+#define SLEEP_NS      5000000ull
+
+static struct rt_ring *ring;
+
+/* One batch: n entries in, their completions out, in order. `first` is the first's user data. */
+static void batch(uint32_t n, uint64_t first)
+{
+    struct cap_cqe cqe;
+
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(rt_ring_push(ring, &(struct cap_sqe){.opcode = CAP_OP_NOP, .user_data = first + i}));
+    }
+    CHECK_EQ(rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL), n);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(rt_ring_take(ring, &cqe));
+        CHECK_EQ(cqe.user_data, first + i);
+    }
+}
+
+static int flood(void)
+{
+    uint32_t n = ring->sq_mask + 1u;
+
+    CHECK(n > CAP_DRAIN_BUDGET);
+    for (uint64_t done = 0; done < FLOOD_ENTRIES; done += n) {
+        batch(n, done);
+    }
+    rt_printf("ring-fairness: the flooder has ended, having progressed\n");
+    return demo_end();
+}
+
+static int suffer(void)
+{
+    uint64_t done = 0;
+
+    for (uint32_t burst = 0; burst < BURSTS; burst++) {
+        for (uint32_t i = 0; i < BURST_ENTRIES; i++) {
+            batch(1, done++);
+        }
+        CHECK_EQ(rt_ring_enter(ring, 1, SLEEP_NS), 0);
+    }
+    rt_printf("ring-fairness: the victim has done its work during the flood\n");
+    return demo_end();
+}
+
+int main(void)
+{
+    ring = demo_begin("ring-fairness");
+    if (rt_capset_has(rt_capset(), "flooder")) {
+        return flood();
+    }
+    CHECK(rt_capset_has(rt_capset(), "victim"));
+    return suffer();
+}
