@@ -337,19 +337,19 @@ static void print_status(const struct process_status *status)
 {
     switch (status->end) {
     case PROC_END_EXITED:
-        kprint("exited %-13ld", status->code);
+        kprint("exited %-17ld", status->code);
         return;
     case PROC_END_FAULTED:
-        kprint("%-20s", exception_name(status->vector));
+        kprint("%-24s", exception_name(status->vector));
         return;
     case PROC_END_KILLED:
-        kprint("%-20s", "killed");
+        kprint("%-24s", "killed");
         return;
     case PROC_END_FAILED_TO_START:
-        kprint("%-20s", "failed to start");
+        kprint("%-24s", "failed to start");
         return;
     case PROC_END_NONE:
-        kprint("%-20s", "running");
+        kprint("%-24s", "running");
         return;
     }
 }
@@ -358,7 +358,7 @@ uint32_t services_print_summary(void)
 {
     uint32_t unexpected = 0;
 
-    kprint("%-31s  %-20s  %10s  %6s  %6s\n", "service", "status", "calls", "frames", "starts");
+    kprint("%-31s  %-24s  %10s  %6s  %6s\n", "service", "status", "calls", "frames", "starts");
     for (uint32_t i = 0; i < services.count; i++) {
         const struct service *s = &services.list[i];
         bool expected = is_expected(s, &s->status);

@@ -33,7 +33,7 @@ ACTS = {
     "forge-timer": GENERAL_PROTECTION,
     "forge-page-fault": GENERAL_PROTECTION,
     "old-system-call": GENERAL_PROTECTION,
-    "fast-system-call": GENERAL_PROTECTION,
+    "fast-system-call": INVALID_OPCODE,
     "halt": GENERAL_PROTECTION,
     "disable-interrupts": GENERAL_PROTECTION,
     "enable-interrupts": GENERAL_PROTECTION,
@@ -54,7 +54,6 @@ ACTS = {
     "invalidate": GENERAL_PROTECTION,
     "return-from-system-call": GENERAL_PROTECTION,
     "x87-error": 16,
-    "sse-error": 19,
     "step-into-kernel": DEBUG,
 }
 

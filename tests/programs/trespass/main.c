@@ -102,7 +102,7 @@ static void jump_non_canonical(void)
 
 static void push_non_canonical(void)
 {
-    __asm__ volatile("mov %0, %%rsp\n\tpush %%rax" : : "r"(0x0000800000000000ull) : "memory");
+    __asm__ volatile("mov %0, %%rsp\n\tpush %%rax" : : "r"(0x0000800000000010ull) : "memory");
 }
 
 #define INSTRUCTION(name, text)                                                                    \
@@ -144,18 +144,6 @@ static void x87_error(void)
     uint16_t control = 0x037b;
 
     __asm__ volatile("fldcw %0\n\tfld1\n\tfldz\n\tfdivrp\n\tfwait" : : "m"(control));
-}
-
-/* Unmasks the SSE division by zero, and divides. */
-static void sse_error(void)
-{
-    uint32_t control = 0x1d80;
-
-    __asm__ volatile("ldmxcsr %0\n\txorps %%xmm0, %%xmm0\n\tmovl $0x3f800000, %%eax\n\t"
-                     "movd %%eax, %%xmm1\n\tdivss %%xmm0, %%xmm1"
-                     :
-                     : "m"(control)
-                     : "rax", "xmm0", "xmm1");
 }
 
 /* Calls itself without end, in assembler, since the compiler will have none of it. */
@@ -221,7 +209,6 @@ static const struct {
     {"invalidate", invalidate},
     {"return-from-system-call", return_from_system_call},
     {"x87-error", x87_error},
-    {"sse-error", sse_error},
     {"step-into-kernel", step_into_kernel},
 };
 
