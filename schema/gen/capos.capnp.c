@@ -72,7 +72,8 @@ static const struct capnp_method_info capos_console_methods[] = {
     },
     {
         .name = "writeLine",
-        .doc = "Writes the text, which must be UTF-8 and may hold at most\nCAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
+        .doc = "Writes the text, which must be UTF-8 and may hold at most\n"
+               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
         .params_id = 0xd5f2239b9bbe580eull,
         .results_id = 0xaa8be935352417b3ull,
     },
@@ -93,7 +94,8 @@ static const struct capnp_method_info capos_null_cap_methods[] = {
     },
     {
         .name = "add",
-        .doc = "a + b + c modulo 2^64; carry says whether it wrapped; count is the number of\ncalls this object has served.\n",
+        .doc = "a + b + c modulo 2^64; carry says whether it wrapped; count is the number of\n"
+               "calls this object has served.\n",
         .params_id = 0xceb239eaab3ec41bull,
         .results_id = 0x8657043cc8914996ull,
     },
@@ -177,7 +179,8 @@ const struct capnp_interface_info capos_interfaces[] = {
     },
     {
         .name = "NullCap",
-        .doc = "Does nothing, at the price of a real call: for measurements only, and granted\nby no manifest but the measuring one.\n",
+        .doc = "Does nothing, at the price of a real call: for measurements only, and granted\n"
+               "by no manifest but the measuring one.\n",
         .id = CAPOS_NULL_CAP_ID,
         .methods = capos_null_cap_methods,
         .method_count = CAPOS_NULL_CAP_METHOD_COUNT,

@@ -61,7 +61,7 @@ enum capos_kernel_params_leak {
 const char *capos_kernel_params_leak_name(uint16_t value);
 
 /* ---------------------------------------------------------------------------
- * Types, and the shape that each struct has in this schema */
+ * Types. X_BYTES is the length of a message that is a struct X and nothing else. */
 
 /*
  * Why an object refused a call. Travels in the result buffer of a completion
@@ -81,7 +81,7 @@ struct capos_exception_list_builder {
 };
 #define CAPOS_EXCEPTION_DATA_WORDS 1
 #define CAPOS_EXCEPTION_POINTERS 1
-#define CAPOS_EXCEPTION_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_EXCEPTION_BYTES 24u
 
 struct capos_console_write_params {
     struct capnp_struct s;
@@ -91,7 +91,7 @@ struct capos_console_write_params_builder {
 };
 #define CAPOS_CONSOLE_WRITE_PARAMS_DATA_WORDS 0
 #define CAPOS_CONSOLE_WRITE_PARAMS_POINTERS 1
-#define CAPOS_CONSOLE_WRITE_PARAMS_BYTES 16u /* of a message that is nothing but this struct */
+#define CAPOS_CONSOLE_WRITE_PARAMS_BYTES 16u
 
 struct capos_console_write_line_params {
     struct capnp_struct s;
@@ -101,7 +101,7 @@ struct capos_console_write_line_params_builder {
 };
 #define CAPOS_CONSOLE_WRITE_LINE_PARAMS_DATA_WORDS 0
 #define CAPOS_CONSOLE_WRITE_LINE_PARAMS_POINTERS 1
-#define CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES 16u /* of a message that is nothing but this struct */
+#define CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES 16u
 
 struct capos_null_cap_echo_params {
     struct capnp_struct s;
@@ -111,7 +111,7 @@ struct capos_null_cap_echo_params_builder {
 };
 #define CAPOS_NULL_CAP_ECHO_PARAMS_DATA_WORDS 1
 #define CAPOS_NULL_CAP_ECHO_PARAMS_POINTERS 1
-#define CAPOS_NULL_CAP_ECHO_PARAMS_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_NULL_CAP_ECHO_PARAMS_BYTES 24u
 
 struct capos_null_cap_echo_results {
     struct capnp_struct s;
@@ -121,7 +121,7 @@ struct capos_null_cap_echo_results_builder {
 };
 #define CAPOS_NULL_CAP_ECHO_RESULTS_DATA_WORDS 1
 #define CAPOS_NULL_CAP_ECHO_RESULTS_POINTERS 1
-#define CAPOS_NULL_CAP_ECHO_RESULTS_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_NULL_CAP_ECHO_RESULTS_BYTES 24u
 
 struct capos_null_cap_add_params {
     struct capnp_struct s;
@@ -131,7 +131,7 @@ struct capos_null_cap_add_params_builder {
 };
 #define CAPOS_NULL_CAP_ADD_PARAMS_DATA_WORDS 3
 #define CAPOS_NULL_CAP_ADD_PARAMS_POINTERS 0
-#define CAPOS_NULL_CAP_ADD_PARAMS_BYTES 32u /* of a message that is nothing but this struct */
+#define CAPOS_NULL_CAP_ADD_PARAMS_BYTES 32u
 
 struct capos_null_cap_add_results {
     struct capnp_struct s;
@@ -141,7 +141,7 @@ struct capos_null_cap_add_results_builder {
 };
 #define CAPOS_NULL_CAP_ADD_RESULTS_DATA_WORDS 3
 #define CAPOS_NULL_CAP_ADD_RESULTS_POINTERS 0
-#define CAPOS_NULL_CAP_ADD_RESULTS_BYTES 32u /* of a message that is nothing but this struct */
+#define CAPOS_NULL_CAP_ADD_RESULTS_BYTES 32u
 
 /* All a boot needs to know, and the one module the boot loader hands over. */
 struct capos_manifest {
@@ -158,7 +158,7 @@ struct capos_manifest_list_builder {
 };
 #define CAPOS_MANIFEST_DATA_WORDS 1
 #define CAPOS_MANIFEST_POINTERS 3
-#define CAPOS_MANIFEST_BYTES 40u /* of a message that is nothing but this struct */
+#define CAPOS_MANIFEST_BYTES 40u
 
 struct capos_binary {
     struct capnp_struct s;
@@ -174,7 +174,7 @@ struct capos_binary_list_builder {
 };
 #define CAPOS_BINARY_DATA_WORDS 0
 #define CAPOS_BINARY_POINTERS 2
-#define CAPOS_BINARY_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_BINARY_BYTES 24u
 
 /* One process that the kernel starts. */
 struct capos_service {
@@ -191,7 +191,7 @@ struct capos_service_list_builder {
 };
 #define CAPOS_SERVICE_DATA_WORDS 0
 #define CAPOS_SERVICE_POINTERS 8
-#define CAPOS_SERVICE_BYTES 72u /* of a message that is nothing but this struct */
+#define CAPOS_SERVICE_BYTES 72u
 
 struct capos_cap_grant {
     struct capnp_struct s;
@@ -207,7 +207,7 @@ struct capos_cap_grant_list_builder {
 };
 #define CAPOS_CAP_GRANT_DATA_WORDS 3
 #define CAPOS_CAP_GRANT_POINTERS 2
-#define CAPOS_CAP_GRANT_BYTES 48u /* of a message that is nothing but this struct */
+#define CAPOS_CAP_GRANT_BYTES 48u
 
 struct capos_cap_grant_source {
     struct capnp_struct s;
@@ -230,7 +230,7 @@ struct capos_service_export_list_builder {
 };
 #define CAPOS_SERVICE_EXPORT_DATA_WORDS 0
 #define CAPOS_SERVICE_EXPORT_POINTERS 2
-#define CAPOS_SERVICE_EXPORT_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_SERVICE_EXPORT_BYTES 24u
 
 struct capos_export {
     struct capnp_struct s;
@@ -246,7 +246,7 @@ struct capos_export_list_builder {
 };
 #define CAPOS_EXPORT_DATA_WORDS 1
 #define CAPOS_EXPORT_POINTERS 1
-#define CAPOS_EXPORT_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_EXPORT_BYTES 24u
 
 /* What happens when the process has ended. */
 struct capos_restart {
@@ -263,7 +263,7 @@ struct capos_restart_list_builder {
 };
 #define CAPOS_RESTART_DATA_WORDS 1
 #define CAPOS_RESTART_POINTERS 0
-#define CAPOS_RESTART_BYTES 16u /* of a message that is nothing but this struct */
+#define CAPOS_RESTART_BYTES 16u
 
 /* Powers of two; see abi/limits.h for what is allowed. */
 struct capos_ring_sizes {
@@ -280,7 +280,7 @@ struct capos_ring_sizes_list_builder {
 };
 #define CAPOS_RING_SIZES_DATA_WORDS 2
 #define CAPOS_RING_SIZES_POINTERS 0
-#define CAPOS_RING_SIZES_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_RING_SIZES_BYTES 24u
 
 /* What one process may hold. */
 struct capos_limits {
@@ -297,7 +297,7 @@ struct capos_limits_list_builder {
 };
 #define CAPOS_LIMITS_DATA_WORDS 1
 #define CAPOS_LIMITS_POINTERS 0
-#define CAPOS_LIMITS_BYTES 16u /* of a message that is nothing but this struct */
+#define CAPOS_LIMITS_BYTES 16u
 
 /* How a process ended. */
 struct capos_process_status {
@@ -314,7 +314,7 @@ struct capos_process_status_list_builder {
 };
 #define CAPOS_PROCESS_STATUS_DATA_WORDS 2
 #define CAPOS_PROCESS_STATUS_POINTERS 1
-#define CAPOS_PROCESS_STATUS_BYTES 32u /* of a message that is nothing but this struct */
+#define CAPOS_PROCESS_STATUS_BYTES 32u
 
 struct capos_fault {
     struct capnp_struct s;
@@ -330,7 +330,7 @@ struct capos_fault_list_builder {
 };
 #define CAPOS_FAULT_DATA_WORDS 3
 #define CAPOS_FAULT_POINTERS 0
-#define CAPOS_FAULT_BYTES 32u /* of a message that is nothing but this struct */
+#define CAPOS_FAULT_BYTES 32u
 
 struct capos_kernel_params {
     struct capnp_struct s;
@@ -346,7 +346,7 @@ struct capos_kernel_params_list_builder {
 };
 #define CAPOS_KERNEL_PARAMS_DATA_WORDS 2
 #define CAPOS_KERNEL_PARAMS_POINTERS 0
-#define CAPOS_KERNEL_PARAMS_BYTES 24u /* of a message that is nothing but this struct */
+#define CAPOS_KERNEL_PARAMS_BYTES 24u
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:Exception */

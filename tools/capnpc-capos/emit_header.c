@@ -156,8 +156,8 @@ static void emit_types(const struct decl *decl, struct out *out)
     if (!decl->is_group) {
         out_print(out, "#define %s_DATA_WORDS %u\n#define %s_POINTERS %u\n", decl->upper,
                   decl->data_words, decl->upper, decl->pointer_count);
-        out_print(out, "#define %s_BYTES %uu /* of a message that is nothing but this struct */\n",
-                  decl->upper, 8u * (1u + decl->data_words + decl->pointer_count));
+        out_print(out, "#define %s_BYTES %uu\n", decl->upper,
+                  8u * (1u + decl->data_words + decl->pointer_count));
     }
     out_print(out, "\n");
 }
@@ -227,7 +227,8 @@ void emit_header(const struct model *model, const struct model_file *file, struc
             emit_enum(model, file->order[i], out);
         }
     }
-    emit_section("Types, and the shape that each struct has in this schema", out);
+    emit_section("Types. X_BYTES is the length of a message that is a struct X and nothing else.",
+                 out);
     for (size_t i = 0; i < file->count; i++) {
         if (file->order[i]->kind == DECL_STRUCT && !model_is_nothing(file->order[i])) {
             emit_types(file->order[i], out);

@@ -225,7 +225,7 @@ static void emit_check(const struct model *model, const struct decl *decl, struc
 
     out_print(out,
               "/* Whether everything behind r is well-formed; if so, no getter can fail. */\n");
-    if (!decl->leaf_check) {
+    if (!decl->is_leaf) {
         out_function(out, "bool ", out_string("%s_check", decl->name), args, 1, 1);
         out_print(out, ";\n\n");
         return;

@@ -95,7 +95,7 @@ static const char *check_name(const struct decl *decl)
 }
 
 /* How a list of pointers is walked: by the getter of its elements, or as it comes. */
-static void emit_list_check(const struct field *field, struct out *out)
+static void emit_list_check(const struct model *model, const struct field *field, struct out *out)
 {
     const struct type *element = field->type.element;
     const char *list = emit_list_name(element);
@@ -104,7 +104,7 @@ static void emit_list_check(const struct field *field, struct out *out)
 
     switch (element->kind) {
     case TYPE_STRUCT:
-        if (element->decl->has_check) {
+        if (model_has_check(model, element->decl)) {
             each = out_string("        if (!%s(%s_at(list, i))) {\n            return false;\n"
                               "        }\n",
                               check_name(element->decl), list);
@@ -150,12 +150,12 @@ static void emit_refusal(const char *condition, struct out *out)
     out_print(out, "        return false;\n    }\n");
 }
 
-static void emit_field_check(const struct field *field, struct out *out)
+static void emit_field_check(const struct model *model, const struct field *field, struct out *out)
 {
     const char *owner = field->owner->name;
 
     if (field->group != NULL) {
-        if (field->group->has_check) {
+        if (model_has_check(model, field->group)) {
             emit_refusal(
                 out_string("!%s(%s_get_%s(r))", check_name(field->group), owner, field->name), out);
         }
@@ -167,7 +167,7 @@ static void emit_field_check(const struct field *field, struct out *out)
         out_print(out, "    (void)%s_get_%s(r);\n", owner, field->name);
         return;
     case TYPE_STRUCT:
-        if (field->type.decl->has_check) {
+        if (model_has_check(model, field->type.decl)) {
             emit_refusal(out_string("%s_has_%s(r) && !%s(%s_get_%s(r))", owner, field->name,
                                     check_name(field->type.decl), owner, field->name),
                          out);
@@ -179,7 +179,7 @@ static void emit_field_check(const struct field *field, struct out *out)
         emit_refusal(out_string("!capnp_any_check(%s_get_%s(r))", owner, field->name), out);
         return;
     case TYPE_LIST:
-        emit_list_check(field, out);
+        emit_list_check(model, field, out);
         return;
     case TYPE_VOID:
     case TYPE_BOOL:
@@ -198,7 +198,7 @@ static void emit_check(const struct model *model, const struct decl *decl, struc
     out_print(out, "\n{\n");
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
-        emit_field_check(&field, out);
+        emit_field_check(model, &field, out);
     }
     if (decl->is_group) {
         out_print(out, "    return r.s.message->error == CAPNP_ERROR_NONE;\n}\n\n");
@@ -213,7 +213,7 @@ static void emit_group_checks(const struct model *model, const struct model_file
 {
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
-        if (decl->kind == DECL_STRUCT && decl->is_group && decl->has_check) {
+        if (decl->kind == DECL_STRUCT && decl->is_group && model_has_check(model, decl)) {
             const char *args[] = {out_string("struct %s r", decl->name)};
             out_function(out, "static bool ", check_name(decl), args, 1, 1);
             out_print(out, ";\n\n");
@@ -221,7 +221,7 @@ static void emit_group_checks(const struct model *model, const struct model_file
     }
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
-        if (decl->kind == DECL_STRUCT && decl->is_group && decl->has_check) {
+        if (decl->kind == DECL_STRUCT && decl->is_group && model_has_check(model, decl)) {
             emit_check(model, decl, out);
         }
     }
@@ -229,6 +229,28 @@ static void emit_group_checks(const struct model *model, const struct model_file
 
 /* ---------------------------------------------------------------------------
  * Interfaces */
+
+/* How much of the text is its first line, with the line's end. */
+static size_t first_line(const char *text)
+{
+    const char *stop = strchr(text, '\n');
+
+    return stop != NULL ? (size_t)(stop - text) + 1u : strlen(text);
+}
+
+/* A comment as a string: one literal a line, those behind the first indented by `indent`. */
+static const char *doc_literal(const char *doc, int indent)
+{
+    size_t len = first_line(doc);
+    const char *result = out_literal(doc, len);
+
+    while (doc[len] != '\0') {
+        doc += len;
+        len = first_line(doc);
+        result = out_string("%s\n%*s%s", result, indent, "", out_literal(doc, len));
+    }
+    return result;
+}
 
 static void emit_interface(const struct model *model, const struct decl *decl, struct out *out)
 {
@@ -245,8 +267,7 @@ static void emit_interface(const struct model *model, const struct decl *decl, s
                   "        .params_id = 0x%016" PRIx64 "ull,\n"
                   "        .results_id = 0x%016" PRIx64 "ull,\n    },\n",
                   out_literal(method.schema_name, strlen(method.schema_name)),
-                  out_literal(method.doc, strlen(method.doc)), method.params->id,
-                  method.results->id);
+                  doc_literal(method.doc, 15), method.params->id, method.results->id);
     }
     out_print(out, "};\n\n");
 }
@@ -259,9 +280,8 @@ static void emit_interface_row(const struct decl *decl, struct out *out)
     out_print(out,
               "    {\n        .name = %s,\n        .doc = %s,\n        .id = %s_ID,\n"
               "        .methods = %s,\n        .method_count = %s_METHOD_COUNT,\n    },\n",
-              out_literal(decl->schema_name, strlen(decl->schema_name)),
-              out_literal(doc, strlen(doc)), decl->upper,
-              count != 0 ? out_string("%s_methods", decl->name) : "NULL", decl->upper);
+              out_literal(decl->schema_name, strlen(decl->schema_name)), doc_literal(doc, 15),
+              decl->upper, count != 0 ? out_string("%s_methods", decl->name) : "NULL", decl->upper);
 }
 
 void emit_source(const struct model *model, const struct model_file *file, struct out *out)
@@ -284,7 +304,7 @@ void emit_source(const struct model *model, const struct model_file *file, struc
     emit_group_checks(model, file, out);
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
-        if (decl->kind == DECL_STRUCT && !decl->is_group && !decl->leaf_check) {
+        if (decl->kind == DECL_STRUCT && !decl->is_group && !decl->is_leaf) {
             emit_check(model, decl, out);
         }
         if (decl->kind == DECL_INTERFACE) {

@@ -714,8 +714,8 @@ static void refuse_bad_path(const char *path)
     }
 }
 
-/* Whether the struct, by itself or in its groups, has pointers that are more than bytes. */
-static bool all_leaves(const struct model *model, const struct decl *decl)
+/* Whether every pointer of the struct leads to bytes, and it has no groups. */
+static bool is_leaf(const struct model *model, const struct decl *decl)
 {
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
@@ -725,6 +725,21 @@ static bool all_leaves(const struct model *model, const struct decl *decl)
         }
     }
     return true;
+}
+
+bool model_has_check(const struct model *model, const struct decl *decl)
+{
+    if (!decl->is_group) {
+        return decl->pointer_count != 0;
+    }
+    for (uint32_t i = 0; i < model_field_count(decl); i++) {
+        struct field field = model_field(model, decl, i);
+        if (field.group != NULL ? model_has_check(model, field.group)
+                                : model_is_pointer(&field.type)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void model_init(struct model *model, struct schema_code_generator_request request)
@@ -775,9 +790,8 @@ void model_init(struct model *model, struct schema_code_generator_request reques
     }
     for (size_t i = 0; i < model->count; i++) {
         struct decl *decl = &model->decls[i];
-        if (decl->kind == DECL_STRUCT) {
-            decl->has_check = decl->pointer_count != 0;
-            decl->leaf_check = decl->placed && all_leaves(model, decl);
+        if (decl->kind == DECL_STRUCT && decl->placed) {
+            decl->is_leaf = is_leaf(model, decl);
         }
     }
 }

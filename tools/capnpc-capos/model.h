@@ -36,8 +36,7 @@ struct decl {
     bool is_group;
     bool is_message; /* parameters or results, declared by a method */
     bool keeps_docs; /* file: carries $C.prefix, so its comments are taken over */
-    bool has_check;  /* struct: there is something behind pointers to check */
-    bool leaf_check; /* struct: the check is a few loads, and inline */
+    bool is_leaf;    /* struct: its check is a few loads, and inline */
     bool placed;     /* is in the order of its file */
 
     struct schema_node_struct s;
@@ -123,6 +122,12 @@ const char *model_enumerant(const struct model *model, const struct decl *decl, 
 
 /* Whether these are the parameters or results of a method that has none. */
 bool model_is_nothing(const struct decl *decl);
+
+/*
+ * Whether there may be something behind pointers to check: in the struct, or in
+ * that part of it which is the group.
+ */
+bool model_has_check(const struct model *model, const struct decl *decl);
 
 /* Whether the struct has a union, named or not. */
 bool model_has_union(const struct decl *decl);

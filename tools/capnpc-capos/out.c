@@ -105,26 +105,28 @@ void out_function(struct out *out, const char *result, const char *name, const c
 }
 
 /*
- * Where to break a line so that its first part has at most `columns` columns: the
- * last blank that follows a comma or an operator, and is not inside quotes. Zero:
- * there is no such place.
+ * Where to break a line so that its first part has at most `columns` columns, not
+ * inside quotes: behind the last comma or operator that a blank follows or, where
+ * there is none, behind the last bracket that opens. Zero: there is no such place.
  */
-static size_t break_at(const char *line, size_t indent, size_t columns)
+static size_t break_at(const char *line, size_t blanks, size_t columns)
 {
     bool quoted = false;
-    size_t best = 0;
+    size_t op = 0;
+    size_t bracket = 0;
 
     for (size_t i = 0; line[i] != '\0' && i <= columns; i++) {
         if (line[i] == '\\' && line[i + 1u] != '\0') {
             i++;
         } else if (line[i] == '"') {
             quoted = !quoted;
-        } else if (line[i] == ' ' && i > indent && !quoted &&
-                   strchr(",=&?:+{", line[i - 1u]) != NULL) {
-            best = i;
+        } else if (i > blanks && !quoted && line[i] == ' ' && strchr(",=&?:+", line[i - 1u])) {
+            op = i;
+        } else if (i > blanks && !quoted && strchr("({", line[i - 1u]) != NULL) {
+            bracket = i;
         }
     }
-    return best;
+    return op != 0 ? op : bracket;
 }
 
 void out_line(struct out *out, const char *format, ...)
@@ -148,7 +150,7 @@ void out_line(struct out *out, const char *format, ...)
             break;
         }
         out_print(out, "%.*s\n%*s", (int)at, line, (int)indent + 4, "");
-        line += at + 1u;
+        line += line[at] == ' ' ? at + 1u : at;
         blanks = 0;
         room = OUT_COLUMNS - indent - 4u;
     }

@@ -34,10 +34,6 @@ static bool check_schema_node_annotation(struct schema_node_annotation r);
 
 static bool check_schema_field_slot(struct schema_field_slot r);
 
-static bool check_schema_field_group(struct schema_field_group r);
-
-static bool check_schema_field_ordinal(struct schema_field_ordinal r);
-
 static bool check_schema_type_list_group(struct schema_type_list_group r);
 
 static bool check_schema_type_enum(struct schema_type_enum r);
@@ -45,16 +41,6 @@ static bool check_schema_type_enum(struct schema_type_enum r);
 static bool check_schema_type_struct(struct schema_type_struct r);
 
 static bool check_schema_type_interface(struct schema_type_interface r);
-
-static bool check_schema_type_any_pointer(struct schema_type_any_pointer r);
-
-static bool
-check_schema_type_any_pointer_unconstrained(struct schema_type_any_pointer_unconstrained r);
-
-static bool check_schema_type_any_pointer_parameter(struct schema_type_any_pointer_parameter r);
-
-static bool
-check_schema_type_any_pointer_implicit_method_parameter(struct schema_type_any_pointer_implicit_method_parameter r);
 
 static bool check_schema_node_struct(struct schema_node_struct r)
 {
@@ -135,16 +121,6 @@ static bool check_schema_field_slot(struct schema_field_slot r)
     return r.s.message->error == CAPNP_ERROR_NONE;
 }
 
-static bool check_schema_field_group(struct schema_field_group r)
-{
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
-static bool check_schema_field_ordinal(struct schema_field_ordinal r)
-{
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
 static bool check_schema_type_list_group(struct schema_type_list_group r)
 {
     if (schema_type_list_group_has_element_type(r) &&
@@ -176,37 +152,6 @@ static bool check_schema_type_interface(struct schema_type_interface r)
         !schema_brand_check(schema_type_interface_get_brand(r))) {
         return false;
     }
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
-static bool check_schema_type_any_pointer(struct schema_type_any_pointer r)
-{
-    if (!check_schema_type_any_pointer_unconstrained(schema_type_any_pointer_get_unconstrained(r))) {
-        return false;
-    }
-    if (!check_schema_type_any_pointer_parameter(schema_type_any_pointer_get_parameter(r))) {
-        return false;
-    }
-    if (!check_schema_type_any_pointer_implicit_method_parameter(schema_type_any_pointer_get_implicit_method_parameter(r))) {
-        return false;
-    }
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
-static bool
-check_schema_type_any_pointer_unconstrained(struct schema_type_any_pointer_unconstrained r)
-{
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
-static bool check_schema_type_any_pointer_parameter(struct schema_type_any_pointer_parameter r)
-{
-    return r.s.message->error == CAPNP_ERROR_NONE;
-}
-
-static bool
-check_schema_type_any_pointer_implicit_method_parameter(struct schema_type_any_pointer_implicit_method_parameter r)
-{
     return r.s.message->error == CAPNP_ERROR_NONE;
 }
 
@@ -283,12 +228,6 @@ bool schema_field_check(struct schema_field r)
     if (!check_schema_field_slot(schema_field_get_slot(r))) {
         return false;
     }
-    if (!check_schema_field_group(schema_field_get_group(r))) {
-        return false;
-    }
-    if (!check_schema_field_ordinal(schema_field_get_ordinal(r))) {
-        return false;
-    }
     return capnp_check_passed(r.s);
 }
 
@@ -355,9 +294,6 @@ bool schema_type_check(struct schema_type r)
         return false;
     }
     if (!check_schema_type_interface(schema_type_get_interface(r))) {
-        return false;
-    }
-    if (!check_schema_type_any_pointer(schema_type_get_any_pointer(r))) {
         return false;
     }
     return capnp_check_passed(r.s);

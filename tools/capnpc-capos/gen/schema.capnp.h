@@ -29,7 +29,7 @@ enum schema_element_size {
 const char *schema_element_size_name(uint16_t value);
 
 /* ---------------------------------------------------------------------------
- * Types, and the shape that each struct has in this schema */
+ * Types. X_BYTES is the length of a message that is a struct X and nothing else. */
 
 struct schema_node {
     struct capnp_struct s;
@@ -45,7 +45,7 @@ struct schema_node_list_builder {
 };
 #define SCHEMA_NODE_DATA_WORDS 5
 #define SCHEMA_NODE_POINTERS 6
-#define SCHEMA_NODE_BYTES 96u /* of a message that is nothing but this struct */
+#define SCHEMA_NODE_BYTES 96u
 
 struct schema_node_parameter {
     struct capnp_struct s;
@@ -61,7 +61,7 @@ struct schema_node_parameter_list_builder {
 };
 #define SCHEMA_NODE_PARAMETER_DATA_WORDS 0
 #define SCHEMA_NODE_PARAMETER_POINTERS 1
-#define SCHEMA_NODE_PARAMETER_BYTES 16u /* of a message that is nothing but this struct */
+#define SCHEMA_NODE_PARAMETER_BYTES 16u
 
 struct schema_node_nested_node {
     struct capnp_struct s;
@@ -77,7 +77,7 @@ struct schema_node_nested_node_list_builder {
 };
 #define SCHEMA_NODE_NESTED_NODE_DATA_WORDS 1
 #define SCHEMA_NODE_NESTED_NODE_POINTERS 1
-#define SCHEMA_NODE_NESTED_NODE_BYTES 24u /* of a message that is nothing but this struct */
+#define SCHEMA_NODE_NESTED_NODE_BYTES 24u
 
 struct schema_node_source_info {
     struct capnp_struct s;
@@ -93,7 +93,7 @@ struct schema_node_source_info_list_builder {
 };
 #define SCHEMA_NODE_SOURCE_INFO_DATA_WORDS 1
 #define SCHEMA_NODE_SOURCE_INFO_POINTERS 2
-#define SCHEMA_NODE_SOURCE_INFO_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_NODE_SOURCE_INFO_BYTES 32u
 
 struct schema_node_source_info_member {
     struct capnp_struct s;
@@ -109,7 +109,7 @@ struct schema_node_source_info_member_list_builder {
 };
 #define SCHEMA_NODE_SOURCE_INFO_MEMBER_DATA_WORDS 0
 #define SCHEMA_NODE_SOURCE_INFO_MEMBER_POINTERS 1
-#define SCHEMA_NODE_SOURCE_INFO_MEMBER_BYTES 16u /* of a message that is nothing but this struct */
+#define SCHEMA_NODE_SOURCE_INFO_MEMBER_BYTES 16u
 
 struct schema_node_struct {
     struct capnp_struct s;
@@ -160,7 +160,7 @@ struct schema_field_list_builder {
 };
 #define SCHEMA_FIELD_DATA_WORDS 3
 #define SCHEMA_FIELD_POINTERS 4
-#define SCHEMA_FIELD_BYTES 64u /* of a message that is nothing but this struct */
+#define SCHEMA_FIELD_BYTES 64u
 
 struct schema_field_slot {
     struct capnp_struct s;
@@ -197,7 +197,7 @@ struct schema_enumerant_list_builder {
 };
 #define SCHEMA_ENUMERANT_DATA_WORDS 1
 #define SCHEMA_ENUMERANT_POINTERS 2
-#define SCHEMA_ENUMERANT_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_ENUMERANT_BYTES 32u
 
 struct schema_superclass {
     struct capnp_struct s;
@@ -213,7 +213,7 @@ struct schema_superclass_list_builder {
 };
 #define SCHEMA_SUPERCLASS_DATA_WORDS 1
 #define SCHEMA_SUPERCLASS_POINTERS 1
-#define SCHEMA_SUPERCLASS_BYTES 24u /* of a message that is nothing but this struct */
+#define SCHEMA_SUPERCLASS_BYTES 24u
 
 struct schema_method {
     struct capnp_struct s;
@@ -229,7 +229,7 @@ struct schema_method_list_builder {
 };
 #define SCHEMA_METHOD_DATA_WORDS 3
 #define SCHEMA_METHOD_POINTERS 5
-#define SCHEMA_METHOD_BYTES 72u /* of a message that is nothing but this struct */
+#define SCHEMA_METHOD_BYTES 72u
 
 struct schema_type {
     struct capnp_struct s;
@@ -245,7 +245,7 @@ struct schema_type_list_builder {
 };
 #define SCHEMA_TYPE_DATA_WORDS 3
 #define SCHEMA_TYPE_POINTERS 1
-#define SCHEMA_TYPE_BYTES 40u /* of a message that is nothing but this struct */
+#define SCHEMA_TYPE_BYTES 40u
 
 struct schema_type_list_group {
     struct capnp_struct s;
@@ -317,7 +317,7 @@ struct schema_brand_list_builder {
 };
 #define SCHEMA_BRAND_DATA_WORDS 0
 #define SCHEMA_BRAND_POINTERS 1
-#define SCHEMA_BRAND_BYTES 16u /* of a message that is nothing but this struct */
+#define SCHEMA_BRAND_BYTES 16u
 
 struct schema_brand_scope {
     struct capnp_struct s;
@@ -333,7 +333,7 @@ struct schema_brand_scope_list_builder {
 };
 #define SCHEMA_BRAND_SCOPE_DATA_WORDS 2
 #define SCHEMA_BRAND_SCOPE_POINTERS 1
-#define SCHEMA_BRAND_SCOPE_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_BRAND_SCOPE_BYTES 32u
 
 struct schema_brand_binding {
     struct capnp_struct s;
@@ -349,7 +349,7 @@ struct schema_brand_binding_list_builder {
 };
 #define SCHEMA_BRAND_BINDING_DATA_WORDS 1
 #define SCHEMA_BRAND_BINDING_POINTERS 1
-#define SCHEMA_BRAND_BINDING_BYTES 24u /* of a message that is nothing but this struct */
+#define SCHEMA_BRAND_BINDING_BYTES 24u
 
 struct schema_value {
     struct capnp_struct s;
@@ -365,7 +365,7 @@ struct schema_value_list_builder {
 };
 #define SCHEMA_VALUE_DATA_WORDS 2
 #define SCHEMA_VALUE_POINTERS 1
-#define SCHEMA_VALUE_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_VALUE_BYTES 32u
 
 struct schema_annotation {
     struct capnp_struct s;
@@ -381,7 +381,7 @@ struct schema_annotation_list_builder {
 };
 #define SCHEMA_ANNOTATION_DATA_WORDS 1
 #define SCHEMA_ANNOTATION_POINTERS 2
-#define SCHEMA_ANNOTATION_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_ANNOTATION_BYTES 32u
 
 struct schema_capnp_version {
     struct capnp_struct s;
@@ -397,7 +397,7 @@ struct schema_capnp_version_list_builder {
 };
 #define SCHEMA_CAPNP_VERSION_DATA_WORDS 1
 #define SCHEMA_CAPNP_VERSION_POINTERS 0
-#define SCHEMA_CAPNP_VERSION_BYTES 16u /* of a message that is nothing but this struct */
+#define SCHEMA_CAPNP_VERSION_BYTES 16u
 
 struct schema_code_generator_request {
     struct capnp_struct s;
@@ -413,7 +413,7 @@ struct schema_code_generator_request_list_builder {
 };
 #define SCHEMA_CODE_GENERATOR_REQUEST_DATA_WORDS 0
 #define SCHEMA_CODE_GENERATOR_REQUEST_POINTERS 4
-#define SCHEMA_CODE_GENERATOR_REQUEST_BYTES 40u /* of a message that is nothing but this struct */
+#define SCHEMA_CODE_GENERATOR_REQUEST_BYTES 40u
 
 struct schema_code_generator_request_requested_file {
     struct capnp_struct s;
@@ -429,7 +429,7 @@ struct schema_code_generator_request_requested_file_list_builder {
 };
 #define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_DATA_WORDS 1
 #define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_POINTERS 2
-#define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_BYTES 32u /* of a message that is nothing but this struct */
+#define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_BYTES 32u
 
 struct schema_code_generator_request_requested_file_import {
     struct capnp_struct s;
@@ -445,7 +445,7 @@ struct schema_code_generator_request_requested_file_import_list_builder {
 };
 #define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_DATA_WORDS 1
 #define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_POINTERS 1
-#define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_BYTES 24u /* of a message that is nothing but this struct */
+#define SCHEMA_CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_BYTES 24u
 
 /* ---------------------------------------------------------------------------
  * schema.capnp:Node */
@@ -909,7 +909,8 @@ static inline void schema_node_source_info_set_doc_comment(struct schema_node_so
 static inline struct schema_node_source_info_member_list_builder
 schema_node_source_info_init_members(struct schema_node_source_info_builder b, uint32_t len)
 {
-    return (struct schema_node_source_info_member_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 0, 1, len)};
+    return (struct schema_node_source_info_member_list_builder){capnp_any_init_struct_list(
+        capnp_slot(b.b, 16), 0, 1, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -3055,7 +3056,8 @@ static inline bool schema_code_generator_request_has_nodes(struct schema_code_ge
 static inline struct schema_code_generator_request_requested_file_list
 schema_code_generator_request_get_requested_files(struct schema_code_generator_request r)
 {
-    return (struct schema_code_generator_request_requested_file_list){capnp_any_list(capnp_get_any(r.s, 1), CAPNP_ELEMENT_STRUCT)};
+    return (struct schema_code_generator_request_requested_file_list){capnp_any_list(capnp_get_any(
+        r.s, 1), CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool
@@ -3117,7 +3119,8 @@ static inline struct schema_code_generator_request_requested_file_list_builder
 schema_code_generator_request_init_requested_files(struct schema_code_generator_request_builder b,
                                                    uint32_t len)
 {
-    return (struct schema_code_generator_request_requested_file_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 8), 1, 2, len)};
+    return (struct schema_code_generator_request_requested_file_list_builder){
+        capnp_any_init_struct_list(capnp_slot(b.b, 8), 1, 2, len)};
 }
 
 static inline struct schema_capnp_version_builder
@@ -3177,7 +3180,8 @@ schema_code_generator_request_requested_file_has_filename(struct schema_code_gen
 static inline struct schema_code_generator_request_requested_file_import_list
 schema_code_generator_request_requested_file_get_imports(struct schema_code_generator_request_requested_file r)
 {
-    return (struct schema_code_generator_request_requested_file_import_list){capnp_any_list(capnp_get_any(r.s, 1), CAPNP_ELEMENT_STRUCT)};
+    return (struct schema_code_generator_request_requested_file_import_list){capnp_any_list(
+        capnp_get_any(r.s, 1), CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool
@@ -3201,7 +3205,8 @@ static inline struct schema_code_generator_request_requested_file_builder
 schema_code_generator_request_requested_file_list_builder_at(struct schema_code_generator_request_requested_file_list_builder list,
                                                              uint32_t i)
 {
-    return (struct schema_code_generator_request_requested_file_builder){capnp_list_builder_struct(list.l, i)};
+    return (struct schema_code_generator_request_requested_file_builder){capnp_list_builder_struct(
+        list.l, i)};
 }
 
 static inline void
@@ -3222,7 +3227,8 @@ static inline struct schema_code_generator_request_requested_file_import_list_bu
 schema_code_generator_request_requested_file_init_imports(struct schema_code_generator_request_requested_file_builder b,
                                                           uint32_t len)
 {
-    return (struct schema_code_generator_request_requested_file_import_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 1, 1, len)};
+    return (struct schema_code_generator_request_requested_file_import_list_builder){
+        capnp_any_init_struct_list(capnp_slot(b.b, 16), 1, 1, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -3276,14 +3282,16 @@ schema_code_generator_request_requested_file_import_check(struct schema_code_gen
 static inline struct schema_code_generator_request_requested_file_import_builder
 schema_code_generator_request_requested_file_import_build_root(struct capnp_arena *arena)
 {
-    return (struct schema_code_generator_request_requested_file_import_builder){capnp_build_root(arena, 1, 1)};
+    return (struct schema_code_generator_request_requested_file_import_builder){capnp_build_root(
+        arena, 1, 1)};
 }
 
 static inline struct schema_code_generator_request_requested_file_import_builder
 schema_code_generator_request_requested_file_import_list_builder_at(struct schema_code_generator_request_requested_file_import_list_builder list,
                                                                     uint32_t i)
 {
-    return (struct schema_code_generator_request_requested_file_import_builder){capnp_list_builder_struct(list.l, i)};
+    return (struct schema_code_generator_request_requested_file_import_builder){
+        capnp_list_builder_struct(list.l, i)};
 }
 
 static inline void
