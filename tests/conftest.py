@@ -75,10 +75,12 @@ class Run:
         self.lines = transcript.splitlines()
 
     def says(self, *expected):
-        """Asserts that lines hold these texts, in this order."""
-        rest = iter(self.lines)
+        """Asserts that the transcript holds these texts, one behind the other."""
+        at = 0
         for text in expected:
-            assert any(text in line for line in rest), f"{text!r} is missing:\n{self}"
+            found = self.text.find(text, at)
+            assert found >= 0, f"{text!r} is missing behind {self.text[:at]!r}:\n{self}"
+            at = found + len(text)
 
     def lacks(self, text):
         assert text not in self.text, f"{text!r} is there:\n{self}"
