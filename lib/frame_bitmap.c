@@ -19,18 +19,17 @@ static uint64_t words_for(uint64_t bits)
     return (bits + WORD_BITS - 1) / WORD_BITS;
 }
 
-/* The n lowest bits; n is 0…64. */
+/* The n lowest bits; n is 0…63. */
 static uint64_t low_bits(uint64_t n)
 {
-    return n == WORD_BITS ? UINT64_MAX : (1ull << n) - 1;
+    return (1ull << n) - 1;
 }
 
-/* Makes frames of one word free. Those that are free already are not counted twice. */
+/* Makes frames of one word free, without counting. */
 static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
 {
     uint64_t before = fb->level[0][word];
 
-    fb->free += bits_count(bits & ~before);
     fb->level[0][word] = before | bits;
     for (uint32_t k = 1; k < fb->levels && before == 0; k++) {
         before = fb->level[k][word / WORD_BITS];
@@ -39,13 +38,11 @@ static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
     }
 }
 
-/* Makes frames of one word used. Those that are used already are not counted twice. */
+/* Makes frames of one word used, without counting. */
 static void set_used(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
 {
-    uint64_t before = fb->level[0][word];
-    uint64_t after = before & ~bits;
+    uint64_t after = fb->level[0][word] & ~bits;
 
-    fb->free -= bits_count(bits & before);
     fb->level[0][word] = after;
     for (uint32_t k = 1; k < fb->levels && after == 0; k++) {
         after = fb->level[k][word / WORD_BITS] & ~(1ull << (word % WORD_BITS));
@@ -54,9 +51,23 @@ static void set_used(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
     }
 }
 
-/* Calls set_free or set_used for each word that the range touches. */
+/* Makes frames of one word free and counts those that were not. */
+static void release_word(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
+{
+    fb->free += bits_count(bits & ~fb->level[0][word]);
+    set_free(fb, word, bits);
+}
+
+/* Makes frames of one word used and counts those that were not. */
+static void reserve_word(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
+{
+    fb->free -= bits_count(bits & fb->level[0][word]);
+    set_used(fb, word, bits);
+}
+
+/* Calls release_word or reserve_word for each word that the range touches. */
 static void change_range(struct frame_bitmap *fb, uint64_t first, uint64_t n,
-                         void (*set)(struct frame_bitmap *fb, uint64_t word, uint64_t bits))
+                         void (*change)(struct frame_bitmap *fb, uint64_t word, uint64_t bits))
 {
     uint64_t end = first + n;
 
@@ -65,7 +76,7 @@ static void change_range(struct frame_bitmap *fb, uint64_t first, uint64_t n,
         uint64_t room = WORD_BITS - offset;
         uint64_t count = end - first < room ? end - first : room;
 
-        set(fb, first / WORD_BITS, low_bits(count) << offset);
+        change(fb, first / WORD_BITS, (UINT64_MAX >> (WORD_BITS - count)) << offset);
         first += count;
     }
 }
@@ -158,7 +169,7 @@ enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, 
     if (!range_is_valid(fb, first, n)) {
         return ST_INVALID;
     }
-    change_range(fb, first, n, set_free);
+    change_range(fb, first, n, release_word);
     return ST_OK;
 }
 
@@ -167,7 +178,7 @@ enum status frame_bitmap_reserve_range(struct frame_bitmap *fb, uint64_t first, 
     if (!range_is_valid(fb, first, n)) {
         return ST_INVALID;
     }
-    change_range(fb, first, n, set_used);
+    change_range(fb, first, n, reserve_word);
     return ST_OK;
 }
 
@@ -184,6 +195,7 @@ enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame)
         word = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
     }
     set_used(fb, word / WORD_BITS, bits & -bits);
+    fb->free--;
     *frame = word;
     return ST_OK;
 }
@@ -199,7 +211,7 @@ enum status frame_bitmap_alloc_run(struct frame_bitmap *fb, uint64_t n, uint64_t
         uint64_t end = find_used(fb, start, start + n);
 
         if (end - start == n) {
-            change_range(fb, start, n, set_used);
+            change_range(fb, start, n, reserve_word);
             *first = start;
             return ST_OK;
         }
@@ -214,6 +226,7 @@ enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame)
         return ST_INVALID;
     }
     set_free(fb, frame / WORD_BITS, 1ull << (frame % WORD_BITS));
+    fb->free++;
     return ST_OK;
 }
 
