@@ -173,8 +173,10 @@ static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
  */
 static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
 {
-    const struct cap_sqe *from = &view->sq[view->sq_head & view->sq_mask];
+    uint32_t head = view->sq_head;
+    const struct cap_sqe *from = &view->sq[head & view->sq_mask];
 
+    view->sq_head = head + 1;
     sqe->opcode = shm_load8(&from->opcode);
     sqe->cap_count = shm_load8(&from->cap_count);
     sqe->flags = shm_load16(&from->flags);
@@ -188,22 +190,22 @@ static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
     sqe->result_len = shm_load32(&from->result_len);
     sqe->user_data = shm_load64(&from->user_data);
     sqe->reserved = shm_load64(&from->reserved);
-    view->sq_head++;
 }
 
 /* Writes the next completion; the program sees it after ring_publish. */
 static inline void ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result,
                                   uint16_t flags, uint16_t cap_count, uint64_t detail)
 {
-    struct cap_cqe *cqe = &view->cq[view->cq_tail & view->cq_mask];
+    uint32_t tail = view->cq_tail;
+    struct cap_cqe *cqe = &view->cq[tail & view->cq_mask];
 
+    view->cq_tail = tail + 1;
     /* result, flags and cap_count lie side by side: one store for the three. */
     shm_store64(&cqe->user_data, user_data);
     shm_store64((uint64_t *)(void *)&cqe->result,
                 (uint32_t)result | (uint64_t)flags << 32 | (uint64_t)cap_count << 48);
     shm_store64(&cqe->detail, detail);
     shm_store64(&cqe->reserved, 0);
-    view->cq_tail++;
 }
 
 /* Completes an entry at once. Only when there is room, as ring_take demands anyway. */
