@@ -5,10 +5,11 @@
  */
 #define CAP_ID_GENERATION_BITS 4u
 
-#include "../lib/cap_table.c" // NOLINT(bugprone-suspicious-include)
+#include "../lib/cap_table.c"
 
 #include "../lib/test/cap_table_model.h"
 
+/* The name is the fuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -11,6 +11,7 @@
 /* Loading stops here: a segment may have a gigabyte of zeros behind its bytes. */
 #define LOAD_BYTES_MAX (1u << 20)
 
+/* The name is the fuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)

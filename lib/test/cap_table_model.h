@@ -356,8 +356,8 @@ static inline void model_compare(struct cap_table_model *m)
             MODEL_REQUIRE(slot != NULL && slot->id == model_slot_id(m, i));
             used++;
         }
-        for (uint8_t variant = MODEL_ID_EARLIER; variant < MODEL_VARIANTS; variant++) {
-            uint64_t id = model_id(m, (uint8_t)i, variant);
+        for (unsigned variant = MODEL_ID_EARLIER; variant < MODEL_VARIANTS; variant++) {
+            uint64_t id = model_id(m, (uint8_t)i, (uint8_t)variant);
 
             MODEL_REQUIRE((cap_table_lookup(&m->table, id) != NULL) == (model_find(m, id) != NULL));
         }

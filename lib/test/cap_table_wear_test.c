@@ -7,7 +7,7 @@
 
 #include "catch_assert.h"
 
-#include "../cap_table.c" // NOLINT(bugprone-suspicious-include)
+#include "../cap_table.c"
 
 #include "cap_table_model.h"
 

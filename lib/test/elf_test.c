@@ -10,8 +10,8 @@
 #include <lib/elf.h>
 #include <string.h>
 
-#define HEADER_BYTES 64u
-#define PH_BYTES     56u
+#define HEADER_BYTES ((size_t)64)
+#define PH_BYTES     ((size_t)56)
 #define PH_MAX       80u
 
 /* Offsets in the ELF header. */
@@ -101,16 +101,14 @@ static struct file good_file(void)
 static enum elf_error parse_at(const struct file *f, size_t size, size_t offset,
                                struct elf_image *out)
 {
-    uint8_t *block = malloc(size + offset);
+    uint8_t *block = malloc(size + offset == 0 ? 1 : size + offset);
     struct elf_image untouched;
     enum elf_error error;
 
-    assert_true(block != NULL || size + offset == 0);
+    assert_non_null(block);
     memset(out, 0x5a, sizeof(*out));
     untouched = *out;
-    if (size > 0) {
-        memcpy(block + offset, f->bytes, size);
-    }
+    memcpy(block + offset, f->bytes, size);
     error = elf_parse(block + offset, size, out);
     if (error == ELF_OK) {
         assert_true(elf_image_check(out, size));
@@ -314,7 +312,7 @@ static void test_segment_count_and_order(void **state)
 
     (void)state;
     add_ph(&f, text);
-    for (unsigned i = 1; i < ELF_SEGMENTS_MAX; i++) {
+    for (uint64_t i = 1; i < ELF_SEGMENTS_MAX; i++) {
         struct ph ph = {LOAD, R, 0, BASE + 0x10000 + i * 7 % 16 * 0x2000, 0, 1, 0x2000, 0};
 
         add_ph(&f, ph);

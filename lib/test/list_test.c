@@ -9,9 +9,9 @@
 #define ITEMS 6u
 
 struct item {
-    unsigned before;
+    uint64_t before;
     struct list_node node;
-    unsigned after;
+    uint64_t after;
 };
 
 static struct item items[ITEMS];
