@@ -115,7 +115,10 @@ static void sink_name(struct sink *s, struct capnp_text name)
 {
     for (uint32_t i = 0; i < name.len && i < CAP_NAME_MAX; i++) {
         char c = name.ptr[i];
-        sink_char(s, c >= ' ' && c <= '~' ? c : '?');
+        if (c < ' ' || c > '~') {
+            c = '?';
+        }
+        sink_char(s, c);
     }
     if (name.len > CAP_NAME_MAX) {
         sink_string(s, "...");
@@ -131,6 +134,7 @@ size_t manifest_fault_text(const struct manifest_fault *fault, char *text, size_
     };
     struct sink s = {.text = text, .room = room};
 
+    text[0] = '\0';
     for (const char *c = sentences[fault->error]; *c != '\0'; c++) {
         if (*c != '%') {
             sink_char(&s, *c);

@@ -709,7 +709,7 @@ static void test_frames_by_table(void **state)
     struct program program = make_program(0x5ff000, 0);
 
     (void)state;
-    program.segments[0].p_memsz = 3 * 4096;
+    program.segments[0].p_memsz = 0x3000;
     capos_binary_set_image(m->binaries[0], (struct capnp_data){.ptr = (const uint8_t *)&program,
                                                                .len = sizeof program});
     capos_limits_set_frames(capos_service_init_limits(m->services[0]), 30);

@@ -29,7 +29,11 @@ static const char *quote(const char *string, char text[VALUE_ROOM])
 
     text[used++] = '"';
     for (size_t i = 0; i < QUOTE_MAX && string[i] != '\0'; i++) {
-        text[used++] = string[i] >= ' ' && string[i] <= '~' ? string[i] : '?';
+        char c = string[i];
+        if (c < ' ' || c > '~') {
+            c = '?';
+        }
+        text[used++] = c;
     }
     snprintf(text + used, VALUE_ROOM - used, "%s\"", strlen(string) > QUOTE_MAX ? "..." : "");
     return text;
@@ -192,7 +196,7 @@ static bool read_integer(struct report *report, const struct place *at, json_t *
 bool json_read_u32(struct report *report, const struct place *at, json_t *object, const char *field,
                    uint32_t *out)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!read_integer(report, at, object, field, 0, UINT32_MAX, &value)) {
         return false;
@@ -204,7 +208,7 @@ bool json_read_u32(struct report *report, const struct place *at, json_t *object
 bool json_read_u8(struct report *report, const struct place *at, json_t *object, const char *field,
                   uint8_t *out)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!read_integer(report, at, object, field, 0, UINT8_MAX, &value)) {
         return false;
@@ -261,7 +265,7 @@ bool json_read_name(struct report *report, const struct place *at, json_t *objec
                     const char *field, struct json_names accepted, size_t *out)
 {
     struct place here = place_field(at, field);
-    const char *name;
+    const char *name = "";
 
     if (!json_read_text(report, at, object, field, &name)) {
         return false;

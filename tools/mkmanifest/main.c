@@ -133,11 +133,11 @@ int main(int argc, char **argv)
 
     if (help || outcome != OUTCOME_OK) {
         fputs(usage_text, help ? stdout : stderr);
-        return outcome;
+        return (int)outcome;
     }
     struct report report = {.file = options.input};
     if (!run(&report, &options)) {
         fprintf(stderr, "mkmanifest: %s\n", report.text);
     }
-    return report.outcome;
+    return (int)report.outcome;
 }

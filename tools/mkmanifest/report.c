@@ -6,21 +6,21 @@
 #include <string.h>
 
 /* Appends as far as there is room; what does not fit is cut. */
-__attribute__((format(printf, 2, 0))) static void append(struct report *report, const char *format,
-                                                         va_list args)
+__attribute__((format(printf, 2, 0))) static void append_list(struct report *report,
+                                                              const char *format, va_list args)
 {
     size_t used = strlen(report->text);
 
     vsnprintf(report->text + used, sizeof report->text - used, format, args);
 }
 
-__attribute__((format(printf, 2, 3))) static void append_text(struct report *report,
-                                                              const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void append(struct report *report, const char *format,
+                                                         ...)
 {
     va_list args;
 
     va_start(args, format);
-    append(report, format, args);
+    append_list(report, format, args);
     va_end(args);
 }
 
@@ -31,34 +31,30 @@ static void append_place(struct report *report, const struct place *at)
         append_place(report, at->parent);
     }
     if (at->field == NULL) {
-        append_text(report, "[%zu]", at->index);
+        append(report, "[%zu]", at->index);
     } else {
-        append_text(report, "%s%s", at->parent == NULL ? "" : ".", at->field);
+        append(report, "%s%s", at->parent == NULL ? "" : ".", at->field);
     }
 }
 
-__attribute__((format(printf, 4, 0))) static bool report_as(struct report *report,
-                                                            enum outcome outcome,
-                                                            const struct place *at,
-                                                            const char *format, va_list args)
+static void begin(struct report *report, enum outcome outcome, const struct place *at)
 {
     report->outcome = outcome;
     report->text[0] = '\0';
-    append_text(report, "%s: ", report->file);
+    append(report, "%s: ", report->file);
     if (at != NULL) {
         append_place(report, at);
-        append_text(report, ": ");
+        append(report, ": ");
     }
-    append(report, format, args);
-    return false;
 }
 
 bool report_invalid(struct report *report, const struct place *at, const char *format, ...)
 {
     va_list args;
 
+    begin(report, OUTCOME_INVALID, at);
     va_start(args, format);
-    report_as(report, OUTCOME_INVALID, at, format, args);
+    append_list(report, format, args);
     va_end(args);
     return false;
 }
@@ -67,8 +63,9 @@ bool report_io(struct report *report, const struct place *at, const char *format
 {
     va_list args;
 
+    begin(report, OUTCOME_IO, at);
     va_start(args, format);
-    report_as(report, OUTCOME_IO, at, format, args);
+    append_list(report, format, args);
     va_end(args);
     return false;
 }

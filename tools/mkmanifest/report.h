@@ -49,6 +49,6 @@ static inline struct place place_element(const struct place *parent, size_t inde
 __attribute__((format(printf, 3, 4))) bool
 report_invalid(struct report *report, const struct place *at, const char *format, ...);
 
-/* The same for a file that cannot be read or written; `at` says who named it, if anyone. */
+/* The same for a file that cannot be read or written; `at` names it, or is NULL. */
 __attribute__((format(printf, 3, 4))) bool report_io(struct report *report, const struct place *at,
                                                      const char *format, ...);
