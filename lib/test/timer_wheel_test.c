@@ -209,6 +209,8 @@ static void test_check_sees_damage(void **state)
     SEES(timers[1].deadline, 5000 - 4096);
     SEES(timers[2].deadline, 11);
     SEES(timers[2].level, 0);
+    SEES(timers[0].node.next, NULL);
+    SEES(wheel.due.next->prev, &timers[1].node);
 #undef SEES
 }
 
