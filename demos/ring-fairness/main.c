@@ -7,19 +7,36 @@
  * the kernel drains at once if its ring is large enough. The "victim" works in
  * short bursts and sleeps between them, so each burst needs the processor to be
  * taken from the flooder. The victim must be through while the flood goes on: its
- * line comes before the flooder's, and `expect` says so.
+ * line comes before the flooder's, and `expect` says so. For that the flood lasts
+ * several times as long as the victim needs, in entries, which a slow or busy
+ * machine stretches for both, and in time, which a fast one does not shorten.
  */
 #include <abi/limits.h>
 #include <rt/capset.h>
 #include <rt/print.h>
 #include <support/check.h>
 
-#define FLOOD_ENTRIES 2000000u
-#define BURSTS        10u
+#define FLOOD_ENTRIES 1000000u
+#define FLOOD_SLEEPS  25u /* as long as so many sleeps */
+#define BURSTS        5u
 #define BURST_ENTRIES 200u
 #define SLEEP_NS      5000000ull
 
 static struct rt_ring *ring;
+
+static uint64_t clock_counts(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+/* Sleeps, and says how long that was. */
+static uint64_t nap(void)
+{
+    uint64_t start = clock_counts();
+
+    CHECK_EQ(rt_ring_enter(ring, 1, SLEEP_NS), 0);
+    return clock_counts() - start;
+}
 
 /* One batch: n entries in, their completions out, in order. `first` is the first's user data. */
 static void batch(uint32_t n, uint64_t first)
@@ -39,9 +56,12 @@ static void batch(uint32_t n, uint64_t first)
 static int flood(void)
 {
     uint32_t n = ring->sq_mask + 1u;
+    uint64_t least_time = nap() * FLOOD_SLEEPS;
+    uint64_t start = clock_counts();
 
     CHECK(n > CAP_DRAIN_BUDGET);
-    for (uint64_t done = 0; done < FLOOD_ENTRIES; done += n) {
+    for (uint64_t done = 0; done < FLOOD_ENTRIES || clock_counts() - start < least_time;
+         done += n) {
         batch(n, done);
     }
     rt_printf("ring-fairness: the flooder has ended, having progressed\n");
@@ -56,7 +76,7 @@ static int suffer(void)
         for (uint32_t i = 0; i < BURST_ENTRIES; i++) {
             batch(1, done++);
         }
-        CHECK_EQ(rt_ring_enter(ring, 1, SLEEP_NS), 0);
+        (void)nap();
     }
     rt_printf("ring-fairness: the victim has done its work during the flood\n");
     return demo_end();
