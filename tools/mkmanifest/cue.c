@@ -35,7 +35,6 @@ static struct json_names enum_names(const char *what, const char *(*name_of)(uin
 static bool read_interface(struct report *report, const struct place *at, json_t *object,
                            uint64_t *out)
 {
-    struct place here = place_field(at, "interface");
     const char *names[NAMES_MAX];
     size_t count = capos_interfaces_count < NAMES_MAX ? capos_interfaces_count : NAMES_MAX;
     const char *text;
@@ -44,9 +43,7 @@ static bool read_interface(struct report *report, const struct place *at, json_t
         return false;
     }
     if (strncmp(text, "0x", 2) == 0) {
-        return json_parse_hex(text, out) ||
-               report_invalid(report, &here,
-                              "an interface id is \"0x\" and 1 to 16 hexadecimal digits");
+        return json_read_hex(report, at, object, "interface", out);
     }
     for (size_t i = 0; i < count; i++) {
         names[i] = capos_interfaces[i].name;
@@ -81,14 +78,15 @@ static bool read_source(struct report *report, const struct place *parent, json_
     if (!json_check_fields(report, &at, source, FIELDS("kernel", "service", "export"))) {
         return false;
     }
-    out->from_service = !json_has(source, "kernel");
+    bool from_kernel = json_has(source, "kernel");
+    if (json_object_size(source) == 0 || (from_kernel && json_object_size(source) != 1)) {
+        return report_invalid(report, &at,
+                              "a source is either \"kernel\", or \"service\" and \"export\"");
+    }
+    out->from_service = !from_kernel;
     if (out->from_service) {
         return json_read_text(report, &at, source, "service", &out->service) &&
                json_read_text(report, &at, source, "export", &out->export_name);
-    }
-    if (json_object_size(source) != 1) {
-        return report_invalid(report, &at,
-                              "a source is either \"kernel\" or \"service\" and \"export\"");
     }
     struct json_names objects =
         enum_names("kernel objects", capos_kernel_object_name, CAPOS_KERNEL_OBJECT_COUNT, names);

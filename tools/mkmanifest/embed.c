@@ -12,14 +12,16 @@
 static bool read_image(struct report *report, const struct place *at, const char *directory,
                        const char *path, struct embed_image *out)
 {
-    char *full;
+    char *joined = NULL;
 
-    if (asprintf(&full, "%s%s%s", path[0] == '/' ? "" : directory, path[0] == '/' ? "" : "/",
-                 path) < 0) {
-        return report_io(report, at, "no memory");
+    if (directory == NULL || path[0] == '/') {
+        return file_read(report, at, path, MANIFEST_BYTES_MAX, &out->bytes, &out->len);
     }
-    bool ok = file_read(report, at, full, MANIFEST_BYTES_MAX, &out->bytes, &out->len);
-    free(full);
+    if (asprintf(&joined, "%s/%s", directory, path) < 0) {
+        return report_io(report, at, "no memory for %s", path);
+    }
+    bool ok = file_read(report, at, joined, MANIFEST_BYTES_MAX, &out->bytes, &out->len);
+    free(joined);
     return ok;
 }
 

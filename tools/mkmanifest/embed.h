@@ -23,9 +23,9 @@ struct embed {
 };
 
 /*
- * Reads each binary's file, whose path is relative to `directory` unless it begins
- * with a slash. Together they may have MANIFEST_BYTES_MAX bytes. The caller gives
- * *out back by embed_fini, also when this failed.
+ * Reads each binary's file, whose path is relative to `directory`, or to where we
+ * are if that is NULL, unless it begins with a slash. Together they may have MANIFEST_BYTES_MAX
+ * bytes. The caller gives *out back by embed_fini, also when this failed.
  */
 bool embed_read(struct report *report, const struct cue_manifest *manifest, const char *directory,
                 struct embed *out);

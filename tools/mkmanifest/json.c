@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAMES_ROOM 256u
-#define VALUE_ROOM 96u
-#define QUOTE_MAX  40u
+#define NAMES_ROOM  256u
+#define QUOTE_MAX   40u
+#define QUOTED_ROOM (QUOTE_MAX + 8u)
+#define VALUE_ROOM  (QUOTED_ROOM + 32u)
 
 bool json_parse(struct report *report, const void *bytes, size_t len, json_t **out)
 {
@@ -23,7 +24,7 @@ bool json_parse(struct report *report, const void *bytes, size_t len, json_t **o
 }
 
 /* A string from the document in quotes, fit for one line of a terminal. */
-static const char *quote(const char *string, char text[VALUE_ROOM])
+static const char *quote(const char *string, char text[QUOTED_ROOM])
 {
     size_t used = 0;
 
@@ -35,20 +36,23 @@ static const char *quote(const char *string, char text[VALUE_ROOM])
         }
         text[used++] = c;
     }
-    snprintf(text + used, VALUE_ROOM - used, "%s\"", strlen(string) > QUOTE_MAX ? "..." : "");
+    snprintf(text + used, QUOTED_ROOM - used, "%s\"", strlen(string) > QUOTE_MAX ? "..." : "");
     return text;
 }
 
 /* What a value is, as a person would say it. */
 static const char *describe(json_t *value, char text[VALUE_ROOM])
 {
+    char quoted[QUOTED_ROOM];
+
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return "an object";
     case JSON_ARRAY:
         return "a list";
     case JSON_STRING:
-        return quote(json_string_value(value), text);
+        snprintf(text, VALUE_ROOM, "the string %s", quote(json_string_value(value), quoted));
+        return text;
     case JSON_INTEGER:
         snprintf(text, VALUE_ROOM, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return text;
@@ -73,7 +77,7 @@ static bool wrong_type(struct report *report, const struct place *at, json_t *va
     return report_invalid(report, at, "found %s; expected %s", describe(value, text), expected);
 }
 
-void json_list_names(struct json_names accepted, char *text, size_t room)
+static void list_names(struct json_names accepted, char *text, size_t room)
 {
     size_t used = 0;
 
@@ -106,8 +110,8 @@ bool json_check_fields(struct report *report, const struct place *at, json_t *va
         size_t index;
         if (!find_name(accepted, field, &index)) {
             char names[NAMES_ROOM];
-            char quoted[VALUE_ROOM];
-            json_list_names(accepted, names, sizeof names);
+            char quoted[QUOTED_ROOM];
+            list_names(accepted, names, sizeof names);
             return report_invalid(report, at, "unknown field %s; the %s are: %s",
                                   quote(field, quoted), accepted.what, names);
         }
@@ -123,7 +127,7 @@ bool json_check_choice(struct report *report, const struct place *at, json_t *va
     }
     if (json_object_size(value) != 1) {
         char names[NAMES_ROOM];
-        json_list_names(accepted, names, sizeof names);
+        list_names(accepted, names, sizeof names);
         return report_invalid(report, at, "found %zu fields; expected exactly one of: %s",
                               json_object_size(value), names);
     }
@@ -223,7 +227,8 @@ bool json_read_i64(struct report *report, const struct place *at, json_t *object
     return read_integer(report, at, object, field, INT64_MIN, INT64_MAX, out);
 }
 
-bool json_parse_hex(const char *text, uint64_t *out)
+/* Reads "0x…" of 1 to 16 hexadecimal digits and nothing else. */
+static bool parse_hex(const char *text, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -241,6 +246,22 @@ bool json_parse_hex(const char *text, uint64_t *out)
     return true;
 }
 
+bool json_read_hex(struct report *report, const struct place *at, json_t *object, const char *field,
+                   uint64_t *out)
+{
+    struct place here = place_field(at, field);
+    const char *text = "";
+
+    if (!json_read_text(report, at, object, field, &text)) {
+        return false;
+    }
+    if (!parse_hex(text, out)) {
+        return wrong_type(report, &here, json_object_get(object, field),
+                          "\"0x\" and 1 to 16 hexadecimal digits");
+    }
+    return true;
+}
+
 bool json_read_u64(struct report *report, const struct place *at, json_t *object, const char *field,
                    uint64_t *out)
 {
@@ -254,7 +275,7 @@ bool json_read_u64(struct report *report, const struct place *at, json_t *object
         *out = (uint64_t)json_integer_value(value);
         return true;
     }
-    if (json_is_string(value) && json_parse_hex(json_string_value(value), out)) {
+    if (json_is_string(value) && parse_hex(json_string_value(value), out)) {
         return true;
     }
     return wrong_type(report, &here, value,
@@ -272,8 +293,8 @@ bool json_read_name(struct report *report, const struct place *at, json_t *objec
     }
     if (!find_name(accepted, name, out)) {
         char names[NAMES_ROOM];
-        char quoted[VALUE_ROOM];
-        json_list_names(accepted, names, sizeof names);
+        char quoted[QUOTED_ROOM];
+        list_names(accepted, names, sizeof names);
         return report_invalid(report, &here, "found %s; the %s are: %s", quote(name, quoted),
                               accepted.what, names);
     }

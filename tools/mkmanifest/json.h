@@ -61,16 +61,14 @@ bool json_read_u8(struct report *report, const struct place *at, json_t *object,
 bool json_read_i64(struct report *report, const struct place *at, json_t *object, const char *field,
                    int64_t *out);
 
-/* A number, or a string "0x…" of 1 to 16 hexadecimal digits. */
+/* A string "0x…" of 1 to 16 hexadecimal digits. */
+bool json_read_hex(struct report *report, const struct place *at, json_t *object, const char *field,
+                   uint64_t *out);
+
+/* A number, or such a string. */
 bool json_read_u64(struct report *report, const struct place *at, json_t *object, const char *field,
                    uint64_t *out);
 
 /* One of the accepted strings, by its index. */
 bool json_read_name(struct report *report, const struct place *at, json_t *object,
                     const char *field, struct json_names accepted, size_t *out);
-
-/* Reads "0x…" of 1 to 16 hexadecimal digits and nothing else. */
-bool json_parse_hex(const char *text, uint64_t *out);
-
-/* "a, b, c", cut short if it does not fit. */
-void json_list_names(struct json_names accepted, char *text, size_t room);

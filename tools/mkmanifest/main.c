@@ -36,7 +36,7 @@ static const char usage_text[] =
 struct options {
     const char *input;
     const char *output;
-    const char *binaries;
+    const char *binaries; /* NULL: where we are */
     bool check;
 };
 
@@ -52,7 +52,7 @@ static enum outcome parse_options(int argc, char **argv, struct options *out, bo
     };
     int option;
 
-    *out = (struct options){.output = "manifest.bin", .binaries = "."};
+    *out = (struct options){.output = "manifest.bin"};
     while ((option = getopt_long(argc, argv, "o:", longs, NULL)) != -1) {
         switch (option) {
         case 'o':
