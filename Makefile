@@ -27,6 +27,9 @@ Q     := $(if $(filter 1,$(V)),,@)
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# Whether make was called with this one-letter flag.
+has_flag = $(findstring $(1),$(filter-out -%,$(firstword $(MAKEFLAGS))))
+
 # ---------------------------------------------------------------------------
 # Goals that need no compiler: they must work where nothing is installed.
 
@@ -54,8 +57,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # SETUP=no leaves the machine alone.
 
 test_goals := test test-% check-% %-check lint fmt sanitize-lib bench iso run-iso run-uefi
-dry_run    := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
-ifeq ($(SETUP)$(dry_run),yes)
+ifeq ($(SETUP)$(call has_flag,n),yes)
 include $(O)/setup/build.mk
 ifneq ($(filter $(test_goals),$(MAKECMDGOALS)),)
 include $(O)/setup/test.mk
@@ -107,7 +109,7 @@ $(O)/flags/$(1):
 endef
 $(foreach v,kernel kernel-bare user host san,$(eval $(call flags_file,$(v))))
 
-say = $(if $(Q),@echo "  $(1)	$(2)")
+say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
 objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
 
 define compile_one # VARIANT, SOURCE, INCLUDES

@@ -5,7 +5,7 @@
 # packed here with the programs it names. The default one is system.json; any
 # other <name>.json at the top becomes build/<name>.bin.
 
-manifest_jsons := $(filter-out $(if $(wildcard bench/main.c),,system-measure.json),$(wildcard system*.json))
+manifest_jsons := $(wildcard system*.json)
 MANIFEST       := $(if $(filter system.json,$(manifest_jsons)),$(O)/manifest.bin)
 manifests      := $(MANIFEST) $(patsubst %.json,$(O)/%.bin,$(filter-out system.json,$(manifest_jsons)))
 
