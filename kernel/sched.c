@@ -128,50 +128,50 @@ static void wait(struct thread *t)
     cpu_self()->current = NULL;
 }
 
-/*
- * Drains and decides. True: the thread goes on in user mode, its result is set.
- * False: it waits or has been requeued.
- */
-static bool enter(struct thread *t)
+static inline struct syscall_result result(int64_t value)
+{
+    return (struct syscall_result){.value = value, .resume = true};
+}
+
+/* Drains and decides: the thread goes on in user mode, waits, or has been requeued. */
+static inline struct syscall_result enter(struct thread *t)
 {
     uint32_t available;
 
     switch (ring_drain(t, CAP_DRAIN_BUDGET)) {
     case DRAIN_CORRUPT:
-        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
-        return true;
+        return result(SYS_ERR_RING_CORRUPT);
     case DRAIN_MORE:
         t->draining = true;
         requeue(t);
-        return false;
+        return (struct syscall_result){0};
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:
         break;
     }
     if (ring_available(&t->ring, &available) != ST_OK) {
-        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
-        return true;
+        return result(SYS_ERR_RING_CORRUPT);
     }
-    t->context.rax = available;
     if (available >= t->min_complete || t->timeout_ns == CAP_TIMEOUT_POLL) {
-        return true;
+        return result(available);
     }
     wait(t);
-    return false;
+    return (struct syscall_result){0};
 }
 
-void sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+static bool timeout_is_valid(uint64_t ns)
 {
-    if (min_complete > (uint64_t)t->ring.cq_mask + 1u ||
-        (timeout_ns > CAP_TIMEOUT_MAX_NS && timeout_ns != CAP_TIMEOUT_FOREVER)) {
-        t->context.rax = (uint64_t)(int64_t)SYS_ERR_BAD_ARGUMENT;
-        return;
+    return ns <= CAP_TIMEOUT_MAX_NS || ns == CAP_TIMEOUT_FOREVER;
+}
+
+struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+{
+    if (__builtin_expect(min_complete > t->cq_entries || !timeout_is_valid(timeout_ns), 0)) {
+        return result(SYS_ERR_BAD_ARGUMENT);
     }
     t->min_complete = min_complete;
     t->timeout_ns = timeout_ns;
-    if (!enter(t)) {
-        sched_switch();
-    }
+    return enter(t);
 }
 
 /* Lets pending interrupts in, for one instruction. */
@@ -223,7 +223,9 @@ void sched_switch(void)
         }
         t->draining = false;
         open_interrupts();
-        if (enter(t)) {
+        struct syscall_result r = enter(t);
+        if (r.resume) {
+            t->context.rax = (uint64_t)r.value;
             break;
         }
     }

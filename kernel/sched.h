@@ -15,8 +15,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
+
+#include "arch/x86_64/syscall.h"
 
 struct thread;
 
@@ -42,11 +43,10 @@ void sched_ready(struct thread *t);
 void sched_forget(struct thread *t);
 
 /*
- * The system call cap_enter (abi/syscall.h), for the current thread. On return the
- * CPU's current thread is the one to resume: this one, with its result set, or
- * another.
+ * The system call cap_enter (abi/syscall.h), for the current thread. Without
+ * `resume` it waits or has been requeued, and sched_switch() is due.
  */
-void sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
 
 /* The current thread has been interrupted: gives the CPU to another if one is ready. */
 void sched_preempt(void);

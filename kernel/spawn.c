@@ -151,6 +151,7 @@ static enum status make_ring(struct spawn *s)
     void *region = phys_to_virt(p->ring_frames);
     ring_format(region, layout);
     ring_view_init(&p->thread.ring, region, layout);
+    p->thread.cq_entries = layout->cq_entries;
     p->area = (uint8_t *)region + layout->area_offset;
     p->area_vaddr = USER_RING_VADDR + layout->area_offset;
     p->area_bytes = layout->area_bytes;

@@ -35,6 +35,7 @@ struct thread {
     struct context context;     /* [o] first: entry.S finds it here */
     struct ring_view ring;      /* [o] the kernel's own copy of counts and sizes */
     struct process *process;    /* [I] */
+    uint64_t cq_entries;        /* [I] of the ring */
     enum thread_state state;    /* [s] */
     bool draining;              /* [s] its drain goes on before it returns to user mode */
     uint64_t min_complete;      /* [o] of the cap_enter in progress */

@@ -74,24 +74,25 @@ static inline bool buffer_decode(const struct thread *t, uint64_t addr, uint32_t
     return true;
 }
 
-static bool copy_in_slow(const struct thread *t, void *to, const struct buffer *from)
+static __attribute__((noinline)) bool copy_in_slow(const struct thread *t, void *to,
+                                                   struct uaddr from, uint32_t len)
 {
-    return user_copy_in(&t->process->aspace, to, from->user, from->len) == ST_OK;
+    return user_copy_in(&t->process->aspace, to, from, len) == ST_OK;
 }
 
 static inline bool copy_in(const struct thread *t, void *to, const struct buffer *from)
 {
     if (__builtin_expect(from->area == NULL && from->len != 0, 0)) {
-        return copy_in_slow(t, to, from);
+        return copy_in_slow(t, to, from->user, from->len);
     }
     memcpy_words(to, from->area, from->len);
     return true;
 }
 
-static bool copy_out_slow(const struct thread *t, const struct buffer *to, const void *from,
-                          uint32_t len)
+static __attribute__((noinline)) bool copy_out_slow(const struct thread *t, struct uaddr to,
+                                                    const void *from, uint32_t len)
 {
-    return user_copy_out(&t->process->aspace, to->user, from, len) == ST_OK;
+    return user_copy_out(&t->process->aspace, to, from, len) == ST_OK;
 }
 
 /* len is at most to->len. False only if the call itself took the buffer's mapping away. */
@@ -99,13 +100,14 @@ static inline bool copy_out(const struct thread *t, const struct buffer *to, con
                             uint32_t len)
 {
     if (__builtin_expect(to->area == NULL && len != 0, 0)) {
-        return copy_out_slow(t, to, from, len);
+        return copy_out_slow(t, to->user, from, len);
     }
     memcpy_words(to->area, from, len);
     return true;
 }
 
-static bool user_range_is_writable(const struct thread *t, struct uaddr start, uint32_t len)
+static __attribute__((noinline)) bool user_range_is_writable(const struct thread *t,
+                                                             struct uaddr start, uint32_t len)
 {
     if (!user_range_ok(start, len)) {
         return false;
@@ -130,7 +132,7 @@ static inline bool buffer_is_writable(const struct thread *t, const struct buffe
 
 /* The completion of a call that the object refused: the type in flags, the text in the buffer. */
 static __attribute__((noinline, cold)) struct outcome
-refuse(const struct thread *t, const struct capnp_call *call, const struct buffer *result)
+refuse(const struct thread *t, const struct capnp_call *call, struct buffer result)
 {
     _Alignas(8) uint8_t message[STACK_MESSAGE_BYTES];
     struct capnp_arena arena;
@@ -141,7 +143,7 @@ refuse(const struct thread *t, const struct capnp_call *call, const struct buffe
     capos_exception_set_type(e, (enum capos_exception_type)call->exception);
     capos_exception_set_reason(e, capnp_text_from(call->reason));
     uint32_t len = (uint32_t)capnp_arena_bytes(&arena);
-    if (!capnp_arena_ok(&arena) || len > result->len || !copy_out(t, result, message, len)) {
+    if (!capnp_arena_ok(&arena) || len > result.len || !copy_out(t, &result, message, len)) {
         outcome.flags |= CAP_CQE_F_TRUNCATED;
         return outcome;
     }
@@ -171,18 +173,17 @@ void ring_scratch_drop(void)
 }
 
 /* Invokes the object with messages in `in` and `out`, both large enough. */
-static inline struct outcome invoke(struct thread *t, const struct cap_sqe *sqe,
-                                    const struct cap_slot *slot, const struct buffer *params,
-                                    const struct buffer *result, void *in, void *out,
-                                    uint32_t out_room)
+static inline struct outcome invoke(struct thread *t, const struct cap_slot *slot, uint16_t method,
+                                    const struct buffer *params, const struct buffer *result,
+                                    void *in, void *out, uint32_t out_room)
 {
     if (!copy_in(t, in, params)) {
         return outcome_error(CAP_ERR_BAD_PARAMS);
     }
     struct capnp_call call = {
-        .interface_id = sqe->interface_id,
+        .interface_id = slot->object->type->interface_id,
         .badge = slot->badge,
-        .method = sqe->method_id,
+        .method = method,
         .params = in,
         .params_bytes = params->len,
         .results = out,
@@ -195,7 +196,7 @@ static inline struct outcome invoke(struct thread *t, const struct cap_sqe *sqe,
         }
         return (struct outcome){.result = (int32_t)call.results_bytes};
     case CAPNP_REFUSED:
-        return refuse(t, &call, result);
+        return refuse(t, &call, *result);
     case CAPNP_NO_ROOM:
         return outcome_error(CAP_ERR_BAD_RESULT);
     case CAPNP_PENDING:
@@ -204,11 +205,12 @@ static inline struct outcome invoke(struct thread *t, const struct cap_sqe *sqe,
     panic("%s answered \"pending\", which no kernel object does yet", slot->object->type->name);
 }
 
-static __attribute__((noinline)) struct outcome
-invoke_large(struct thread *t, const struct cap_sqe *sqe, const struct cap_slot *slot,
-             const struct buffer *params, const struct buffer *result)
+static __attribute__((noinline)) struct outcome invoke_large(struct thread *t,
+                                                             const struct cap_slot *slot,
+                                                             uint16_t method, struct buffer params,
+                                                             struct buffer result)
 {
-    if (params->len > CAP_KERNEL_MESSAGE_MAX) {
+    if (params.len > CAP_KERNEL_MESSAGE_MAX) {
         return outcome_error(CAP_ERR_BAD_PARAMS);
     }
     void *scratch;
@@ -219,8 +221,8 @@ invoke_large(struct thread *t, const struct cap_sqe *sqe, const struct cap_slot 
         capnp_call_refuse(&call, CAPNP_EXC_OVERLOADED, "the kernel has no memory for the message");
         return refuse(t, &call, result);
     }
-    uint32_t room = result->len < CAP_KERNEL_MESSAGE_MAX ? result->len : CAP_KERNEL_MESSAGE_MAX;
-    return invoke(t, sqe, slot, params, result, scratch,
+    uint32_t room = result.len < CAP_KERNEL_MESSAGE_MAX ? result.len : CAP_KERNEL_MESSAGE_MAX;
+    return invoke(t, slot, method, &params, &result, scratch,
                   (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX, room);
 }
 
@@ -252,11 +254,11 @@ static inline struct outcome op_call(struct thread *t, const struct cap_sqe *sqe
         return outcome_error(CAP_ERR_BAD_RESULT);
     }
     if (__builtin_expect(params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES, 0)) {
-        return invoke_large(t, sqe, slot, &params, &result);
+        return invoke_large(t, slot, sqe->method_id, params, result);
     }
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
-    return invoke(t, sqe, slot, &params, &result, in, out, result.len);
+    return invoke(t, slot, sqe->method_id, &params, &result, in, out, result.len);
 }
 
 /* Whether all fields that NOP and RELEASE do not use are zero. */
@@ -276,7 +278,7 @@ static inline struct outcome op_nop(struct thread *t, const struct cap_sqe *sqe)
     return (struct outcome){0};
 }
 
-static struct outcome op_release(struct thread *t, const struct cap_sqe *sqe)
+static inline struct outcome op_release(struct thread *t, const struct cap_sqe *sqe)
 {
     if (!unused_are_zero(sqe)) {
         return outcome_error(CAP_ERR_INVALID_REQUEST);
@@ -308,20 +310,13 @@ static inline struct outcome dispatch(struct thread *t, const struct cap_sqe *sq
 
 _Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case in dispatch");
 
-enum drain ring_drain(struct thread *t, uint32_t budget)
+enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
 {
     struct ring_view *ring = &t->ring;
-    uint32_t pending;
-
-    if (ring_pending(ring, &pending) != ST_OK) {
-        return DRAIN_CORRUPT;
-    }
-    if (pending == 0) {
-        return DRAIN_EMPTY;
-    }
     uint32_t n = pending < budget ? pending : budget;
     enum drain drain = n == pending ? DRAIN_EMPTY : DRAIN_MORE;
-    for (; n != 0; n--) {
+
+    do {
         uint32_t room;
         if (ring_cq_room(ring, &room) != ST_OK) {
             drain = DRAIN_CORRUPT;
@@ -335,7 +330,7 @@ enum drain ring_drain(struct thread *t, uint32_t budget)
         ring_take(ring, &sqe);
         struct outcome o = dispatch(t, &sqe);
         ring_post(ring, sqe.user_data, o.result, o.flags, 0, o.detail);
-    }
+    } while (--n != 0);
     ring_publish(ring);
     return drain;
 }

@@ -5,9 +5,10 @@
  */
 #pragma once
 
+#include <lib/ring.h>
 #include <stdint.h>
 
-struct thread;
+#include "thread.h"
 
 enum drain {
     DRAIN_EMPTY,   /* no submission is left */
@@ -16,12 +17,23 @@ enum drain {
     DRAIN_CORRUPT, /* a count was out of range; it has been put back */
 };
 
+/* The part of ring_drain that has something to do; pending and budget are not 0. */
+enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget);
+
 /*
  * Takes up to `budget` submissions of the thread's ring, applies them, posts
  * their completions and publishes both. The thread must be loaded: buffers
  * outside the message area are reached through its address space.
  */
-enum drain ring_drain(struct thread *t, uint32_t budget);
+static inline enum drain ring_drain(struct thread *t, uint32_t budget)
+{
+    uint32_t pending;
+
+    if (ring_pending(&t->ring, &pending) != ST_OK) {
+        return DRAIN_CORRUPT;
+    }
+    return pending == 0 ? DRAIN_EMPTY : ring_drain_some(t, pending, budget);
+}
 
 /* Gives this CPU's scratch back, for the recount at the end of a run. */
 void ring_scratch_drop(void);

@@ -21,7 +21,6 @@ struct thread;
 struct cpu {
     struct thread *current;     /* [a] runs, or is about to; NULL while idle */
     uint64_t kernel_stack;      /* [a] top of the one kernel stack */
-    uint64_t user_rsp;          /* [a] scratch of the system call entry */
     struct cpu *self;           /* [a] so that GS base yields an address */
     struct thread *loaded;      /* whose address space, FS base and vector state the CPU holds */
     struct lazy_buffer scratch; /* messages too long for the kernel stack */
@@ -29,8 +28,7 @@ struct cpu {
 
 _Static_assert(offsetof(struct cpu, current) == 0, "entry.S");
 _Static_assert(offsetof(struct cpu, kernel_stack) == 8, "entry.S");
-_Static_assert(offsetof(struct cpu, user_rsp) == 16, "entry.S");
-_Static_assert(offsetof(struct cpu, self) == 24, "cpu_self");
+_Static_assert(offsetof(struct cpu, self) == 16, "cpu_self");
 
 /*
  * Makes this CPU's struct reachable by GS base and sets the system call MSRs.
@@ -43,6 +41,6 @@ static inline struct cpu *cpu_self(void)
 {
     struct cpu *self;
 
-    __asm__("movq %%gs:24, %0" : "=r"(self));
+    __asm__("movq %%gs:16, %0" : "=r"(self));
     return self;
 }

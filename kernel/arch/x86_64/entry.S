@@ -2,13 +2,15 @@
 /*
  * The ways into the kernel, and the way out.
  *
- *   syscall_entry ─► syscall_enter ─┐
- *   trap from user ─► trap_from_user ┼─► resume_current ─► user mode
+ *   syscall_entry ─► syscall_enter ─► the same thread goes on: straight back
+ *                          └─► another must: sched_switch ─┐
+ *   trap from user ─► trap_from_user ──────────────────────┼─► resume_current ─► user mode
  *   trap from kernel ─► trap_in_kernel ─► back to where it was
  *
  * The kernel runs with interrupts off on one stack per CPU and keeps nothing on
  * it between entries: a thread that leaves user mode is saved in its struct, and
- * whoever is `current` when the C code returns is resumed from its own.
+ * whoever is `current` in the end is resumed from its own. What C code preserves
+ * anyway is saved only if another thread is to run.
  *
  * GS base points at struct cpu in kernel mode only. Traps from kernel mode (a
  * fault in a user copy, the timer while idle, an NMI anywhere, a debug exception
@@ -22,7 +24,6 @@
 
 #define CPU_CURRENT      0
 #define CPU_KERNEL_STACK 8
-#define CPU_USER_RSP     16
 
 #define CTX_RAX    0
 #define CTX_RBX    8
@@ -54,23 +55,42 @@
     .type syscall_entry, @function
 syscall_entry:
     swapgs
-    movq %rsp, %gs:CPU_USER_RSP
-    movq %gs:CPU_CURRENT, %rsp
-    movq %rbx, CTX_RBX(%rsp)
-    movq %rbp, CTX_RBP(%rsp)
-    movq %r12, CTX_R12(%rsp)
-    movq %r13, CTX_R13(%rsp)
-    movq %r14, CTX_R14(%rsp)
-    movq %r15, CTX_R15(%rsp)
-    movq %rcx, CTX_RIP(%rsp)
-    movq %r11, CTX_RFLAGS(%rsp)
-    movq %gs:CPU_USER_RSP, %rcx
-    movq %rcx, CTX_RSP(%rsp)
-    movq $0, CTX_FULL(%rsp)
+    movq %gs:CPU_CURRENT, %r8           /* RDX and R8 to R10 are ours to use */
+    movq %rsp, CTX_RSP(%r8)
     movq %gs:CPU_KERNEL_STACK, %rsp
+    movq %rcx, CTX_RIP(%r8)
+    movq %r11, CTX_RFLAGS(%r8)
+    movq $0, CTX_FULL(%r8)
+    pushq %r8
+    pushq %r8                           /* twice, for the stack's alignment */
     movq %rax, %rdx
-    xorl %ebp, %ebp                     /* the backtrace ends here */
-    call syscall_enter                  /* (min_complete, timeout_ns, number) */
+    movq %r8, %rcx
+    call syscall_enter                  /* (arg0, arg1, number, thread) */
+    popq %r8
+    testb %dl, %dl                      /* RAX: the result; DL: whether there is one */
+    jz syscall_switch
+    movq CTX_RIP(%r8), %rcx             /* below USER_END: syscall_enter has checked */
+    movq CTX_RFLAGS(%r8), %r11
+    movq CTX_RSP(%r8), %rsp
+    xorl %edi, %edi
+    xorl %esi, %esi
+    xorl %edx, %edx
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    swapgs
+    sysretq
+
+syscall_switch:
+    movq %rbx, CTX_RBX(%r8)
+    movq %rbp, CTX_RBP(%r8)
+    movq %r12, CTX_R12(%r8)
+    movq %r13, CTX_R13(%r8)
+    movq %r14, CTX_R14(%r8)
+    movq %r15, CTX_R15(%r8)
+    movq %gs:CPU_KERNEL_STACK, %rsp
+    xorl %ebp, %ebp                     /* backtraces end here */
+    call sched_switch
     /* fall through */
 
     .global resume_current
@@ -85,7 +105,7 @@ resume_current:
     movq CTX_R13(%rsp), %r13
     movq CTX_R14(%rsp), %r14
     movq CTX_R15(%rsp), %r15
-    movq CTX_RIP(%rsp), %rcx            /* below USER_END: syscall_enter has checked */
+    movq CTX_RIP(%rsp), %rcx
     movq CTX_RFLAGS(%rsp), %r11
     xorl %edi, %edi
     xorl %esi, %esi

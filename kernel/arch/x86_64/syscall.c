@@ -45,29 +45,22 @@ void syscall_init(void)
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
 }
 
-void syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number)
+struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number, struct thread *t)
 {
-    struct thread *t = cpu_self()->current;
-
     /*
      * SYSRET to a non-canonical address faults in ring 0 on some processors. The
      * last user page is never mapped, so this cannot be; it is checked all the same.
      */
     if (__builtin_expect(t->context.rip >= USER_END, 0)) {
         process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
-        sched_switch();
-        return;
+        return (struct syscall_result){0};
     }
-    switch (number) {
-    case SYS_CAP_ENTER:
-        sched_cap_enter(t, arg0, arg1);
-        return;
-    case SYS_EXIT:
+    if (__builtin_expect(number == SYS_CAP_ENTER, 1)) {
+        return sched_cap_enter(t, arg0, arg1);
+    }
+    if (number == SYS_EXIT) {
         process_exit(t->process, (int64_t)arg0);
-        sched_switch();
-        return;
-    default:
-        t->context.rax = (uint64_t)(int64_t)SYS_ERR_BAD_NUMBER;
-        return;
+        return (struct syscall_result){0};
     }
+    return (struct syscall_result){.value = SYS_ERR_BAD_NUMBER, .resume = true};
 }
