@@ -57,9 +57,11 @@ done
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/capos" "$scratch/schema"
+mkdir "$scratch/capos" "$scratch/sample" "$scratch/schema"
 
 capnp compile -Ischema --src-prefix=schema -o"$plugin:$scratch/capos" schema/capos.capnp
+capnp compile -Ischema --src-prefix=lib/capnp/test -o"$plugin:$scratch/sample" \
+	lib/capnp/test/sample.capnp
 capnp compile --src-prefix="$own" -o"$plugin:$scratch/schema" "$own/schema.capnp"
 
 # Directory, and what was generated for it: the same files must be there and no others.
@@ -72,6 +74,7 @@ compare() {
 	fi
 }
 compare schema/gen "$scratch/capos"
+compare lib/capnp/test/gen "$scratch/sample"
 
 # A newer compiler ships a newer schema of its own; what we read of it has not changed.
 case $version in

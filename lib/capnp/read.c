@@ -175,14 +175,22 @@ static bool resolve(struct capnp_any p, struct place *out)
     return resolve_near(p.message, p.segment, (uint64_t)(p.slot - p.segment->base) / 8u, word, out);
 }
 
-/* A level further down than the pointer itself. */
-static bool descend(struct capnp_any p, uint16_t *depth)
+/* The levels left below what the pointer leads to. */
+static uint16_t depth_below(struct capnp_any p)
 {
+    return p.depth == 0 ? 0 : (uint16_t)(p.depth - 1u);
+}
+
+/* The place of a pointer that leads a level down, unless it is null or may not. */
+static bool descend(struct capnp_any p, struct place *out)
+{
+    if (capnp_any_is_null(p)) {
+        return false;
+    }
     if (p.depth == 0) {
         return fail(p.message, CAPNP_ERROR_DEPTH);
     }
-    *depth = (uint16_t)(p.depth - 1u);
-    return true;
+    return resolve(p, out);
 }
 
 enum capnp_kind capnp_any_kind(struct capnp_any p)
@@ -234,13 +242,13 @@ static struct capnp_struct struct_at(struct capnp_message *m, struct place place
 
 struct capnp_struct capnp_any_struct(struct capnp_any p)
 {
-    struct capnp_struct none = {.message = p.message, .segment = p.segment};
+    uint16_t depth = depth_below(p);
     struct place place;
 
-    if (capnp_any_is_null(p) || !descend(p, &none.depth) || !resolve(p, &place)) {
-        return none;
+    if (!descend(p, &place)) {
+        return (struct capnp_struct){.message = p.message, .segment = p.segment, .depth = depth};
     }
-    return struct_at(p.message, place, none.depth);
+    return struct_at(p.message, place, depth);
 }
 
 struct capnp_struct capnp_root_any_shape(struct capnp_message *m)
@@ -362,10 +370,10 @@ static bool elements_fit(const struct capnp_list *list, enum capnp_element found
 
 struct capnp_list capnp_any_list(struct capnp_any p, enum capnp_element element)
 {
-    struct capnp_list none = {.message = p.message, .segment = p.segment};
+    struct capnp_list none = {.message = p.message, .segment = p.segment, .depth = depth_below(p)};
     struct place place;
 
-    if (capnp_any_is_null(p) || !descend(p, &none.depth) || !resolve(p, &place)) {
+    if (!descend(p, &place)) {
         return none;
     }
     if ((place.word & 3u) != TAG_LIST) {

@@ -781,14 +781,14 @@ static inline struct capos_binary_list_builder
 capos_manifest_init_binaries(struct capos_manifest_builder b, uint32_t len)
 {
     return (struct capos_binary_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 8), 0, 2,
-        len)};
+                                                                         len)};
 }
 
 static inline struct capos_service_list_builder
 capos_manifest_init_services(struct capos_manifest_builder b, uint32_t len)
 {
     return (struct capos_service_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 0, 8,
-        len)};
+                                                                          len)};
 }
 
 static inline struct capos_kernel_params_builder
@@ -908,7 +908,7 @@ static inline bool capos_service_has_binary(struct capos_service r)
 static inline struct capos_cap_grant_list capos_service_get_caps(struct capos_service r)
 {
     return (struct capos_cap_grant_list){capnp_any_list(capnp_get_any(r.s, 2),
-        CAPNP_ELEMENT_STRUCT)};
+                                                        CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool capos_service_has_caps(struct capos_service r)
@@ -999,14 +999,14 @@ static inline struct capos_cap_grant_list_builder
 capos_service_init_caps(struct capos_service_builder b, uint32_t len)
 {
     return (struct capos_cap_grant_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 3,
-        2, len)};
+                                                                            2, len)};
 }
 
 static inline struct capos_export_list_builder
 capos_service_init_exports(struct capos_service_builder b, uint32_t len)
 {
     return (struct capos_export_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 24), 1, 1,
-        len)};
+                                                                         len)};
 }
 
 static inline struct capos_restart_builder
@@ -1149,7 +1149,7 @@ static inline struct capos_service_export
 capos_cap_grant_source_get_service(struct capos_cap_grant_source r)
 {
     if (capos_cap_grant_source_which(r) != CAPOS_CAP_GRANT_SOURCE_SERVICE) {
-        return (struct capos_service_export){{.message = r.s.message}};
+        return (struct capos_service_export){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct capos_service_export){capnp_any_struct(capnp_get_any(r.s, 1))};
 }
@@ -1534,7 +1534,7 @@ static inline int64_t capos_process_status_get_exited(struct capos_process_statu
 static inline struct capos_fault capos_process_status_get_faulted(struct capos_process_status r)
 {
     if (capos_process_status_which(r) != CAPOS_PROCESS_STATUS_FAULTED) {
-        return (struct capos_fault){{.message = r.s.message}};
+        return (struct capos_fault){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct capos_fault){capnp_any_struct(capnp_get_any(r.s, 0))};
 }
@@ -1571,7 +1571,7 @@ capos_process_status_get_failed_to_start(struct capos_process_status r)
 static inline bool capos_process_status_has_failed_to_start(struct capos_process_status r)
 {
     return capos_process_status_which(r) == CAPOS_PROCESS_STATUS_FAILED_TO_START && capnp_has(r.s,
-        0);
+                                                                                              0);
 }
 
 /* Whether everything behind r is well-formed; if so, no getter can fail. */

@@ -38,7 +38,7 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE,
-        capnp_arena_bytes(&arena));
+                       capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -85,7 +85,7 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE,
-        capnp_arena_bytes(&arena));
+                       capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -174,7 +174,7 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO,
-        capnp_arena_bytes(&arena));
+                       capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -227,7 +227,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
-        CAPOS_NULL_CAP_ADD_RESULTS_BYTES);
+                                       CAPOS_NULL_CAP_ADD_RESULTS_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -237,7 +237,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
     capos_null_cap_add_params_set_b(params, b);
     capos_null_cap_add_params_set_c(params, c);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
-        capnp_arena_bytes(&arena));
+                       capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }

@@ -117,11 +117,11 @@ static const char *nothing(const struct field *field)
         return "(struct capnp_data){.ptr = NULL, .len = 0}";
     case TYPE_STRUCT:
     case TYPE_LIST:
-        return out_string("(%.*s){{.message = r.s.message}}",
+        return out_string("(%.*s){{.message = r.s.message, .depth = r.s.depth}}",
                           (int)strlen(emit_reader_type(&field->type)) - 1,
                           emit_reader_type(&field->type));
     case TYPE_ANY:
-        return "(struct capnp_any){.message = r.s.message}";
+        return "(struct capnp_any){.message = r.s.message, .depth = r.s.depth}";
     case TYPE_VOID:
         break;
     }
@@ -145,7 +145,8 @@ static void emit_group_getter(const struct field *field, struct out *out)
     open_getter(out, decl, out_string("struct %s ", field->group->name),
                 out_string("get_%s", field->name));
     if (field->in_union) {
-        const char *empty = out_string("(struct %s){{.message = r.s.message}}", field->group->name);
+        const char *empty = out_string("(struct %s){{.message = r.s.message, .depth = r.s.depth}}",
+                                       field->group->name);
         emit_union_guard(field, empty, out);
     }
     out_print(out, "    return (struct %s){r.s};\n}\n\n", field->group->name);

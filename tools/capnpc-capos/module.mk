@@ -2,7 +2,18 @@
 tools += capnpc-capos
 
 # It reads its input by accessors that it made itself, for Cap'n Proto's own schema.
-capnpc-capos_SRCS  := $(wildcard tools/capnpc-capos/*.c tools/capnpc-capos/gen/*.c)
+capnpc-capos_SRCS := \
+	tools/capnpc-capos/emit_builder.c \
+	tools/capnpc-capos/emit_client.c \
+	tools/capnpc-capos/emit_header.c \
+	tools/capnpc-capos/emit_reader.c \
+	tools/capnpc-capos/emit_server.c \
+	tools/capnpc-capos/emit_source.c \
+	tools/capnpc-capos/emit_type.c \
+	tools/capnpc-capos/main.c \
+	tools/capnpc-capos/model.c \
+	tools/capnpc-capos/out.c \
+	tools/capnpc-capos/gen/schema.capnp.c
 capnpc-capos_INC   := -Itools/capnpc-capos/gen
 capnpc-capos_BASE  := capnp
 capnpc-capos_TESTS := $(wildcard tools/capnpc-capos/test/*_test.c)

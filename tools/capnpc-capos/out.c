@@ -129,6 +129,24 @@ static size_t break_at(const char *line, size_t blanks, size_t columns)
     return op != 0 ? op : bracket;
 }
 
+/* The column behind the last bracket that the first `len` columns open and do not close. */
+static size_t open_bracket(const char *line, size_t len)
+{
+    unsigned closed = 0;
+
+    for (size_t i = len; i > 0; i--) {
+        char c = line[i - 1u];
+        if (c == ')' || c == '}') {
+            closed++;
+        } else if ((c == '(' || c == '{') && closed > 0) {
+            closed--;
+        } else if (c == '(' || c == '{') {
+            return i;
+        }
+    }
+    return 0;
+}
+
 void out_line(struct out *out, const char *format, ...)
 {
     va_list args;
@@ -144,15 +162,20 @@ void out_line(struct out *out, const char *format, ...)
     size_t indent = strspn(line, " ");
     size_t blanks = indent; /* before the part at hand */
     size_t room = OUT_COLUMNS;
+    bool first = true;
     while (strlen(line) > room) {
         size_t at = break_at(line, blanks, room);
         if (at == 0) {
             break;
         }
-        out_print(out, "%.*s\n%*s", (int)at, line, (int)indent + 4, "");
+        size_t left = first ? open_bracket(line, at) : 0;
+        bool aligned = left != 0 && left + strlen(line + at) <= OUT_COLUMNS;
+        size_t column = aligned ? left : indent + 4u;
+        out_print(out, "%.*s\n%*s", (int)at, line, (int)column, "");
         line += line[at] == ' ' ? at + 1u : at;
         blanks = 0;
-        room = OUT_COLUMNS - indent - 4u;
+        room = OUT_COLUMNS - column;
+        first = false;
     }
     out_print(out, "%s\n", line);
 }

@@ -38,7 +38,8 @@ void out_function(struct out *out, const char *result, const char *name, const c
 
 /*
  * Appends one line of code, which may be longer than OUT_COLUMNS: it is then
- * broken behind commas and operators, with four more columns in front.
+ * broken behind commas and operators, and goes on behind the bracket that is open,
+ * or four columns further in.
  */
 __attribute__((format(printf, 2, 3))) void out_line(struct out *out, const char *format, ...);
 

@@ -509,7 +509,7 @@ static inline uint64_t schema_node_get_scope_id(struct schema_node r)
 static inline struct schema_node_nested_node_list schema_node_get_nested_nodes(struct schema_node r)
 {
     return (struct schema_node_nested_node_list){capnp_any_list(capnp_get_any(r.s, 1),
-        CAPNP_ELEMENT_STRUCT)};
+                                                                CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_has_nested_nodes(struct schema_node r)
@@ -520,7 +520,7 @@ static inline bool schema_node_has_nested_nodes(struct schema_node r)
 static inline struct schema_annotation_list schema_node_get_annotations(struct schema_node r)
 {
     return (struct schema_annotation_list){capnp_any_list(capnp_get_any(r.s, 2),
-        CAPNP_ELEMENT_STRUCT)};
+                                                          CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_has_annotations(struct schema_node r)
@@ -531,7 +531,7 @@ static inline bool schema_node_has_annotations(struct schema_node r)
 static inline struct schema_node_struct schema_node_get_struct(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_STRUCT) {
-        return (struct schema_node_struct){{.message = r.s.message}};
+        return (struct schema_node_struct){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_node_struct){r.s};
 }
@@ -539,7 +539,7 @@ static inline struct schema_node_struct schema_node_get_struct(struct schema_nod
 static inline struct schema_node_enum schema_node_get_enum(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_ENUM) {
-        return (struct schema_node_enum){{.message = r.s.message}};
+        return (struct schema_node_enum){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_node_enum){r.s};
 }
@@ -547,7 +547,7 @@ static inline struct schema_node_enum schema_node_get_enum(struct schema_node r)
 static inline struct schema_node_interface schema_node_get_interface(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_INTERFACE) {
-        return (struct schema_node_interface){{.message = r.s.message}};
+        return (struct schema_node_interface){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_node_interface){r.s};
 }
@@ -555,7 +555,7 @@ static inline struct schema_node_interface schema_node_get_interface(struct sche
 static inline struct schema_node_const schema_node_get_const(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_CONST) {
-        return (struct schema_node_const){{.message = r.s.message}};
+        return (struct schema_node_const){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_node_const){r.s};
 }
@@ -563,7 +563,7 @@ static inline struct schema_node_const schema_node_get_const(struct schema_node 
 static inline struct schema_node_annotation schema_node_get_annotation(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_ANNOTATION) {
-        return (struct schema_node_annotation){{.message = r.s.message}};
+        return (struct schema_node_annotation){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_node_annotation){r.s};
 }
@@ -571,7 +571,7 @@ static inline struct schema_node_annotation schema_node_get_annotation(struct sc
 static inline struct schema_node_parameter_list schema_node_get_parameters(struct schema_node r)
 {
     return (struct schema_node_parameter_list){capnp_any_list(capnp_get_any(r.s, 5),
-        CAPNP_ELEMENT_STRUCT)};
+                                                              CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_has_parameters(struct schema_node r)
@@ -631,7 +631,7 @@ static inline struct schema_annotation_list_builder
 schema_node_init_annotations(struct schema_node_builder b, uint32_t len)
 {
     return (struct schema_annotation_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 56),
-        1, 2, len)};
+                                                                              1, 2, len)};
 }
 
 static inline void schema_node_set_file(struct schema_node_builder b)
@@ -870,7 +870,7 @@ static inline struct schema_node_source_info_member_list
 schema_node_source_info_get_members(struct schema_node_source_info r)
 {
     return (struct schema_node_source_info_member_list){capnp_any_list(capnp_get_any(r.s, 1),
-        CAPNP_ELEMENT_STRUCT)};
+                                                                       CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_source_info_has_members(struct schema_node_source_info r)
@@ -1057,7 +1057,7 @@ static inline struct schema_field_list_builder
 schema_node_struct_init_fields(struct schema_node_struct_builder b, uint32_t len)
 {
     return (struct schema_field_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 64), 3, 4,
-        len)};
+                                                                         len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -1067,7 +1067,7 @@ static inline struct schema_enumerant_list
 schema_node_enum_get_enumerants(struct schema_node_enum r)
 {
     return (struct schema_enumerant_list){capnp_any_list(capnp_get_any(r.s, 3),
-        CAPNP_ELEMENT_STRUCT)};
+                                                         CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_enum_has_enumerants(struct schema_node_enum r)
@@ -1079,7 +1079,7 @@ static inline struct schema_enumerant_list_builder
 schema_node_enum_init_enumerants(struct schema_node_enum_builder b, uint32_t len)
 {
     return (struct schema_enumerant_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 64), 1,
-        2, len)};
+                                                                             2, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -1100,7 +1100,7 @@ static inline struct schema_superclass_list
 schema_node_interface_get_superclasses(struct schema_node_interface r)
 {
     return (struct schema_superclass_list){capnp_any_list(capnp_get_any(r.s, 4),
-        CAPNP_ELEMENT_STRUCT)};
+                                                          CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_node_interface_has_superclasses(struct schema_node_interface r)
@@ -1112,14 +1112,14 @@ static inline struct schema_method_list_builder
 schema_node_interface_init_methods(struct schema_node_interface_builder b, uint32_t len)
 {
     return (struct schema_method_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 64), 3, 5,
-        len)};
+                                                                          len)};
 }
 
 static inline struct schema_superclass_list_builder
 schema_node_interface_init_superclasses(struct schema_node_interface_builder b, uint32_t len)
 {
     return (struct schema_superclass_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 72),
-        1, 1, len)};
+                                                                              1, 1, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -1356,7 +1356,7 @@ static inline uint16_t schema_field_get_code_order(struct schema_field r)
 static inline struct schema_annotation_list schema_field_get_annotations(struct schema_field r)
 {
     return (struct schema_annotation_list){capnp_any_list(capnp_get_any(r.s, 1),
-        CAPNP_ELEMENT_STRUCT)};
+                                                          CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_field_has_annotations(struct schema_field r)
@@ -1372,7 +1372,7 @@ static inline uint16_t schema_field_get_discriminant_value(struct schema_field r
 static inline struct schema_field_slot schema_field_get_slot(struct schema_field r)
 {
     if (schema_field_which(r) != SCHEMA_FIELD_SLOT) {
-        return (struct schema_field_slot){{.message = r.s.message}};
+        return (struct schema_field_slot){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_field_slot){r.s};
 }
@@ -1380,7 +1380,7 @@ static inline struct schema_field_slot schema_field_get_slot(struct schema_field
 static inline struct schema_field_group schema_field_get_group(struct schema_field r)
 {
     if (schema_field_which(r) != SCHEMA_FIELD_GROUP) {
-        return (struct schema_field_group){{.message = r.s.message}};
+        return (struct schema_field_group){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_field_group){r.s};
 }
@@ -1418,7 +1418,7 @@ static inline struct schema_annotation_list_builder
 schema_field_init_annotations(struct schema_field_builder b, uint32_t len)
 {
     return (struct schema_annotation_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 32),
-        1, 2, len)};
+                                                                              1, 2, len)};
 }
 
 static inline void schema_field_set_discriminant_value(struct schema_field_builder b,
@@ -1595,7 +1595,7 @@ static inline struct schema_annotation_list
 schema_enumerant_get_annotations(struct schema_enumerant r)
 {
     return (struct schema_annotation_list){capnp_any_list(capnp_get_any(r.s, 1),
-        CAPNP_ELEMENT_STRUCT)};
+                                                          CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_enumerant_has_annotations(struct schema_enumerant r)
@@ -1633,7 +1633,7 @@ static inline struct schema_annotation_list_builder
 schema_enumerant_init_annotations(struct schema_enumerant_builder b, uint32_t len)
 {
     return (struct schema_annotation_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16),
-        1, 2, len)};
+                                                                              1, 2, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -1742,7 +1742,7 @@ static inline uint64_t schema_method_get_result_struct_type(struct schema_method
 static inline struct schema_annotation_list schema_method_get_annotations(struct schema_method r)
 {
     return (struct schema_annotation_list){capnp_any_list(capnp_get_any(r.s, 1),
-        CAPNP_ELEMENT_STRUCT)};
+                                                          CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_method_has_annotations(struct schema_method r)
@@ -1774,7 +1774,7 @@ static inline struct schema_node_parameter_list
 schema_method_get_implicit_parameters(struct schema_method r)
 {
     return (struct schema_node_parameter_list){capnp_any_list(capnp_get_any(r.s, 4),
-        CAPNP_ELEMENT_STRUCT)};
+                                                              CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_method_has_implicit_parameters(struct schema_method r)
@@ -1822,7 +1822,7 @@ static inline struct schema_annotation_list_builder
 schema_method_init_annotations(struct schema_method_builder b, uint32_t len)
 {
     return (struct schema_annotation_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 32),
-        1, 2, len)};
+                                                                              1, 2, len)};
 }
 
 static inline struct schema_brand_builder
@@ -1894,7 +1894,7 @@ static inline enum schema_type_which schema_type_which(struct schema_type r)
 static inline struct schema_type_list_group schema_type_get_list(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_LIST) {
-        return (struct schema_type_list_group){{.message = r.s.message}};
+        return (struct schema_type_list_group){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type_list_group){r.s};
 }
@@ -1902,7 +1902,7 @@ static inline struct schema_type_list_group schema_type_get_list(struct schema_t
 static inline struct schema_type_enum schema_type_get_enum(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_ENUM) {
-        return (struct schema_type_enum){{.message = r.s.message}};
+        return (struct schema_type_enum){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type_enum){r.s};
 }
@@ -1910,7 +1910,7 @@ static inline struct schema_type_enum schema_type_get_enum(struct schema_type r)
 static inline struct schema_type_struct schema_type_get_struct(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_STRUCT) {
-        return (struct schema_type_struct){{.message = r.s.message}};
+        return (struct schema_type_struct){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type_struct){r.s};
 }
@@ -1918,7 +1918,7 @@ static inline struct schema_type_struct schema_type_get_struct(struct schema_typ
 static inline struct schema_type_interface schema_type_get_interface(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_INTERFACE) {
-        return (struct schema_type_interface){{.message = r.s.message}};
+        return (struct schema_type_interface){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type_interface){r.s};
 }
@@ -1926,7 +1926,7 @@ static inline struct schema_type_interface schema_type_get_interface(struct sche
 static inline struct schema_type_any_pointer schema_type_get_any_pointer(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_ANY_POINTER) {
-        return (struct schema_type_any_pointer){{.message = r.s.message}};
+        return (struct schema_type_any_pointer){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type_any_pointer){r.s};
 }
@@ -2191,7 +2191,8 @@ static inline struct schema_type_any_pointer_unconstrained
 schema_type_any_pointer_get_unconstrained(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_UNCONSTRAINED) {
-        return (struct schema_type_any_pointer_unconstrained){{.message = r.s.message}};
+        return (struct schema_type_any_pointer_unconstrained){{.message = r.s.message, .depth =
+                                                               r.s.depth}};
     }
     return (struct schema_type_any_pointer_unconstrained){r.s};
 }
@@ -2200,7 +2201,8 @@ static inline struct schema_type_any_pointer_parameter
 schema_type_any_pointer_get_parameter(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_PARAMETER) {
-        return (struct schema_type_any_pointer_parameter){{.message = r.s.message}};
+        return (struct schema_type_any_pointer_parameter){{.message = r.s.message, .depth =
+                                                           r.s.depth}};
     }
     return (struct schema_type_any_pointer_parameter){r.s};
 }
@@ -2209,7 +2211,8 @@ static inline struct schema_type_any_pointer_implicit_method_parameter
 schema_type_any_pointer_get_implicit_method_parameter(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) {
-        return (struct schema_type_any_pointer_implicit_method_parameter){{.message = r.s.message}};
+        return (struct schema_type_any_pointer_implicit_method_parameter){{.message = r.s.message,
+                                                                           .depth = r.s.depth}};
     }
     return (struct schema_type_any_pointer_implicit_method_parameter){r.s};
 }
@@ -2347,7 +2350,7 @@ static inline struct schema_brand schema_brand_list_at(struct schema_brand_list 
 static inline struct schema_brand_scope_list schema_brand_get_scopes(struct schema_brand r)
 {
     return (struct schema_brand_scope_list){capnp_any_list(capnp_get_any(r.s, 0),
-        CAPNP_ELEMENT_STRUCT)};
+                                                           CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_brand_has_scopes(struct schema_brand r)
@@ -2373,7 +2376,7 @@ static inline struct schema_brand_scope_list_builder
 schema_brand_init_scopes(struct schema_brand_builder b, uint32_t len)
 {
     return (struct schema_brand_scope_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 0),
-        2, 1, len)};
+                                                                               2, 1, len)};
 }
 
 /* ---------------------------------------------------------------------------
@@ -2416,10 +2419,10 @@ static inline struct schema_brand_binding_list
 schema_brand_scope_get_bind(struct schema_brand_scope r)
 {
     if (schema_brand_scope_which(r) != SCHEMA_BRAND_SCOPE_BIND) {
-        return (struct schema_brand_binding_list){{.message = r.s.message}};
+        return (struct schema_brand_binding_list){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_brand_binding_list){capnp_any_list(capnp_get_any(r.s, 0),
-        CAPNP_ELEMENT_STRUCT)};
+                                                             CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool schema_brand_scope_has_bind(struct schema_brand_scope r)
@@ -2496,7 +2499,7 @@ schema_brand_binding_which(struct schema_brand_binding r)
 static inline struct schema_type schema_brand_binding_get_type(struct schema_brand_binding r)
 {
     if (schema_brand_binding_which(r) != SCHEMA_BRAND_BINDING_TYPE) {
-        return (struct schema_type){{.message = r.s.message}};
+        return (struct schema_type){{.message = r.s.message, .depth = r.s.depth}};
     }
     return (struct schema_type){capnp_any_struct(capnp_get_any(r.s, 0))};
 }
@@ -2701,7 +2704,7 @@ static inline bool schema_value_has_data(struct schema_value r)
 static inline struct capnp_any schema_value_get_list(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_LIST) {
-        return (struct capnp_any){.message = r.s.message};
+        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
     }
     return capnp_get_any(r.s, 0);
 }
@@ -2722,7 +2725,7 @@ static inline uint16_t schema_value_get_enum(struct schema_value r)
 static inline struct capnp_any schema_value_get_struct(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_STRUCT) {
-        return (struct capnp_any){.message = r.s.message};
+        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
     }
     return capnp_get_any(r.s, 0);
 }
@@ -2735,7 +2738,7 @@ static inline bool schema_value_has_struct(struct schema_value r)
 static inline struct capnp_any schema_value_get_any_pointer(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_ANY_POINTER) {
-        return (struct capnp_any){.message = r.s.message};
+        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
     }
     return capnp_get_any(r.s, 0);
 }
@@ -3082,7 +3085,7 @@ static inline struct schema_node_source_info_list
 schema_code_generator_request_get_source_info(struct schema_code_generator_request r)
 {
     return (struct schema_node_source_info_list){capnp_any_list(capnp_get_any(r.s, 3),
-        CAPNP_ELEMENT_STRUCT)};
+                                                                CAPNP_ELEMENT_STRUCT)};
 }
 
 static inline bool
@@ -3112,7 +3115,7 @@ schema_code_generator_request_init_nodes(struct schema_code_generator_request_bu
                                          uint32_t len)
 {
     return (struct schema_node_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 0), 5, 6,
-        len)};
+                                                                        len)};
 }
 
 static inline struct schema_code_generator_request_requested_file_list_builder
@@ -3198,7 +3201,7 @@ static inline struct schema_code_generator_request_requested_file_builder
 schema_code_generator_request_requested_file_build_root(struct capnp_arena *arena)
 {
     return (struct schema_code_generator_request_requested_file_builder){capnp_build_root(arena, 1,
-        2)};
+                                                                                          2)};
 }
 
 static inline struct schema_code_generator_request_requested_file_builder

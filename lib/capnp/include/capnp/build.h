@@ -129,10 +129,12 @@ static inline void capnp_store_u64(uint8_t *p, uint64_t v)
     __builtin_memcpy(p, &v, sizeof v);
 }
 
-/* Makes a slot point to a place in the arena behind it; the rest of the word is `word`. */
+/* Makes a slot point to a place in the arena; the rest of the word is `word`. */
 static inline void capnp_store_pointer(uint8_t *slot, const uint8_t *to, uint64_t word)
 {
-    capnp_store_u64(slot, word | (uint64_t)((to - slot) / 8 - 1) << 2);
+    uint32_t offset = (uint32_t)((to - slot) / 8 - 1);
+
+    capnp_store_u64(slot, word | offset << 2);
 }
 
 /* ---------------------------------------------------------------------------

@@ -544,7 +544,7 @@ static inline bool capnp_list_has(struct capnp_list l, uint32_t i)
 static inline struct capnp_struct capnp_list_struct(struct capnp_list l, uint32_t i)
 {
     if (!capnp_list_has(l, i)) {
-        return (struct capnp_struct){.message = l.message, .segment = l.segment};
+        return (struct capnp_struct){.message = l.message, .segment = l.segment, .depth = l.depth};
     }
     return (struct capnp_struct){
         .message = l.message,
