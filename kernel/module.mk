@@ -1,7 +1,48 @@
 # SPDX-License-Identifier: MIT
-# The kernel's own sources, one a line, in the order of who may see whom.
+# The kernel's own sources, one a line.
 
-kernel_SRCS := $(wildcard kernel/*.c kernel/*/*.c kernel/arch/x86_64/*.c kernel/boot/*.S kernel/arch/x86_64/*.S)
+kernel_SRCS := \
+	kernel/boot/boot.S \
+	kernel/boot/boot_info.c \
+	kernel/boot/front_end.c \
+	kernel/boot/limine.c \
+	kernel/boot/multiboot2.c \
+	kernel/boot/pvh.c \
+	kernel/arch/x86_64/entry.S \
+	kernel/arch/x86_64/context.c \
+	kernel/arch/x86_64/features.c \
+	kernel/arch/x86_64/fpu.c \
+	kernel/arch/x86_64/gdt.c \
+	kernel/arch/x86_64/idt.c \
+	kernel/arch/x86_64/pic.c \
+	kernel/arch/x86_64/pit.c \
+	kernel/arch/x86_64/syscall.c \
+	kernel/arch/x86_64/trap.c \
+	kernel/mem/frame.c \
+	kernel/mem/heap.c \
+	kernel/mem/paging.c \
+	kernel/mem/validate.c \
+	kernel/cap/cap.c \
+	kernel/cap/console.c \
+	kernel/cap/null.c \
+	kernel/cap/ring.c \
+	kernel/cap/table.c \
+	kernel/ksyms.c \
+	kernel/main.c \
+	kernel/panic.c \
+	kernel/power.c \
+	kernel/print.c \
+	kernel/process.c \
+	kernel/recount.c \
+	kernel/sched.c \
+	kernel/selftest.c \
+	kernel/serial.c \
+	kernel/service.c \
+	kernel/spawn.c \
+	kernel/string.c \
+	kernel/system.c \
+	kernel/thread.c \
+	kernel/work.c
 
 # Prints, as assembler text, the symbol table of the ELF file it is given;
 # without one, an empty table of the same shape.

@@ -71,7 +71,7 @@ $(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
 .PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
-        generated-code-check check-cue
+        generated-code-check check-cue check-other-cc
 
 ## check-headers    each header compiles by itself
 check-headers: $(headers)
@@ -153,12 +153,26 @@ check-cue:
 	$(Q)tools/check-cue.sh
 
 # ---------------------------------------------------------------------------
+# Both compilers build a system that passes.
+
+# Calls make again with what was said on its command line. Not MAKE itself, which
+# would run under -n too.
+JOBS ?= $(shell nproc)
+self := $(MAKE)
+self_again = $(self) -j$(JOBS) SETUP=no $(MAKEOVERRIDES)
+
+other_cc := $(if $(cc_is_gcc),clang,gcc)
+
+## check-other-cc   a system built by clang passes too; where CC=clang, one built by gcc
+check-other-cc:
+	$(Q)$(self_again) -s CC=$(other_cc) O=$(O)/$(other_cc) run >$(O)/$(other_cc).log 2>&1 || \
+		{ cat $(O)/$(other_cc).log >&2; exit 1; }
+
+# ---------------------------------------------------------------------------
 # Everything, counted.
 
 checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
-          generated-code-check check-cue
-JOBS   ?= $(shell nproc)
-self   := $(MAKE)
+          generated-code-check check-cue check-other-cc
 
 .PHONY: test test-system test-parts
 
@@ -167,7 +181,7 @@ test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/s
 
 ## test             build and run everything; the last line is "N passed, N failed"
 test:
-	$(Q)$(PYTHON) tools/run-tests --make '$(self) -j$(JOBS) SETUP=no $(MAKEOVERRIDES)' --build test-parts \
+	$(Q)$(PYTHON) tools/run-tests --make '$(self_again)' --build test-parts \
 		$(foreach t,$(unit_tests),--unit $(t)) $(foreach c,$(checks),--check $(c)) --pytest tests
 
 ## test-system      the whole-system tests alone; PYTEST='-k NAME' chooses
