@@ -13,7 +13,7 @@
 #   build/kernel  build/kernel-bare   the kernel, with and without QEMU's exit device
 #   build/user                        programs that run on capOS
 #   build/host                        tools that run here
-#   build/san                         tools and tests that run here, under ASan and UBSan
+#   build/san   build/fuzz            tools and tests that run here, under sanitizers
 
 O     := build
 QEMU  ?= 1
@@ -98,16 +98,20 @@ flags_kernel-bare := $(KFLAGS) -DCAPOS_QEMU=0
 flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
+flags_fuzz        := $(FFLAGS)
+
+# libFuzzer is clang's, whatever builds the rest.
+cc_of = $(if $(filter fuzz,$(1)),clang,$(CC))
 
 define flags_file # VARIANT
-ifneq ($$(file <$(O)/flags/$(1)),$(CC) $(cc_version) $(flags_$(1)))
+ifneq ($$(file <$(O)/flags/$(1)),$(cc_of) $(cc_version) $(flags_$(1)))
 $(O)/flags/$(1): FORCE
 endif
 $(O)/flags/$(1):
 	@mkdir -p $$(@D)
-	@printf '%s' '$(CC) $(cc_version) $(flags_$(1))' >$$@
+	@printf '%s' '$(cc_of) $(cc_version) $(flags_$(1))' >$$@
 endef
-$(foreach v,kernel kernel-bare user host san,$(eval $(call flags_file,$(v))))
+$(foreach v,kernel kernel-bare user host san fuzz,$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
 objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
@@ -117,7 +121,7 @@ objects += $(O)/$(1)/$(basename $(2)).o
 $(O)/$(1)/$(basename $(2)).o: $(2) $(O)/flags/$(1)
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
-	$(Q)$(CC) $(flags_$(1)) $(3) -MMD -MP -c -o $$@ $$<
+	$(Q)$(cc_of) $(flags_$(1)) $(3) -MMD -MP -c -o $$@ $$<
 -include $(O)/$(1)/$(basename $(2)).d
 ifeq ($(suffix $(2))$(flags_of_$(2)),.c)
 flags_of_$(2) := $(filter-out -Werror,$(flags_$(1))) $(3)
@@ -137,7 +141,7 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel user host san,\
+$(foreach v,kernel user host san fuzz,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
@@ -216,7 +220,7 @@ $(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(call tool_archives,$(1),$
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
 endef
-$(foreach v,host san,\
+$(foreach v,host san fuzz,\
 	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS))))\
 	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS))))\
 	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))

@@ -153,6 +153,36 @@ check-cue:
 	$(Q)tools/check-cue.sh
 
 # ---------------------------------------------------------------------------
+# Fuzzing: each fuzz/fuzz_<thing>.c is a target, fuzz/corpus/<thing> what it starts
+# from. The smoke run replays the corpus and then tries a few seconds more.
+
+FUZZ_SECONDS ?= 5
+fuzz_sources := $(wildcard fuzz/fuzz_*.c)
+fuzz_targets := $(fuzz_sources:%.c=$(O)/%)
+fuzz_link    := -fsanitize=fuzzer,address,undefined
+
+define fuzz # SOURCE
+$(call compile,fuzz,$(1),$(inc_tools) -Itools/mkmanifest)
+$(O)/$(1:.c=): $(O)/fuzz/$(1:.c=.o) $(filter-out %/main.o,$(call objects_of,fuzz,$(mkmanifest_SRCS))) \
+		$(call lib_archives,fuzz)
+	$$(call say,LINK,$$@)
+	$(Q)clang $(fuzz_link) -o $$@ $$^ $(mkmanifest_LIBS)
+endef
+$(foreach f,$(fuzz_sources),$(eval $(call fuzz,$(f))))
+
+.PHONY: fuzz-build fuzz-smoke
+
+## fuzz-build       the fuzz targets, on libFuzzer
+fuzz-build: $(fuzz_targets)
+
+## fuzz-smoke       each of them for FUZZ_SECONDS=5, from its corpus; findings stay in build/fuzz
+fuzz-smoke: $(fuzz_targets:%=%.smoke)
+%.smoke: %
+	$(Q)mkdir -p $<.found && $< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix=$<.found/ $<.found fuzz/corpus/$(<:$(O)/fuzz/fuzz_%=%) >$<.log 2>&1 \
+		|| { tail -n 40 $<.log >&2; exit 1; }
+
+# ---------------------------------------------------------------------------
 # Both compilers build a system that passes.
 
 # Calls make again with what was said on its command line. Not MAKE itself, which
@@ -172,12 +202,13 @@ check-other-cc:
 # Everything, counted.
 
 checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
-          generated-code-check check-cue check-other-cc
+          generated-code-check check-cue check-other-cc fuzz-smoke
 
 .PHONY: test test-system test-parts
 
 # What the tests run: built in one go, so that two of them never build the same file.
-test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%)
+test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%) \
+            $(fuzz_targets)
 
 ## test             build and run everything; the last line is "N passed, N failed"
 test:

@@ -41,6 +41,8 @@ UFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -ftls-model=local-exec 
 HFLAGS := $(COMMON) -O2
 SFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
           -fno-sanitize-recover=all
+FFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+          -fno-sanitize-recover=all
 
 LINK_BARE := -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
              -Wl,-z,max-page-size=4096

@@ -17,7 +17,7 @@
 set -u
 
 # One row per package: group, package, and what shows that it is there: a command,
-# or an absolute path. A package with several tools is found by the first.
+# or a pattern of an absolute path. A package with several tools is found by the first.
 packages() {
 	cat <<-EOF
 	build make               make
@@ -31,6 +31,7 @@ packages() {
 	test  python3-pytest     /usr/lib/python3/dist-packages/pytest/__init__.py
 	test  python3-pytest-xdist /usr/lib/python3/dist-packages/xdist/__init__.py
 	test  clang              clang
+	test  libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
 	test  capnproto          capnp
@@ -47,7 +48,11 @@ packages() {
 # Whether the thing that a row is found by is there.
 present() {
 	case $1 in
-	/*) test -e "$1" ;;
+	/*)
+		# shellcheck disable=SC2086
+		set -- $1
+		test -e "$1"
+		;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }
@@ -70,7 +75,11 @@ install_line() {
 # The first line of what a tool says of itself, or where a file is.
 version() {
 	case $1 in
-	/*) echo "$1" ;;
+	/*)
+		# shellcheck disable=SC2086
+		set -- $1
+		echo "$1"
+		;;
 	mformat) mformat --version 2>/dev/null | head -n 1 ;;
 	xorriso) xorriso -version 2>/dev/null | grep -m 1 '^xorriso version' ;;
 	*) "$1" --version 2>/dev/null | head -n 1 ;;
