@@ -40,8 +40,8 @@ test-config: $(call tests_of,$(filter %/manifest_test.c,$(lib_TESTS)))
 	$(call run_units,$^)
 
 ## test-mkmanifest  tests of mkmanifest
-test-mkmanifest: $(call tests_of,$(mkmanifest_TESTS)) $(O)/san/mkmanifest
-	$(call run_units,$(filter %_test,$^))
+test-mkmanifest: $(O)/host/mkmanifest $(O)/san/mkmanifest
+	$(Q)$(PYTHON) tools/run-tests --quiet --pytest tests/test_mkmanifest.py
 
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \
