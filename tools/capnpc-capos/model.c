@@ -169,14 +169,13 @@ static enum decl_kind node_kind(struct schema_node node, const char *label)
 
 static void read_node(struct decl *decl, struct schema_node node)
 {
-    struct capnp_text display = schema_node_get_display_name(node);
     uint32_t prefix = schema_node_get_display_name_prefix_length(node);
 
     decl->node = node;
     decl->id = schema_node_get_id(node);
-    decl->label = text_string(display);
+    decl->label = text_string(schema_node_get_display_name(node));
     decl->kind = node_kind(node, decl->label);
-    decl->schema_name = prefix < display.len ? decl->label + prefix : decl->label;
+    decl->schema_name = prefix < strlen(decl->label) ? decl->label + prefix : decl->label;
     if (decl->kind == DECL_STRUCT) {
         decl->s = schema_node_get_struct(node);
         decl->is_group = schema_node_struct_get_is_group(decl->s);
