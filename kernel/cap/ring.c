@@ -8,7 +8,7 @@
  * whole before it is looked at, and its answer is built in kernel memory and
  * copied out, so a program that scribbles on its buffers meanwhile harms nobody.
  *
- *   opcode row ─► decode (may refuse: CAP_ERR_*) ─► apply ─► completion
+ *   opcode ─► decode (may refuse: CAP_ERR_*) ─► apply ─► completion
  *
  * Small messages live on the kernel stack; larger ones in the CPU's scratch,
  * which is allocated when it is first needed.
@@ -20,6 +20,7 @@
 #include <abi/limits.h>
 #include <abi/ring.h>
 #include <capos.capnp.h>
+#include <lib/bits.h>
 #include <lib/ring.h>
 
 #include "arch/x86_64/cpu.h"
@@ -35,16 +36,17 @@
 /* A message up to this size, in bytes, needs no scratch. */
 #define STACK_MESSAGE_BYTES 256u
 
-/* What becomes of an entry; the completion without its user data. */
-struct outcome {
-    int32_t result;
-    uint16_t flags;
-    uint64_t detail;
-};
-
-static inline struct outcome outcome_error(enum cap_err error)
+/* Completes an entry with a transport error. */
+static __attribute__((noinline, cold)) void fail(struct thread *t, uint64_t user_data,
+                                                 enum cap_err error)
 {
-    return (struct outcome){.result = error};
+    ring_post(&t->ring, user_data, error, 0, 0, 0);
+}
+
+/* Completes an entry that worked, with so many bytes of result. */
+static inline void complete(struct thread *t, uint64_t user_data, uint32_t bytes)
+{
+    ring_post(&t->ring, user_data, (int32_t)bytes, 0, 0, 0);
 }
 
 /*
@@ -65,7 +67,7 @@ static inline bool buffer_decode(const struct thread *t, uint64_t addr, uint32_t
         return false;
     }
     uint64_t offset = addr - t->process->area_vaddr;
-    bool inside = offset < t->process->area_bytes && len <= t->process->area_bytes - offset;
+    bool inside = bits_range_fits(offset, len, t->process->area_bytes);
     *out = (struct buffer){
         .area = inside ? t->process->area + offset : NULL,
         .user = {addr},
@@ -130,25 +132,25 @@ static inline bool buffer_is_writable(const struct thread *t, const struct buffe
            user_range_is_writable(t, b->user, b->len);
 }
 
-/* The completion of a call that the object refused: the type in flags, the text in the buffer. */
-static __attribute__((noinline, cold)) struct outcome
-refuse(const struct thread *t, const struct capnp_call *call, struct buffer result)
+/* Completes a call that the object refused: the type in flags, the text in the buffer. */
+static __attribute__((noinline, cold)) void refuse(struct thread *t, uint64_t user_data,
+                                                   enum capnp_exception exception,
+                                                   const char *reason, struct buffer result)
 {
     _Alignas(8) uint8_t message[STACK_MESSAGE_BYTES];
     struct capnp_arena arena;
-    struct outcome outcome = {.result = CAP_ERR_EXCEPTION, .flags = (uint16_t)call->exception};
+    uint16_t flags = (uint16_t)exception;
 
     capnp_arena_init(&arena, message, sizeof message);
     struct capos_exception_builder e = capos_exception_build_root(&arena);
-    capos_exception_set_type(e, (enum capos_exception_type)call->exception);
-    capos_exception_set_reason(e, capnp_text_from(call->reason));
+    capos_exception_set_type(e, (enum capos_exception_type)exception);
+    capos_exception_set_reason(e, capnp_text_from(reason));
     uint32_t len = (uint32_t)capnp_arena_bytes(&arena);
     if (!capnp_arena_ok(&arena) || len > result.len || !copy_out(t, &result, message, len)) {
-        outcome.flags |= CAP_CQE_F_TRUNCATED;
-        return outcome;
+        len = 0;
+        flags |= CAP_CQE_F_TRUNCATED;
     }
-    outcome.detail = len;
-    return outcome;
+    ring_post(&t->ring, user_data, CAP_ERR_EXCEPTION, flags, 0, len);
 }
 
 static void *scratch_alloc(void *context, size_t bytes)
@@ -172,93 +174,119 @@ void ring_scratch_drop(void)
     lazy_buffer_drop(&cpu_self()->scratch, &scratch_source);
 }
 
-/* Invokes the object with messages in `in` and `out`, both large enough. */
-static inline struct outcome invoke(struct thread *t, const struct cap_slot *slot, uint16_t method,
-                                    const struct buffer *params, const struct buffer *result,
-                                    void *in, void *out, uint32_t out_room)
+/*
+ * Calls the object, with messages in `in` and `out`, both large enough, and
+ * completes. Inline whatever the compiler thinks: the short call is what this file
+ * is for.
+ */
+static inline __attribute__((always_inline)) void
+invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16_t method,
+       struct buffer params, struct buffer result, void *in, void *out, uint32_t out_room)
 {
-    if (!copy_in(t, in, params)) {
-        return outcome_error(CAP_ERR_BAD_PARAMS);
+    struct cap_object *object = slot->object;
+
+    if (__builtin_expect(!copy_in(t, in, &params), 0)) {
+        fail(t, user_data, CAP_ERR_BAD_PARAMS);
+        return;
     }
-    struct capnp_call call = {
-        .interface_id = slot->object->type->interface_id,
-        .badge = slot->badge,
-        .method = method,
-        .params = in,
-        .params_bytes = params->len,
-        .results = out,
-        .results_room = out_room,
-    };
-    switch (slot->object->type->call(slot->object, &call)) {
-    case CAPNP_ANSWERED:
-        if (!copy_out(t, result, out, call.results_bytes)) {
-            return outcome_error(CAP_ERR_BAD_RESULT);
+    struct capnp_call call;
+    call.interface_id = object->type->interface_id;
+    call.badge = slot->badge;
+    call.method = method;
+    call.params = in;
+    call.params_bytes = params.len;
+    call.results = out;
+    call.results_room = out_room;
+    enum capnp_answer answer = object->type->call(object, &call);
+    if (__builtin_expect(answer == CAPNP_ANSWERED, 1)) {
+        if (__builtin_expect(!copy_out(t, &result, out, call.results_bytes), 0)) {
+            fail(t, user_data, CAP_ERR_BAD_RESULT);
+            return;
         }
-        return (struct outcome){.result = (int32_t)call.results_bytes};
-    case CAPNP_REFUSED:
-        return refuse(t, &call, *result);
-    case CAPNP_NO_ROOM:
-        return outcome_error(CAP_ERR_BAD_RESULT);
-    case CAPNP_PENDING:
-        break;
+        complete(t, user_data, call.results_bytes);
+        return;
     }
-    panic("%s answered \"pending\", which no kernel object does yet", slot->object->type->name);
+    ASSERT(answer != CAPNP_PENDING, "%s answers later, which no kernel object does",
+           object->type->name);
+    if (answer == CAPNP_REFUSED) {
+        refuse(t, user_data, call.exception, call.reason, result);
+    } else {
+        fail(t, user_data, CAP_ERR_BAD_RESULT);
+    }
 }
 
-static __attribute__((noinline)) struct outcome invoke_large(struct thread *t,
-                                                             const struct cap_slot *slot,
-                                                             uint16_t method, struct buffer params,
-                                                             struct buffer result)
+static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t user_data,
+                                                   const struct cap_slot *slot, uint16_t method,
+                                                   struct buffer params, struct buffer result)
 {
-    if (params.len > CAP_KERNEL_MESSAGE_MAX) {
-        return outcome_error(CAP_ERR_BAD_PARAMS);
-    }
     void *scratch;
+
+    if (params.len > CAP_KERNEL_MESSAGE_MAX) {
+        fail(t, user_data, CAP_ERR_BAD_PARAMS);
+        return;
+    }
     enum status status =
         lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch);
     if (status != ST_OK) {
-        struct capnp_call call = {0};
-        capnp_call_refuse(&call, CAPNP_EXC_OVERLOADED, "the kernel has no memory for the message");
-        return refuse(t, &call, result);
+        refuse(t, user_data, CAPNP_EXC_OVERLOADED, "the kernel has no memory for the message",
+               result);
+        return;
     }
     uint32_t room = result.len < CAP_KERNEL_MESSAGE_MAX ? result.len : CAP_KERNEL_MESSAGE_MAX;
-    return invoke(t, slot, method, &params, &result, scratch,
-                  (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX, room);
+    invoke(t, user_data, slot, method, params, result, scratch,
+           (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX, room);
 }
 
-static inline struct outcome op_call(struct thread *t, const struct cap_sqe *sqe)
+/* Flags, or fields that are reserved in a CALL. */
+static __attribute__((noinline, cold)) void fail_extras(struct thread *t, uint64_t user_data,
+                                                        uint16_t flags, uint64_t reserved)
+{
+    bool pipelined = flags == CAP_SQE_F_PIPELINE && reserved == 0;
+
+    fail(t, user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
+}
+
+static inline __attribute__((always_inline)) void op_call(struct thread *t,
+                                                          const struct cap_sqe *sqe)
 {
     struct buffer params;
     struct buffer result;
 
     t->calls++;
     if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0, 0)) {
-        bool pipelined = sqe->flags == CAP_SQE_F_PIPELINE && sqe->reserved == 0;
-        return outcome_error(pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
+        fail_extras(t, sqe->user_data, sqe->flags, sqe->reserved);
+        return;
     }
     const struct cap_slot *slot = cap_table_lookup(&t->process->caps, sqe->cap_id);
     if (__builtin_expect(slot == NULL, 0)) {
-        return outcome_error(CAP_ERR_INVOKE_FAILED);
+        fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
+        return;
     }
     if (__builtin_expect(slot->object->type->interface_id != sqe->interface_id, 0)) {
-        return outcome_error(CAP_ERR_WRONG_INTERFACE);
+        fail(t, sqe->user_data, CAP_ERR_WRONG_INTERFACE);
+        return;
     }
     if (__builtin_expect(sqe->cap_count != 0, 0)) {
-        return outcome_error(CAP_ERR_BAD_TRANSFER); /* no kernel object takes capabilities */
+        fail(t, sqe->user_data, CAP_ERR_BAD_TRANSFER); /* no kernel object takes any */
+        return;
     }
-    if (!buffer_decode(t, sqe->params_addr, sqe->params_len, &params)) {
-        return outcome_error(CAP_ERR_BAD_PARAMS);
+    if (__builtin_expect(!buffer_decode(t, sqe->params_addr, sqe->params_len, &params), 0)) {
+        fail(t, sqe->user_data, CAP_ERR_BAD_PARAMS);
+        return;
     }
-    if (!buffer_decode(t, sqe->result_addr, sqe->result_len, &result) ||
-        !buffer_is_writable(t, &result)) {
-        return outcome_error(CAP_ERR_BAD_RESULT);
+    if (__builtin_expect(!buffer_decode(t, sqe->result_addr, sqe->result_len, &result) ||
+                             !buffer_is_writable(t, &result),
+                         0)) {
+        fail(t, sqe->user_data, CAP_ERR_BAD_RESULT);
+        return;
     }
     if (__builtin_expect(params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES, 0)) {
-        return invoke_large(t, slot, sqe->method_id, params, result);
+        invoke_large(t, sqe->user_data, slot, sqe->method_id, params, result);
+        return;
     }
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
-    return invoke(t, slot, sqe->method_id, &params, &result, in, out, result.len);
+    invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
 }
 
 /* Whether all fields that NOP and RELEASE do not use are zero. */
@@ -269,42 +297,49 @@ static inline bool unused_are_zero(const struct cap_sqe *sqe)
             sqe->reserved) == 0;
 }
 
-static inline struct outcome op_nop(struct thread *t, const struct cap_sqe *sqe)
+static inline void op_nop(struct thread *t, const struct cap_sqe *sqe)
 {
-    (void)t;
-    if (!unused_are_zero(sqe) || sqe->cap_id != 0) {
-        return outcome_error(CAP_ERR_INVALID_REQUEST);
+    if (__builtin_expect(!unused_are_zero(sqe) || sqe->cap_id != 0, 0)) {
+        fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
+        return;
     }
-    return (struct outcome){0};
+    complete(t, sqe->user_data, 0);
 }
 
-static inline struct outcome op_release(struct thread *t, const struct cap_sqe *sqe)
+static inline void op_release(struct thread *t, const struct cap_sqe *sqe)
 {
     if (!unused_are_zero(sqe)) {
-        return outcome_error(CAP_ERR_INVALID_REQUEST);
+        fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
+        return;
     }
     if (process_release_cap(t->process, sqe->cap_id) != ST_OK) {
-        return outcome_error(CAP_ERR_INVOKE_FAILED);
+        fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
+        return;
     }
-    return (struct outcome){0};
+    complete(t, sqe->user_data, 0);
 }
 
-static inline struct outcome dispatch(struct thread *t, const struct cap_sqe *sqe)
+static inline void dispatch(struct thread *t, const struct cap_sqe *sqe)
 {
     switch (sqe->opcode) {
-    case CAP_OP_NOP:
-        return op_nop(t, sqe);
     case CAP_OP_CALL:
-        return op_call(t, sqe);
+        op_call(t, sqe);
+        return;
+    case CAP_OP_NOP:
+        op_nop(t, sqe);
+        return;
     case CAP_OP_RELEASE:
-        return op_release(t, sqe);
+        op_release(t, sqe);
+        return;
     case CAP_OP_RECV:
     case CAP_OP_RETURN:
     case CAP_OP_CANCEL:
     case CAP_OP_FINISH:
-        return outcome_error(CAP_ERR_UNSUPPORTED_OPCODE);
+        fail(t, sqe->user_data, CAP_ERR_UNSUPPORTED_OPCODE);
+        return;
     default:
-        return outcome_error(CAP_ERR_INVALID_REQUEST);
+        fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
+        return;
     }
 }
 
@@ -328,8 +363,7 @@ enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
         }
         struct cap_sqe sqe;
         ring_take(ring, &sqe);
-        struct outcome o = dispatch(t, &sqe);
-        ring_post(ring, sqe.user_data, o.result, o.flags, 0, o.detail);
+        dispatch(t, &sqe);
     } while (--n != 0);
     ring_publish(ring);
     return drain;
