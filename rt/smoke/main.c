@@ -90,6 +90,20 @@ static void check_bootstrap(struct rt_ring *ring)
     CHECK_EQ(ring->header->area_bytes, CAP_AREA_DEFAULT);
 }
 
+/* What was never touched is zero: nothing of anybody else's is left in it. */
+static void check_fresh_memory(const struct rt_ring *ring)
+{
+    const uint8_t *stack = (const uint8_t *)(uintptr_t)(USER_STACK_TOP - USER_STACK_BYTES);
+
+    CHECK(all_zero(stack, USER_STACK_BYTES / 2u));
+    CHECK(all_zero((const uint8_t *)ring->sq, (ring->sq_mask + 1u) * sizeof *ring->sq));
+    CHECK(all_zero((const uint8_t *)ring->cq, (ring->cq_mask + 1u) * sizeof *ring->cq));
+    CHECK(all_zero(ring->area, ring->header->area_bytes));
+    const uint8_t *end = ring->area + ring->header->area_bytes;
+    const uint8_t *region = (const uint8_t *)ring->header;
+    CHECK(all_zero(end, (size_t)(region + ring->header->region_bytes - end)));
+}
+
 static void check_one_owner(struct rt_ring *ring)
 {
     CHECK(rt_ring_borrow() == NULL);
@@ -346,6 +360,7 @@ int main(void)
 {
     struct rt_ring *ring = demo_begin("smoke");
 
+    check_fresh_memory(ring);
     check_birth_registers();
     check_birth_vectors();
     check_bootstrap(ring);
