@@ -56,12 +56,12 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamps are included so that make makes them first and then starts again.
 # SETUP=no leaves the machine alone.
 
-test_goals := test test-% check-% %-check lint fmt sanitize-lib bench iso run-iso run-uefi
+test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib
+image_goals := $(test_goals) iso run-iso run-uefi
+setup_parts := build $(if $(filter $(image_goals),$(MAKECMDGOALS)),image) \
+               $(if $(filter $(test_goals),$(MAKECMDGOALS)),test)
 ifeq ($(SETUP)$(call has_flag,n),yes)
-include $(O)/setup/build.mk
-ifneq ($(filter $(test_goals),$(MAKECMDGOALS)),)
-include $(O)/setup/test.mk
-endif
+include $(setup_parts:%=$(O)/setup/%.mk)
 endif
 
 $(O)/setup/%.mk: tools/setup.sh

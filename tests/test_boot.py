@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every way to boot, and everything that can be wrong with what is booted."""
 
+import os
 import re
 
 import pytest
@@ -56,6 +57,16 @@ def test_iso(tmp_path, firmware):
     run.says("capos: booted by Multiboot2", STARTED)
 
 
+@pytest.mark.skipif("LIMINE_DIR" not in os.environ, reason="LIMINE_DIR names no folder")
+@pytest.mark.parametrize("firmware", [[], ["--uefi"]], ids=["bios", "uefi"])
+def test_iso_by_limine(tmp_path, firmware):
+    loader = ("--limine", os.environ["LIMINE_DIR"])
+    iso = make_iso(tmp_path / "capos.iso", [MANIFEST], loader=loader)
+    run = qemu_run("--iso", iso, *firmware, timeout=120)
+    assert run.status == PASS, str(run)
+    run.says("capos: booted by Limine", STARTED)
+
+
 def test_a_processor_without_protection_features(boot):
     run = boot(MANIFEST, "--cpu", "qemu64")
     assert run.status == PASS, str(run)
@@ -81,14 +92,14 @@ def test_more_than_four_gigabytes(boot, good):
 # The machine
 
 
-@pytest.mark.parametrize("megabytes", [8, 12])
+@pytest.mark.parametrize("megabytes", [8, 12, 16])
 def test_too_little_memory(boot, good, megabytes):
     refused(boot(good, "--memory", megabytes), NO_MEMORY)
 
 
-def test_the_documented_minimum_of_memory_is_enough(boot):
+def test_the_documented_minimum_of_memory_is_enough(boot, good):
     """16 MiB, and room for kernel, manifest and firmware."""
-    run = boot(MANIFEST, "--memory", "24")
+    run = boot(good, "--memory", "18")
     assert run.status == PASS, str(run)
 
 

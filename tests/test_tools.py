@@ -56,8 +56,9 @@ def asked(tmp_path):
 # Set-up
 
 
-def test_setup_is_silent_where_nothing_is_missing():
-    done = run("sh", "tools/setup.sh", "test")
+@pytest.mark.parametrize("group", ["build", "image", "test"])
+def test_setup_is_silent_where_nothing_is_missing(group):
+    done = run("sh", "tools/setup.sh", group)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -4,7 +4,8 @@
 # Sees to it that the Debian packages a goal needs are installed.
 #
 #   setup.sh build     what `make` and `make run` need
-#   setup.sh test      what the tests need on top of that
+#   setup.sh image     what the ISO images and UEFI need on top of that
+#   setup.sh test      what the tests need on top of both
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
 # Silent when all is there. Otherwise it says what it installs and installs it,
@@ -36,12 +37,12 @@ packages() {
 	test  clang-tidy         clang-tidy
 	test  capnproto          capnp
 	test  libcapnp-dev       /usr/include/capnp/schema.capnp
-	test  grub-common        grub-mkrescue
-	test  grub-pc-bin        /usr/lib/grub/i386-pc
-	test  grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
-	test  xorriso            xorriso
-	test  mtools             mformat
-	test  ovmf               /usr/share/OVMF/OVMF_CODE_4M.fd
+	image grub-common        grub-mkrescue
+	image grub-pc-bin        /usr/lib/grub/i386-pc
+	image grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
+	image xorriso            xorriso
+	image mtools             mformat
+	image ovmf               /usr/share/OVMF/OVMF_CODE_4M.fd
 	EOF
 }
 
@@ -103,7 +104,7 @@ doctor() {
 	npm:brings an evaluator where there is no cue
 	shellcheck:reads the shell scripts (make shell-check)
 	EOF
-	absent=$(missing build test)
+	absent=$(missing build image test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
 	elif is_debian; then
@@ -150,13 +151,13 @@ case "$#:${1-}" in
 1:--doctor)
 	doctor
 	;;
-1:build | 1:test)
+1:build | 1:image | 1:test)
 	wanted=$(missing "$1")
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
 *)
-	echo "usage: $0 build|test|--doctor" >&2
+	echo "usage: $0 build|image|test|--doctor" >&2
 	exit 2
 	;;
 esac
