@@ -69,6 +69,10 @@ $(O)/setup/%.mk: tools/setup.sh
 	@mkdir -p $(@D)
 	@touch $@
 
+# One after the other, since apt-get is one at a time.
+$(O)/setup/image.mk: | $(O)/setup/build.mk
+$(O)/setup/test.mk: | $(O)/setup/image.mk
+
 include mk/toolchain.mk
 
 # ---------------------------------------------------------------------------
