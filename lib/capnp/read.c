@@ -277,7 +277,7 @@ const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint1
         return s.data;
     }
     __builtin_memset(scratch, 0, wanted);
-    if (s.data_bytes != 0) {
+    if (s.data != NULL) {
         __builtin_memcpy(scratch, s.data, s.data_bytes);
     }
     return (const uint8_t *)scratch;

@@ -440,8 +440,10 @@ static void list_of_texts_as_structs(void **state)
     assert_true(sample_named_list_type_check(r));
     struct sample_named_list list = sample_named_list_type_get_list(r);
     assert_int_equal(sample_named_list_len(list), 2);
-    assert_true(is(sample_named_get_name(sample_named_list_at(list, 1)), "bc"));
-    assert_int_equal(sample_named_get_extra(sample_named_list_at(list, 1)), 5);
+    struct sample_named named = sample_named_list_at(list, 1);
+    assert_true(is(sample_named_get_name(named), "bc"));
+    assert_int_equal(named.s.data_bytes, 0);
+    assert_int_equal(sample_named_get_extra(named), 5);
 }
 
 static void bits_and_smaller_elements_do_not_upgrade(void **state)
