@@ -159,10 +159,13 @@ static inline struct syscall_result enter(struct thread *t)
     return (struct syscall_result){0};
 }
 
-static bool timeout_is_valid(uint64_t ns)
+/* Up to the limit, or for ever, which is one below 0. */
+static inline bool timeout_is_valid(uint64_t ns)
 {
-    return ns <= CAP_TIMEOUT_MAX_NS || ns == CAP_TIMEOUT_FOREVER;
+    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
 }
+
+_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
 
 struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {

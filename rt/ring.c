@@ -76,10 +76,28 @@ bool rt_ring_init(struct rt_ring *ring, void *region)
         .cq_mask = h->cq_entries - 1u,
         .sq_tail = h->sq_tail,
         .cq_head = h->cq_head,
-        .chunk_shift = (uint32_t)__builtin_ctz(h->area_bytes / RT_RING_CHUNKS),
+        .chunk_bytes = h->area_bytes / RT_RING_CHUNKS,
         .chunks_free = ~0ull,
     };
     return true;
+}
+
+uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes)
+{
+    uint32_t n = (bytes + ring->chunk_bytes - 1u) / ring->chunk_bytes;
+    uint64_t starts = ring->chunks_free; /* bit i, in the end: a run of n starts there */
+
+    if (n > RT_RING_CHUNKS) {
+        return 0;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        starts &= ring->chunks_free >> i;
+    }
+    if (starts == 0) {
+        return 0;
+    }
+    uint64_t run = n == RT_RING_CHUNKS ? ~0ull : (1ull << n) - 1u;
+    return run << __builtin_ctzll(starts);
 }
 
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe)
@@ -104,7 +122,6 @@ bool rt_ring_settle(struct rt_ring *ring)
                 (struct rt_call *)(uintptr_t)(cqe->user_data & ~RT_USER_DATA_CALL);
             call->cqe = *cqe;
             call->done = true;
-            ring->in_flight--;
         } else if (ring->stash_count < RT_RING_STASH) {
             uint32_t at = (ring->stash_head + ring->stash_count) % RT_RING_STASH;
             ring->stash[at] = *cqe;
@@ -162,7 +179,6 @@ struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id)
         .user_data = (uintptr_t)&call | RT_USER_DATA_CALL,
     };
     ring->sq_tail++;
-    ring->in_flight++;
     s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;

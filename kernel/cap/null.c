@@ -13,7 +13,7 @@ struct null_cap {
     uint64_t calls;
 };
 
-static enum capnp_answer null_ping(void *self, struct capnp_call *call)
+static inline enum capnp_answer null_ping(void *self, struct capnp_call *call)
 {
     (void)call;
     struct null_cap *n = self;
@@ -22,7 +22,7 @@ static enum capnp_answer null_ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer null_echo(void *self, struct capnp_call *call,
+static inline enum capnp_answer null_echo(void *self, struct capnp_call *call,
                                    struct capos_null_cap_echo_params params,
                                    struct capos_null_cap_echo_results_builder results)
 {
@@ -39,7 +39,7 @@ static enum capnp_answer null_echo(void *self, struct capnp_call *call,
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer null_add(void *self, struct capnp_call *call,
+static inline enum capnp_answer null_add(void *self, struct capnp_call *call,
                                   struct capos_null_cap_add_params params,
                                   struct capos_null_cap_add_results_builder results)
 {

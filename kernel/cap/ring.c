@@ -246,18 +246,58 @@ static __attribute__((noinline, cold)) void fail_extras(struct thread *t, uint64
     fail(t, user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
 }
 
-static inline __attribute__((always_inline)) void op_call(struct thread *t,
-                                                          const struct cap_sqe *sqe)
+/* Any buffers there may be: all the rules for them, in the order of docs/abi.md. */
+static __attribute__((noinline)) void call_any(struct thread *t, const struct cap_slot *slot,
+                                               struct cap_sqe sqe)
 {
     struct buffer params;
     struct buffer result;
+
+    if (!buffer_decode(t, sqe.params_addr, sqe.params_len, &params)) {
+        fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
+        return;
+    }
+    if (!buffer_decode(t, sqe.result_addr, sqe.result_len, &result) ||
+        !buffer_is_writable(t, &result)) {
+        fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
+        return;
+    }
+    if (params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES) {
+        invoke_large(t, sqe.user_data, slot, sqe.method_id, params, result);
+        return;
+    }
+    _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
+    _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
+    invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
+}
+
+/*
+ * A short call: both buffers are aligned and short and begin so far from the end of
+ * the message area that they lie in it whatever their lengths. Such buffers break
+ * no rule of call_any.
+ */
+static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
+{
+    uint64_t last = p->area_bytes - STACK_MESSAGE_BYTES; /* an area is never smaller */
+
+    return ((sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len) & 7u) == 0 &&
+           sqe->params_len <= STACK_MESSAGE_BYTES && sqe->result_len <= STACK_MESSAGE_BYTES &&
+           sqe->params_addr - p->area_vaddr <= last && sqe->result_addr - p->area_vaddr <= last;
+}
+
+_Static_assert(CAP_AREA_MIN >= STACK_MESSAGE_BYTES, "is_short would wrap");
+
+static inline __attribute__((always_inline)) void op_call(struct thread *t,
+                                                          const struct cap_sqe *sqe)
+{
+    const struct process *p = t->process;
 
     t->calls++;
     if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0, 0)) {
         fail_extras(t, sqe->user_data, sqe->flags, sqe->reserved);
         return;
     }
-    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, sqe->cap_id);
+    const struct cap_slot *slot = cap_table_lookup(&p->caps, sqe->cap_id);
     if (__builtin_expect(slot == NULL, 0)) {
         fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
         return;
@@ -270,20 +310,14 @@ static inline __attribute__((always_inline)) void op_call(struct thread *t,
         fail(t, sqe->user_data, CAP_ERR_BAD_TRANSFER); /* no kernel object takes any */
         return;
     }
-    if (__builtin_expect(!buffer_decode(t, sqe->params_addr, sqe->params_len, &params), 0)) {
-        fail(t, sqe->user_data, CAP_ERR_BAD_PARAMS);
+    if (__builtin_expect(!is_short(p, sqe), 0)) {
+        call_any(t, slot, *sqe);
         return;
     }
-    if (__builtin_expect(!buffer_decode(t, sqe->result_addr, sqe->result_len, &result) ||
-                             !buffer_is_writable(t, &result),
-                         0)) {
-        fail(t, sqe->user_data, CAP_ERR_BAD_RESULT);
-        return;
-    }
-    if (__builtin_expect(params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES, 0)) {
-        invoke_large(t, sqe->user_data, slot, sqe->method_id, params, result);
-        return;
-    }
+    struct buffer params = {.area = p->area + (sqe->params_addr - p->area_vaddr),
+                            .len = sqe->params_len};
+    struct buffer result = {.area = p->area + (sqe->result_addr - p->area_vaddr),
+                            .len = sqe->result_len};
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
     invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
@@ -348,23 +382,23 @@ _Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case in dispatch");
 enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
 {
     struct ring_view *ring = &t->ring;
-    uint32_t n = pending < budget ? pending : budget;
-    enum drain drain = n == pending ? DRAIN_EMPTY : DRAIN_MORE;
+    uint32_t last = ring->sq_head + (pending < budget ? pending : budget);
+    enum drain drain = pending <= budget ? DRAIN_EMPTY : DRAIN_MORE;
 
     do {
         uint32_t room;
-        if (ring_cq_room(ring, &room) != ST_OK) {
+        if (__builtin_expect(ring_cq_room(ring, &room) != ST_OK, 0)) {
             drain = DRAIN_CORRUPT;
             break;
         }
-        if (room == 0) {
+        if (__builtin_expect(room == 0, 0)) {
             drain = DRAIN_NO_ROOM;
             break;
         }
         struct cap_sqe sqe;
         ring_take(ring, &sqe);
         dispatch(t, &sqe);
-    } while (--n != 0);
+    } while (ring->sq_head != last);
     ring_publish(ring);
     return drain;
 }

@@ -175,13 +175,11 @@ static void check_out_of_order(struct rt_ring *ring)
         CHECK(rt_ok(capos_console_write_send(&calls[i], ring, console,
                                              (struct capnp_data){.ptr = NULL, .len = 0})));
     }
-    CHECK_EQ(ring->in_flight, 4);
     for (size_t i = 4; i-- > 0;) {
         CHECK(rt_ok(rt_call_wait(&calls[i])));
         CHECK_EQ(rt_call_results_bytes(&calls[i]), 0);
         rt_call_end(&calls[i]);
     }
-    CHECK_EQ(ring->in_flight, 0);
     CHECK_EQ(ring->chunks_free, ~0ull);
     for (uint64_t i = 0; i < 4; i++) {
         CHECK(rt_ring_take(ring, &cqe));

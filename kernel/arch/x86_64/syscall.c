@@ -45,22 +45,29 @@ void syscall_init(void)
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
 }
 
-struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number, struct thread *t)
+/* Everything but cap_enter from where a program may be. */
+static __attribute__((noinline)) struct syscall_result enter_rarely(uint64_t arg0, uint64_t number,
+                                                                    struct thread *t)
 {
-    /*
-     * SYSRET to a non-canonical address faults in ring 0 on some processors. The
-     * last user page is never mapped, so this cannot be; it is checked all the same.
-     */
-    if (__builtin_expect(t->context.rip >= USER_END, 0)) {
+    if (t->context.rip >= USER_END) {
         process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
         return (struct syscall_result){0};
-    }
-    if (__builtin_expect(number == SYS_CAP_ENTER, 1)) {
-        return sched_cap_enter(t, arg0, arg1);
     }
     if (number == SYS_EXIT) {
         process_exit(t->process, (int64_t)arg0);
         return (struct syscall_result){0};
     }
     return (struct syscall_result){.value = SYS_ERR_BAD_NUMBER, .resume = true};
+}
+
+struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number, struct thread *t)
+{
+    /*
+     * SYSRET to a non-canonical address faults in ring 0 on some processors. The
+     * last user page is never mapped, so this cannot be; it is checked all the same.
+     */
+    if (__builtin_expect(number == SYS_CAP_ENTER && t->context.rip < USER_END, 1)) {
+        return sched_cap_enter(t, arg0, arg1);
+    }
+    return enter_rarely(arg0, number, t);
 }

@@ -10,7 +10,7 @@
  * rt_call_*.
  *
  * The area is divided into 64 chunks of equal size, kept in one word: bit set,
- * chunk free. A call takes a run of chunks; that bounds the calls in flight.
+ * chunk free. A call takes at least one; that bounds the calls in flight.
  *
  *   begin ──► submit ──► wait ──► (read results) ──► end
  *     │                   ▲
@@ -68,10 +68,9 @@ struct rt_ring {
     uint8_t *area;
     uint32_t sq_mask;
     uint32_t cq_mask;
-    uint32_t sq_tail;     /* next to write; published by rt_ring_enter */
-    uint32_t cq_head;     /* next to take */
-    uint32_t chunk_shift; /* chunk size as a power of two */
-    uint32_t in_flight;   /* calls submitted and not completed */
+    uint32_t sq_tail; /* next to write; published by rt_ring_enter */
+    uint32_t cq_head; /* next to take */
+    uint32_t chunk_bytes;
     bool borrowed;
     uint64_t chunks_free;
     struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
@@ -135,22 +134,8 @@ struct rt_call {
     bool done;
 };
 
-/* A run of n free chunks out of `free`, as a mask; 0: there is none so long. */
-static inline uint64_t rt_chunk_run(uint64_t free, uint32_t n)
-{
-    if (n > RT_RING_CHUNKS) {
-        return 0;
-    }
-    uint64_t starts = free;
-    for (uint32_t i = 1; i < n && starts != 0; i++) {
-        starts &= free >> i;
-    }
-    if (starts == 0) {
-        return 0;
-    }
-    uint64_t run = n == RT_RING_CHUNKS ? ~0ull : (1ull << n) - 1u;
-    return run << __builtin_ctzll(starts);
-}
+/* The slow part of rt_call_begin: a run of free chunks of so many bytes; 0: there is none. */
+uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes);
 
 /*
  * Takes room for a call: at least so many bytes for parameters and results, each
@@ -164,19 +149,16 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
     }
     uint32_t params_room = (params_bytes + 7u) & ~7u;
     uint32_t results_room = (results_bytes + 7u) & ~7u;
-    uint32_t chunk_mask = (1u << ring->chunk_shift) - 1u;
-    uint32_t n = (params_room + results_room + chunk_mask) >> ring->chunk_shift;
-    uint64_t chunks = 0;
+    uint64_t chunks = ring->chunks_free & -ring->chunks_free; /* the first free one */
 
-    call->params = ring->area;
-    if (n != 0) {
-        chunks = rt_chunk_run(ring->chunks_free, n);
-        if (chunks == 0) {
-            return (struct rt_status){.code = RT_ERR_NO_AREA};
-        }
-        ring->chunks_free &= ~chunks;
-        call->params += (uint64_t)__builtin_ctzll(chunks) << ring->chunk_shift;
+    if (__builtin_expect(params_room + results_room > ring->chunk_bytes, 0)) {
+        chunks = rt_chunk_run(ring, params_room + results_room);
     }
+    if (__builtin_expect(chunks == 0, 0)) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    ring->chunks_free &= ~chunks;
+    call->params = ring->area + (uint64_t)__builtin_ctzll(chunks) * ring->chunk_bytes;
     call->ring = ring;
     call->results = call->params + params_room;
     call->params_room = params_room;
@@ -219,7 +201,6 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
         .user_data = (uintptr_t)call | RT_USER_DATA_CALL,
     };
     ring->sq_tail++;
-    ring->in_flight++;
     return (struct rt_status){.code = RT_OK};
 }
 
