@@ -14,7 +14,7 @@
 /* The low two bits of a pointer. */
 enum { TAG_STRUCT = 0, TAG_LIST = 1, TAG_FAR = 2, TAG_OTHER = 3 };
 
-/* Where a pointer leads: start ≤ segment->words. */
+/* Where a pointer leads: start is at most the segment's length. */
 struct place {
     const struct capnp_segment *segment;
     uint64_t start; /* words from the segment's base */
@@ -74,10 +74,10 @@ bool capnp_message_open_framed(struct capnp_message *m, const void *bytes, size_
         if (words > (len - start) / 8u) {
             return fail(m, CAPNP_ERROR_FRAMING);
         }
-        segments[i] = (struct capnp_segment){.base = base + start, .words = words};
+        segments[i] = (struct capnp_segment){.base = base + start, .bytes = words * 8u};
         start += words * 8u;
     }
-    if (start != len || segments[0].words == 0) {
+    if (start != len || segments[0].bytes == 0) {
         return fail(m, CAPNP_ERROR_FRAMING);
     }
     m->segments = segments;
@@ -88,6 +88,11 @@ bool capnp_message_open_framed(struct capnp_message *m, const void *bytes, size_
 
 /* ---------------------------------------------------------------------------
  * From a pointer to a place */
+
+static uint64_t words_of(const struct capnp_segment *segment)
+{
+    return segment->bytes / 8u;
+}
 
 static const uint8_t *word_at(const struct capnp_segment *segment, uint64_t index)
 {
@@ -101,7 +106,7 @@ static bool resolve_near(struct capnp_message *m, const struct capnp_segment *se
     int64_t offset = (int32_t)(uint32_t)word >> 2;
     uint64_t start = here + 1u + (uint64_t)offset; /* below zero wraps to far above the end */
 
-    if (start > segment->words) {
+    if (start > words_of(segment)) {
         return fail(m, CAPNP_ERROR_BOUNDS);
     }
     *out = (struct place){.segment = segment, .start = start, .word = word};
@@ -120,7 +125,7 @@ static const struct capnp_segment *far_target(struct capnp_message *m, uint64_t 
     }
     const struct capnp_segment *segment = &m->segments[id];
     *start = (uint32_t)far_word >> 3;
-    if (*start > segment->words || words > segment->words - *start) {
+    if (*start > words_of(segment) || words > words_of(segment) - *start) {
         capnp_message_fail(m, CAPNP_ERROR_BOUNDS);
         return NULL;
     }
@@ -223,7 +228,7 @@ static struct capnp_struct struct_at(struct capnp_message *m, struct place place
         capnp_message_fail(m, CAPNP_ERROR_KIND);
         return none;
     }
-    if (data_words + pointer_count > place.segment->words - place.start) {
+    if (data_words + pointer_count > words_of(place.segment) - place.start) {
         capnp_message_fail(m, CAPNP_ERROR_BOUNDS);
         return none;
     }
@@ -257,7 +262,7 @@ struct capnp_struct capnp_root_any_shape(struct capnp_message *m)
     return capnp_any_struct((struct capnp_any){
         .message = m,
         .segment = &m->segments[0],
-        .slot = m->segments[0].words == 0 ? NULL : m->segments[0].base,
+        .slot = m->segments[0].bytes == 0 ? NULL : m->segments[0].base,
         .depth = CAPNP_DEPTH_MAX + 1u,
     });
 }
@@ -302,7 +307,7 @@ static bool scalar_list_at(struct capnp_message *m, struct place place, struct c
     uint64_t bits = found == CAPNP_ELEMENT_POINTER ? 64u : element_bits[found];
     uint64_t words = (count * bits + 63u) / 64u;
 
-    if (words > place.segment->words - place.start) {
+    if (words > words_of(place.segment) - place.start) {
         return fail(m, CAPNP_ERROR_BOUNDS);
     }
     if (!charge(m, 1u + (bits == 0 ? count : words))) {
@@ -320,7 +325,7 @@ static bool scalar_list_at(struct capnp_message *m, struct place place, struct c
 static bool struct_list_at(struct capnp_message *m, struct place place, struct capnp_list *list)
 {
     uint64_t words = place.word >> 35; /* without the tag */
-    uint64_t room = place.segment->words - place.start;
+    uint64_t room = words_of(place.segment) - place.start;
 
     if (room == 0 || words > room - 1u) {
         return fail(m, CAPNP_ERROR_BOUNDS);

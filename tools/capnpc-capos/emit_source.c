@@ -71,8 +71,8 @@ static void emit_default(const struct field *field, struct out *out)
     }
     out_print(out,
               "};\n\nconst struct capnp_segment %s_default = {\n"
-              "    .base = (const uint8_t *)%s_words,\n    .words = %u,\n};\n\n",
-              name, name, count - 1u);
+              "    .base = (const uint8_t *)%s_words,\n    .bytes = %u,\n};\n\n",
+              name, name, (count - 1u) * 8u);
 }
 
 static void emit_defaults(const struct model *model, const struct decl *decl, struct out *out)

@@ -294,10 +294,10 @@ static void copies(void **state)
     assert_true(capnp_message_open_framed(&m, lists_far, sizeof lists_far, segments, 64));
     assert_true(copy(sample_lists_read_root(&m).s, &n, words));
     assert_true(sample_lists_check(sample_lists_read_root(&n)));
-    assert_int_equal(n.flat.words * 8u, sizeof lists_flat);
+    assert_int_equal(n.flat.bytes, sizeof lists_flat);
     assert_true(copy(sample_lists_read_root(&n).s, &m, again));
-    assert_int_equal(m.flat.words, n.flat.words);
-    assert_memory_equal(words, again, n.flat.words * 8u);
+    assert_int_equal(m.flat.bytes, n.flat.bytes);
+    assert_memory_equal(words, again, n.flat.bytes);
     assert_true(capnp_bool_list_at(sample_lists_get_bools(sample_lists_read_root(&n)), 9));
 
     assert_true(capnp_message_open_framed(&m, tree_far, sizeof tree_far, segments, 64));

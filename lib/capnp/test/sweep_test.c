@@ -181,7 +181,7 @@ static bool use(const uint8_t *bytes, size_t len, bool framed,
     bool open = framed ? capnp_message_open_framed(&m, bytes, len, segments, SEGMENTS)
                        : capnp_message_open_flat(&m, bytes, len);
 
-    return open && m.segments[0].words != 0 && reader(&m);
+    return open && m.segments[0].bytes != 0 && reader(&m);
 }
 
 static void sweep(const uint8_t *message, size_t len, bool framed,

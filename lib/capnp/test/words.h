@@ -50,7 +50,8 @@ static inline void fixture_segments(struct fixture *f, const uint64_t *words, co
     capnp_message_open_flat(&f->m, f->bytes, total * 8u);
     size_t start = 0;
     for (uint32_t i = 0; i < count; i++) {
-        f->segments[i] = (struct capnp_segment){.base = f->bytes + start * 8u, .words = sizes[i]};
+        f->segments[i] =
+            (struct capnp_segment){.base = f->bytes + start * 8u, .bytes = sizes[i] * 8u};
         start += sizes[i];
     }
     f->m.segments = f->segments;

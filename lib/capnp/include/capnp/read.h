@@ -78,7 +78,7 @@ const char *capnp_error_text(enum capnp_error error);
 
 struct capnp_segment {
     const uint8_t *base;
-    uint64_t words;
+    uint64_t bytes; /* a multiple of 8 */
 };
 
 /*
@@ -172,7 +172,7 @@ static inline bool capnp_message_open_flat(struct capnp_message *m, const void *
 {
     uint64_t limit = (uint64_t)bytes / 8u * CAPNP_BUDGET_FACTOR + CAPNP_BUDGET_EXTRA;
 
-    m->flat = (struct capnp_segment){.base = words, .words = bytes / 8u};
+    m->flat = (struct capnp_segment){.base = words, .bytes = bytes & ~(uint64_t)7u};
     m->segments = &m->flat;
     m->segment_count = 1;
     m->error = bytes % 8u == 0 ? CAPNP_ERROR_NONE : CAPNP_ERROR_FRAMING;
@@ -278,7 +278,7 @@ static inline struct capnp_struct capnp_root(struct capnp_message *m, uint16_t d
 {
     uint32_t words = 1u + data_words + pointer_count;
 
-    if (CAPNP_LIKELY(m->segments[0].words >= words &&
+    if (CAPNP_LIKELY(m->segments[0].bytes >= words * 8u &&
                      capnp_load_u64(m->segments[0].base) ==
                          CAPNP_STRUCT_WORD(data_words, pointer_count) &&
                      data_words + pointer_count != 0 && m->limit >= words)) {
@@ -448,14 +448,15 @@ static inline struct capnp_data capnp_any_data(struct capnp_any p)
         return (struct capnp_data){.ptr = NULL, .len = 0};
     }
     if (CAPNP_LIKELY((word & 0x700000003u) == 0x200000001u)) {
-        uint64_t here = (uint64_t)(p.slot - p.segment->base) / 8u;
-        uint64_t start = here + 1u + (uint64_t)(int64_t)((int32_t)(uint32_t)word >> 2);
+        /* Both sizes are whole words, so that padding need not be counted. */
+        int64_t offset = (int64_t)(int32_t)((uint32_t)word & ~3u) * 2;
+        uint64_t start = (uint64_t)(p.slot - p.segment->base) + 8u + (uint64_t)offset;
         uint64_t bytes = word >> 35;
-        uint64_t words = (bytes + 7u) / 8u;
-        if (CAPNP_LIKELY(start <= p.segment->words && words <= p.segment->words - start &&
-                         words < p.message->budget)) {
-            p.message->budget -= words + 1u;
-            return (struct capnp_data){.ptr = p.segment->base + start * 8u, .len = (uint32_t)bytes};
+        uint64_t cost = bytes / 8u + 2u;
+        if (CAPNP_LIKELY(start <= p.segment->bytes && bytes <= p.segment->bytes - start &&
+                         cost <= p.message->budget)) {
+            p.message->budget -= cost;
+            return (struct capnp_data){.ptr = p.segment->base + start, .len = (uint32_t)bytes};
         }
     }
     return capnp_any_data_any_shape(p);

@@ -29,7 +29,7 @@ static const uint64_t sample_defaults_scalars_words[] = {
 
 const struct capnp_segment sample_defaults_scalars_default = {
     .base = (const uint8_t *)sample_defaults_scalars_words,
-    .words = 7,
+    .bytes = 56,
 };
 
 static const uint64_t sample_defaults_tree_words[] = {
@@ -59,7 +59,7 @@ static const uint64_t sample_defaults_tree_words[] = {
 
 const struct capnp_segment sample_defaults_tree_default = {
     .base = (const uint8_t *)sample_defaults_tree_words,
-    .words = 22,
+    .bytes = 176,
 };
 
 static const uint64_t sample_defaults_numbers_words[] = {
@@ -70,7 +70,7 @@ static const uint64_t sample_defaults_numbers_words[] = {
 
 const struct capnp_segment sample_defaults_numbers_default = {
     .base = (const uint8_t *)sample_defaults_numbers_words,
-    .words = 3,
+    .bytes = 24,
 };
 
 static const uint64_t sample_defaults_words_words[] = {
@@ -83,7 +83,7 @@ static const uint64_t sample_defaults_words_words[] = {
 
 const struct capnp_segment sample_defaults_words_default = {
     .base = (const uint8_t *)sample_defaults_words_words,
-    .words = 5,
+    .bytes = 40,
 };
 
 static const uint64_t sample_defaults_flags_words[] = {
@@ -93,7 +93,7 @@ static const uint64_t sample_defaults_flags_words[] = {
 
 const struct capnp_segment sample_defaults_flags_default = {
     .base = (const uint8_t *)sample_defaults_flags_words,
-    .words = 2,
+    .bytes = 16,
 };
 
 static bool check_sample_choice_pair(struct sample_choice_pair r);
