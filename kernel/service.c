@@ -12,7 +12,6 @@
 #include "sched.h"
 #include "spawn.h"
 #include "string.h"
-#include "system.h"
 
 enum service_state { SERVICE_WAITING, SERVICE_SPAWNING, SERVICE_RUNNING, SERVICE_ENDED };
 
@@ -37,6 +36,7 @@ static struct {
     uint32_t count;
     uint32_t running; /* those not ENDED */
     enum services_trouble trouble;
+    void (*finished)(void);
 } services;
 
 static void start_again(struct service *s);
@@ -151,7 +151,7 @@ static void on_end(void *owner, const struct process_report *report)
     s->state = SERVICE_ENDED;
     services.running--;
     if (services.running == 0) {
-        system_finish();
+        services.finished();
     }
 }
 
@@ -238,7 +238,8 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     take_grants(s);
 }
 
-enum status services_init(struct capos_manifest manifest, struct account *account)
+enum status services_init(struct capos_manifest manifest, struct account *account,
+                          void (*finished)(void))
 {
     services.count = manifest_service_count(manifest);
     services.list = heap_alloc(NULL, services.count * sizeof *services.list);
@@ -249,6 +250,7 @@ enum status services_init(struct capos_manifest manifest, struct account *accoun
         service_init(&services.list[i], manifest, i, account);
     }
     services.running = services.count;
+    services.finished = finished;
     return ST_OK;
 }
 

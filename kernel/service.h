@@ -23,9 +23,11 @@ enum services_trouble { TROUBLE_NONE, TROUBLE_STALLED, TROUBLE_DEADLINE };
 
 /*
  * Takes note of every service of a validated manifest, whose memory must stay
- * where it is. Budgets come out of `account`. ST_NO_MEMORY.
+ * where it is. Budgets come out of `account`. `finished` is called, on the kernel
+ * stack and between threads, when the last service has ended. ST_NO_MEMORY.
  */
-enum status services_init(struct capos_manifest manifest, struct account *account);
+enum status services_init(struct capos_manifest manifest, struct account *account,
+                          void (*finished)(void));
 
 /*
  * Spawns every service, and starts them all if each was spawned or is expected not

@@ -93,30 +93,6 @@ static void plant_leak(enum capos_kernel_params_leak leak)
     kprint("capos: a leak was planted: %s\n", capos_kernel_params_leak_name((uint16_t)leak));
 }
 
-_Noreturn void system_start(const struct boot_info *info)
-{
-    entry_tsc = info->entry_tsc;
-    struct capos_manifest manifest = open_manifest(info);
-    struct capos_kernel_params params = capos_manifest_get_kernel_params(manifest);
-
-    cap_init();
-    process_init();
-    sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),
-               &events);
-    open_root_account();
-    recount_take(&at_start);
-    plant_leak(capos_kernel_params_get_plant_leak(params));
-    if (services_init(manifest, &root) != ST_OK) {
-        kprint("capos: there is no memory for %u services\n", manifest_service_count(manifest));
-        power_off(EXIT_MEMORY);
-    }
-    kprint("capos: starting %u services\n", manifest_service_count(manifest));
-    if (!services_start()) {
-        power_off(EXIT_MEMORY);
-    }
-    sched_run();
-}
-
 static void print_boot_time(void)
 {
     if (console_first_line_tsc() != 0) {
@@ -125,7 +101,8 @@ static void print_boot_time(void)
     }
 }
 
-_Noreturn void system_finish(void)
+/* The last service has ended: recounts, prints the summary, powers off. */
+static void finish(void)
 {
     kprint("\n");
     uint32_t unexpected = services_print_summary();
@@ -152,4 +129,28 @@ _Noreturn void system_finish(void)
     }
     kprint("capos: passed: every service ended as expected, and nothing leaked\n");
     power_off(EXIT_PASS);
+}
+
+_Noreturn void system_start(const struct boot_info *info)
+{
+    entry_tsc = info->entry_tsc;
+    struct capos_manifest manifest = open_manifest(info);
+    struct capos_kernel_params params = capos_manifest_get_kernel_params(manifest);
+
+    cap_init();
+    process_init();
+    sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),
+               &events);
+    open_root_account();
+    recount_take(&at_start);
+    plant_leak(capos_kernel_params_get_plant_leak(params));
+    if (services_init(manifest, &root, finish) != ST_OK) {
+        kprint("capos: there is no memory for %u services\n", manifest_service_count(manifest));
+        power_off(EXIT_MEMORY);
+    }
+    kprint("capos: starting %u services\n", manifest_service_count(manifest));
+    if (!services_start()) {
+        power_off(EXIT_MEMORY);
+    }
+    sched_run();
 }

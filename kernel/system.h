@@ -10,6 +10,3 @@
  * anything has started.
  */
 _Noreturn void system_start(const struct boot_info *info);
-
-/* The last service has ended: recounts, prints the summary, powers off. */
-_Noreturn void system_finish(void);
