@@ -13,6 +13,8 @@ LIMITS = {
     "cap_enter": 100,
     "ping": 500,
     "ping-32": 350,
+    "add": 500,
+    "add-32": 350,
 }
 
 
