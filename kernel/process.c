@@ -151,22 +151,28 @@ static bool reap_step(struct work *work)
     return true;
 }
 
+/* Only marks a process that is being built: its builder would build on what is reaped. */
 static void end(struct process *p, struct process_status status)
 {
-    if (p->state == PROCESS_DYING) {
+    enum process_state before = p->state;
+
+    if (before == PROCESS_DYING) {
         return;
     }
     p->state = PROCESS_DYING;
     p->status = status;
     sched_forget(&p->thread);
     thread_unload_dead(&p->thread);
-    work_add(&p->reaping, reap_step);
+    if (before == PROCESS_LIVE) {
+        work_add(&p->reaping, reap_step);
+    }
 }
 
 void process_fail(struct process *p, const char *reason)
 {
-    ASSERT(p->state == PROCESS_BUILDING, "process %lu failed to start after it started", p->pid);
+    ASSERT(p->state != PROCESS_LIVE, "process %lu failed to start after it started", p->pid);
     end(p, (struct process_status){.end = PROC_END_FAILED_TO_START, .reason = reason});
+    work_add(&p->reaping, reap_step);
 }
 
 void process_exit(struct process *p, int64_t code)

@@ -5,7 +5,7 @@
  *
  *   process_create        spawn.c fills it       process_start
  *   ─────────────► BUILDING ──────────────────────────────────► LIVE
- *                     │ process_fail                             │ process_exit, _fault, _kill
+ *                     │ process_fail, _kill                      │ process_exit, _fault, _kill
  *                     └───────────────► DYING ◄──────────────────┘
  *                                         │ reaped in slices: capabilities, address
  *                                         ▼ space, ring, table, account
@@ -96,8 +96,13 @@ enum status process_create(struct account *parent, const struct process_limits *
 /* BUILDING → LIVE: the thread may run. */
 void process_start(struct process *p);
 
-/* The ways to end. Each begins the reaping; a DYING process is left as it is. */
+/*
+ * Its builder gives it up, once. A process that was killed while it was being
+ * built keeps that status; it is reaped from here on and not before.
+ */
 void process_fail(struct process *p, const char *reason);
+
+/* The ways to end. Each begins the reaping; a DYING process is left as it is. */
 void process_exit(struct process *p, int64_t code);
 void process_fault(struct process *p, uint8_t vector, uint64_t error, uint64_t address);
 void process_kill(struct process *p, const char *reason);

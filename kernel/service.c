@@ -169,6 +169,10 @@ static bool spawn_again_step(struct work *work)
     const char *reason;
 
     if (s->spawn.process == NULL) {
+        if (services.trouble != TROUBLE_NONE) {
+            never_started(s, "the run was being ended");
+            return true;
+        }
         if (spawn_begin(&s->spawn, &s->params, &reason) != ST_OK) {
             never_started(s, reason);
             return true;

@@ -206,6 +206,9 @@ static enum status make_capset(struct spawn *s)
 
 static enum status step(struct spawn *s)
 {
+    if (s->process->state == PROCESS_DYING) {
+        return ST_DENIED; /* killed meanwhile */
+    }
     if (s->piece < s->piece_count) {
         enum status status = map_pieces(s);
         return status == ST_OK ? ST_PENDING : status;

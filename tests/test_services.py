@@ -90,6 +90,19 @@ def test_a_service_that_loops_is_stopped_at_the_deadline(boot):
     run.says("did not end before its deadline")
 
 
+@pytest.mark.parametrize("deadline", range(100, 160, 10))
+def test_the_deadline_stops_a_restart_at_whatever_stage_it_is(boot, deadline):
+    """Beside a loop each slice of a restart takes a tick, so these fall into all of them."""
+    again = {"policy": "always", "count": 1000000}
+    run = boot(
+        manifest(
+            service("leave", caps=[], restart=again), service("spin", caps=[]), deadline=deadline
+        )
+    )
+    assert run.status == DEADLINE, str(run)
+    run.lacks("leak:")
+
+
 def test_a_service_that_loops_leaves_time_for_the_others(boot):
     run = boot(manifest(service("spin", caps=[]), service("ring-nop"), deadline=3000))
     assert run.status == DEADLINE, str(run)
