@@ -214,6 +214,9 @@ void sched_switch(void)
         if (node == NULL) {
             if (work_is_empty()) {
                 idle();
+            } else {
+                start_ticking(); /* time passes for those who wait, however much work there is */
+                open_interrupts();
             }
             continue;
         }

@@ -103,6 +103,17 @@ def test_the_deadline_stops_a_restart_at_whatever_stage_it_is(boot, deadline):
     run.lacks("leak:")
 
 
+def test_work_of_the_kernel_alone_does_not_hold_up_the_deadline(boot):
+    """A service that cannot be spawned is nothing but work, again and again."""
+    never = {
+        "limits": {"frames": 4000000},
+        "expect": {"failedToStart": "the account that would be charged has no more"},
+        "restart": {"policy": "always", "count": 1000000},
+    }
+    run = boot(manifest(service("leave", caps=[], **never), deadline=100))
+    assert run.status == DEADLINE, str(run)
+
+
 def test_a_service_that_loops_leaves_time_for_the_others(boot):
     run = boot(manifest(service("spin", caps=[]), service("ring-nop"), deadline=3000))
     assert run.status == DEADLINE, str(run)
