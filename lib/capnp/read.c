@@ -410,20 +410,22 @@ enum capnp_element capnp_any_list_element(struct capnp_any p)
     return (enum capnp_element)(place.word >> 32 & 7u);
 }
 
-struct capnp_data capnp_any_data_any_shape(struct capnp_any p)
+struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct capnp_segment *segment,
+                                       const uint8_t *slot)
 {
+    struct capnp_any p = {.message = m, .segment = segment, .slot = slot};
     struct capnp_data none = {.ptr = NULL, .len = 0};
-    struct capnp_list list = {.message = p.message};
+    struct capnp_list list = {.message = m};
     struct place place;
 
-    if (capnp_any_is_null(p) || !resolve(p, &place)) {
+    if (!resolve(p, &place)) {
         return none;
     }
     if ((place.word & 3u) != TAG_LIST || (place.word >> 32 & 7u) != CAPNP_ELEMENT_BYTE) {
-        capnp_message_fail(p.message, CAPNP_ERROR_KIND);
+        capnp_message_fail(m, CAPNP_ERROR_KIND);
         return none;
     }
-    if (!scalar_list_at(p.message, place, &list)) {
+    if (!scalar_list_at(m, place, &list)) {
         return none;
     }
     return (struct capnp_data){.ptr = list.data, .len = list.len};

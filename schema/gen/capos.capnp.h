@@ -1149,7 +1149,7 @@ static inline struct capos_service_export
 capos_cap_grant_source_get_service(struct capos_cap_grant_source r)
 {
     if (capos_cap_grant_source_which(r) != CAPOS_CAP_GRANT_SOURCE_SERVICE) {
-        return (struct capos_service_export){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct capos_service_export){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct capos_service_export){capnp_any_struct(capnp_get_any(r.s, 1))};
 }
@@ -1534,7 +1534,7 @@ static inline int64_t capos_process_status_get_exited(struct capos_process_statu
 static inline struct capos_fault capos_process_status_get_faulted(struct capos_process_status r)
 {
     if (capos_process_status_which(r) != CAPOS_PROCESS_STATUS_FAULTED) {
-        return (struct capos_fault){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct capos_fault){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct capos_fault){capnp_any_struct(capnp_get_any(r.s, 0))};
 }

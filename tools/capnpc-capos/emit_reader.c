@@ -116,12 +116,13 @@ static const char *nothing(const struct field *field)
     case TYPE_DATA:
         return "(struct capnp_data){.ptr = NULL, .len = 0}";
     case TYPE_STRUCT:
+        return out_string("(struct %s){capnp_any_struct(capnp_no_any(r.s))}",
+                          field->type.decl->name);
     case TYPE_LIST:
-        return out_string("(%.*s){{.message = r.s.message, .depth = r.s.depth}}",
-                          (int)strlen(emit_reader_type(&field->type)) - 1,
-                          emit_reader_type(&field->type));
+        return out_string("(struct %s){capnp_any_list(capnp_no_any(r.s), CAPNP_ELEMENT_VOID)}",
+                          emit_list_name(field->type.element));
     case TYPE_ANY:
-        return "(struct capnp_any){.message = r.s.message, .depth = r.s.depth}";
+        return "capnp_no_any(r.s)";
     case TYPE_VOID:
         break;
     }
@@ -145,8 +146,8 @@ static void emit_group_getter(const struct field *field, struct out *out)
     open_getter(out, decl, out_string("struct %s ", field->group->name),
                 out_string("get_%s", field->name));
     if (field->in_union) {
-        const char *empty = out_string("(struct %s){{.message = r.s.message, .depth = r.s.depth}}",
-                                       field->group->name);
+        const char *empty =
+            out_string("(struct %s){capnp_any_struct(capnp_no_any(r.s))}", field->group->name);
         emit_union_guard(field, empty, out);
     }
     out_print(out, "    return (struct %s){r.s};\n}\n\n", field->group->name);

@@ -531,7 +531,7 @@ static inline bool schema_node_has_annotations(struct schema_node r)
 static inline struct schema_node_struct schema_node_get_struct(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_STRUCT) {
-        return (struct schema_node_struct){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_node_struct){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_node_struct){r.s};
 }
@@ -539,7 +539,7 @@ static inline struct schema_node_struct schema_node_get_struct(struct schema_nod
 static inline struct schema_node_enum schema_node_get_enum(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_ENUM) {
-        return (struct schema_node_enum){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_node_enum){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_node_enum){r.s};
 }
@@ -547,7 +547,7 @@ static inline struct schema_node_enum schema_node_get_enum(struct schema_node r)
 static inline struct schema_node_interface schema_node_get_interface(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_INTERFACE) {
-        return (struct schema_node_interface){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_node_interface){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_node_interface){r.s};
 }
@@ -555,7 +555,7 @@ static inline struct schema_node_interface schema_node_get_interface(struct sche
 static inline struct schema_node_const schema_node_get_const(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_CONST) {
-        return (struct schema_node_const){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_node_const){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_node_const){r.s};
 }
@@ -563,7 +563,7 @@ static inline struct schema_node_const schema_node_get_const(struct schema_node 
 static inline struct schema_node_annotation schema_node_get_annotation(struct schema_node r)
 {
     if (schema_node_which(r) != SCHEMA_NODE_ANNOTATION) {
-        return (struct schema_node_annotation){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_node_annotation){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_node_annotation){r.s};
 }
@@ -1372,7 +1372,7 @@ static inline uint16_t schema_field_get_discriminant_value(struct schema_field r
 static inline struct schema_field_slot schema_field_get_slot(struct schema_field r)
 {
     if (schema_field_which(r) != SCHEMA_FIELD_SLOT) {
-        return (struct schema_field_slot){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_field_slot){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_field_slot){r.s};
 }
@@ -1380,7 +1380,7 @@ static inline struct schema_field_slot schema_field_get_slot(struct schema_field
 static inline struct schema_field_group schema_field_get_group(struct schema_field r)
 {
     if (schema_field_which(r) != SCHEMA_FIELD_GROUP) {
-        return (struct schema_field_group){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_field_group){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_field_group){r.s};
 }
@@ -1894,7 +1894,7 @@ static inline enum schema_type_which schema_type_which(struct schema_type r)
 static inline struct schema_type_list_group schema_type_get_list(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_LIST) {
-        return (struct schema_type_list_group){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type_list_group){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_list_group){r.s};
 }
@@ -1902,7 +1902,7 @@ static inline struct schema_type_list_group schema_type_get_list(struct schema_t
 static inline struct schema_type_enum schema_type_get_enum(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_ENUM) {
-        return (struct schema_type_enum){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type_enum){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_enum){r.s};
 }
@@ -1910,7 +1910,7 @@ static inline struct schema_type_enum schema_type_get_enum(struct schema_type r)
 static inline struct schema_type_struct schema_type_get_struct(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_STRUCT) {
-        return (struct schema_type_struct){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type_struct){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_struct){r.s};
 }
@@ -1918,7 +1918,7 @@ static inline struct schema_type_struct schema_type_get_struct(struct schema_typ
 static inline struct schema_type_interface schema_type_get_interface(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_INTERFACE) {
-        return (struct schema_type_interface){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type_interface){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_interface){r.s};
 }
@@ -1926,7 +1926,7 @@ static inline struct schema_type_interface schema_type_get_interface(struct sche
 static inline struct schema_type_any_pointer schema_type_get_any_pointer(struct schema_type r)
 {
     if (schema_type_which(r) != SCHEMA_TYPE_ANY_POINTER) {
-        return (struct schema_type_any_pointer){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type_any_pointer){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_any_pointer){r.s};
 }
@@ -2191,8 +2191,7 @@ static inline struct schema_type_any_pointer_unconstrained
 schema_type_any_pointer_get_unconstrained(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_UNCONSTRAINED) {
-        return (struct schema_type_any_pointer_unconstrained){{.message = r.s.message, .depth =
-                                                               r.s.depth}};
+        return (struct schema_type_any_pointer_unconstrained){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_any_pointer_unconstrained){r.s};
 }
@@ -2201,8 +2200,7 @@ static inline struct schema_type_any_pointer_parameter
 schema_type_any_pointer_get_parameter(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_PARAMETER) {
-        return (struct schema_type_any_pointer_parameter){{.message = r.s.message, .depth =
-                                                           r.s.depth}};
+        return (struct schema_type_any_pointer_parameter){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type_any_pointer_parameter){r.s};
 }
@@ -2211,8 +2209,8 @@ static inline struct schema_type_any_pointer_implicit_method_parameter
 schema_type_any_pointer_get_implicit_method_parameter(struct schema_type_any_pointer r)
 {
     if (schema_type_any_pointer_which(r) != SCHEMA_TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) {
-        return (struct schema_type_any_pointer_implicit_method_parameter){{.message = r.s.message,
-                                                                           .depth = r.s.depth}};
+        return (struct schema_type_any_pointer_implicit_method_parameter){capnp_any_struct(
+            capnp_no_any(r.s))};
     }
     return (struct schema_type_any_pointer_implicit_method_parameter){r.s};
 }
@@ -2419,7 +2417,8 @@ static inline struct schema_brand_binding_list
 schema_brand_scope_get_bind(struct schema_brand_scope r)
 {
     if (schema_brand_scope_which(r) != SCHEMA_BRAND_SCOPE_BIND) {
-        return (struct schema_brand_binding_list){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_brand_binding_list){capnp_any_list(capnp_no_any(r.s),
+                                                                 CAPNP_ELEMENT_VOID)};
     }
     return (struct schema_brand_binding_list){capnp_any_list(capnp_get_any(r.s, 0),
                                                              CAPNP_ELEMENT_STRUCT)};
@@ -2499,7 +2498,7 @@ schema_brand_binding_which(struct schema_brand_binding r)
 static inline struct schema_type schema_brand_binding_get_type(struct schema_brand_binding r)
 {
     if (schema_brand_binding_which(r) != SCHEMA_BRAND_BINDING_TYPE) {
-        return (struct schema_type){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct schema_type){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct schema_type){capnp_any_struct(capnp_get_any(r.s, 0))};
 }
@@ -2704,7 +2703,7 @@ static inline bool schema_value_has_data(struct schema_value r)
 static inline struct capnp_any schema_value_get_list(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_LIST) {
-        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
+        return capnp_no_any(r.s);
     }
     return capnp_get_any(r.s, 0);
 }
@@ -2725,7 +2724,7 @@ static inline uint16_t schema_value_get_enum(struct schema_value r)
 static inline struct capnp_any schema_value_get_struct(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_STRUCT) {
-        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
+        return capnp_no_any(r.s);
     }
     return capnp_get_any(r.s, 0);
 }
@@ -2738,7 +2737,7 @@ static inline bool schema_value_has_struct(struct schema_value r)
 static inline struct capnp_any schema_value_get_any_pointer(struct schema_value r)
 {
     if (schema_value_which(r) != SCHEMA_VALUE_ANY_POINTER) {
-        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
+        return capnp_no_any(r.s);
     }
     return capnp_get_any(r.s, 0);
 }

@@ -19,7 +19,9 @@
  *
  * Setting a pointer field twice is allowed; the first value stays in the message
  * as words that nothing points to. Always true: used ≤ room, and every pointer
- * in the arena leads to a place inside [0, used).
+ * in the arena leads to a place inside [0, used). Where things lie is known from
+ * the builders alone and never read back, so that the buffer may be memory which
+ * somebody else writes to: that spoils the message, and nothing but the message.
  */
 #pragma once
 

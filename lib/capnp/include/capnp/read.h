@@ -404,6 +404,12 @@ static inline struct capnp_any capnp_get_any(struct capnp_struct s, uint16_t ind
     };
 }
 
+/* The pointer that a field of a union has while another is set: there is none. */
+static inline struct capnp_any capnp_no_any(struct capnp_struct s)
+{
+    return (struct capnp_any){.message = s.message, .segment = s.segment, .depth = s.depth};
+}
+
 /* Whether a pointer field is set. */
 static inline bool capnp_has(struct capnp_struct s, uint16_t index)
 {
@@ -434,8 +440,9 @@ struct capnp_struct capnp_any_struct(struct capnp_any p);
  */
 struct capnp_list capnp_any_list(struct capnp_any p, enum capnp_element element);
 
-/* The general part of capnp_any_data. */
-struct capnp_data capnp_any_data_any_shape(struct capnp_any p);
+/* The general part of capnp_any_data, for a slot that is there and not null. */
+struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct capnp_segment *segment,
+                                       const uint8_t *slot);
 
 /* The bytes of a Data; the pointer may be NULL when there are none. */
 static inline struct capnp_data capnp_any_data(struct capnp_any p)
@@ -459,7 +466,7 @@ static inline struct capnp_data capnp_any_data(struct capnp_any p)
             return (struct capnp_data){.ptr = p.segment->base + start, .len = (uint32_t)bytes};
         }
     }
-    return capnp_any_data_any_shape(p);
+    return capnp_data_any_shape(p.message, p.segment, p.slot);
 }
 
 /* A Text, which must end in a NUL byte; never a NULL pointer. */

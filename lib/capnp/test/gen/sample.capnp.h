@@ -1043,7 +1043,7 @@ static inline bool sample_choice_has_words(struct sample_choice r)
 static inline struct sample_choice_pair sample_choice_get_pair(struct sample_choice r)
 {
     if (sample_choice_which(r) != SAMPLE_CHOICE_PAIR) {
-        return (struct sample_choice_pair){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct sample_choice_pair){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct sample_choice_pair){r.s};
 }
@@ -1051,7 +1051,7 @@ static inline struct sample_choice_pair sample_choice_get_pair(struct sample_cho
 static inline struct sample_choice_inner sample_choice_get_inner(struct sample_choice r)
 {
     if (sample_choice_which(r) != SAMPLE_CHOICE_INNER) {
-        return (struct sample_choice_inner){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct sample_choice_inner){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct sample_choice_inner){r.s};
 }
@@ -1059,7 +1059,7 @@ static inline struct sample_choice_inner sample_choice_get_inner(struct sample_c
 static inline struct sample_tree sample_choice_get_tree(struct sample_choice r)
 {
     if (sample_choice_which(r) != SAMPLE_CHOICE_TREE) {
-        return (struct sample_tree){{.message = r.s.message, .depth = r.s.depth}};
+        return (struct sample_tree){capnp_any_struct(capnp_no_any(r.s))};
     }
     return (struct sample_tree){capnp_any_struct(capnp_get_any(r.s, 0))};
 }
@@ -1072,7 +1072,7 @@ static inline bool sample_choice_has_tree(struct sample_choice r)
 static inline struct capnp_any sample_choice_get_anything(struct sample_choice r)
 {
     if (sample_choice_which(r) != SAMPLE_CHOICE_ANYTHING) {
-        return (struct capnp_any){.message = r.s.message, .depth = r.s.depth};
+        return capnp_no_any(r.s);
     }
     return capnp_get_any(r.s, 0);
 }
