@@ -53,25 +53,23 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 
 # ---------------------------------------------------------------------------
 # Set-up: what is missing is installed before the compiler is looked at. The
-# stamps are included so that make makes them first and then starts again.
-# SETUP=no leaves the machine alone.
+# stamp is included so that make makes it first and then starts again; it says that
+# set-up is done. SETUP=no leaves the machine alone.
 
 test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib
-image_goals := $(test_goals) iso run-iso run-uefi
-setup_parts := build $(if $(filter $(image_goals),$(MAKECMDGOALS)),image) \
-               $(if $(filter $(test_goals),$(MAKECMDGOALS)),test)
+image_goals := iso run-iso run-uefi
+setup_part  := $(if $(filter $(test_goals),$(MAKECMDGOALS)),test,$(if $(filter \
+               $(image_goals),$(MAKECMDGOALS)),image,build))
 ifeq ($(SETUP)$(call has_flag,n),yes)
-include $(setup_parts:%=$(O)/setup/%.mk)
+include $(O)/setup/$(setup_part).mk
+else
+setup_done := yes
 endif
 
 $(O)/setup/%.mk: tools/setup.sh
 	@sh tools/setup.sh $*
 	@mkdir -p $(@D)
-	@touch $@
-
-# One after the other, since apt-get is one at a time.
-$(O)/setup/image.mk: | $(O)/setup/build.mk
-$(O)/setup/test.mk: | $(O)/setup/image.mk
+	@echo setup_done := yes >$@
 
 include mk/toolchain.mk
 

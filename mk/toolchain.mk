@@ -2,8 +2,9 @@
 # The compiler and its flags.
 #
 # gcc 12 is the reference, clang 14 builds everything too (CC=clang); anything
-# older is refused here, with a sentence, before the first file is compiled.
-# A cross prefix is not needed: the programs are static and freestanding.
+# older is refused here, with a sentence, before the first file is compiled. Not
+# before set-up is done, though: there may be no compiler until then. A cross
+# prefix is not needed: the programs are static and freestanding.
 
 GCC_OLDEST   := 12
 CLANG_OLDEST := 14
@@ -22,11 +23,13 @@ cc_name    := $(if $(cc_is_gcc),gcc,clang)
 cc_version := $(if $(cc_is_gcc),$(word 2,$(cc_macros)),$(word 1,$(cc_macros)))
 cc_oldest  := $(if $(cc_is_gcc),$(GCC_OLDEST),$(CLANG_OLDEST))
 
+ifdef setup_done
 ifeq ($(cc_macros),)
 $(error There is no C compiler named "$(CC)" here; name one with CC=, gcc $(GCC_OLDEST) or clang $(CLANG_OLDEST) or newer)
 endif
 ifneq ($(shell test $(cc_version) -ge $(cc_oldest) && echo yes),yes)
 $(error $(CC) is $(cc_name) $(cc_version), and capOS needs gcc $(GCC_OLDEST) or clang $(CLANG_OLDEST) or newer; name another with CC=)
+endif
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla \

@@ -154,6 +154,20 @@ def test_a_dry_run_installs_nothing(debian, tmp_path):
     assert asked(tmp_path) == ""
 
 
+@pytest.mark.parametrize(
+    ("goal", "needed", "not_needed"),
+    [("run", "gcc", "xorriso"), ("iso", "xorriso", "clang"), ("test", "clang", None)],
+)
+def test_set_up_comes_before_the_compiler(debian, tmp_path, goal, needed, not_needed):
+    done = run("make", goal, f"O={tmp_path}/build", path=debian)
+    assert done.returncode == 2 and "Error 3" in done.stderr
+    lines = [line for line in done.stderr.splitlines() if "type: sudo apt-get" in line]
+    assert len(lines) == 1
+    assert "gcc" in lines[0].split() and needed in lines[0].split()
+    assert not_needed not in lines[0].split()
+    assert "compiler" not in done.stderr
+
+
 # The toolchain pin
 
 

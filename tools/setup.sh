@@ -4,8 +4,8 @@
 # Sees to it that the Debian packages a goal needs are installed.
 #
 #   setup.sh build     what `make` and `make run` need
-#   setup.sh image     what the ISO images and UEFI need on top of that
-#   setup.sh test      what the tests need on top of both
+#   setup.sh image     the same, and what the ISO images and UEFI need
+#   setup.sh test      the same, and what the tests need
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
 # Silent when all is there. Otherwise it says what it installs and installs it,
@@ -17,8 +17,9 @@
 # missing and this script may not, or cannot, install it.
 set -u
 
-# One row per package: group, package, and what shows that it is there: a command,
-# or a pattern of an absolute path. A package with several tools is found by the first.
+# One row per package: the first goal that needs it, package, and what shows that it is
+# there: a command, or a pattern of an absolute path. A package with several tools is
+# found by the first.
 packages() {
 	cat <<-EOF
 	build make               make
@@ -152,7 +153,11 @@ case "$#:${1-}" in
 	doctor
 	;;
 1:build | 1:image | 1:test)
-	wanted=$(missing "$1")
+	case $1 in
+	build) wanted=$(missing build) ;;
+	image) wanted=$(missing build image) ;;
+	test) wanted=$(missing build image test) ;;
+	esac
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
