@@ -2,6 +2,10 @@
 #include <rt/ring.h>
 
 #include <abi/layout.h>
+#include <rt/panic.h>
+
+/* Entries that rt_ring_mend tries; one is enough unless somebody damages the ring meanwhile. */
+#define MEND_TRIES 3u
 
 #define ERROR_SENTENCE(name, number, sentence)                                                     \
     case CAP_ERR_##name:                                                                           \
@@ -25,9 +29,7 @@ const char *rt_status_text(struct rt_status s)
     case RT_ERR_MESSAGE:
         return "the results are not a valid message of their type";
     case RT_ERR_RING:
-        return "the kernel refused the ring: an index was damaged";
-    case RT_ERR_STASH:
-        return "raw completions fill the stash; take them first";
+        return "the submission queue is full and stays so; take raw completions first";
         CAP_ERR_LIST(ERROR_SENTENCE)
     default:
         return "a number that is in no list";
@@ -135,14 +137,30 @@ bool rt_ring_settle(struct rt_ring *ring)
     return head == tail;
 }
 
+void rt_ring_mend(struct rt_ring *ring)
+{
+    for (uint32_t i = 0; i < MEND_TRIES; i++) {
+        __atomic_store_n(&ring->header->cq_head, ring->cq_head, __ATOMIC_RELEASE);
+        if (rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) >= 0) {
+            return;
+        }
+    }
+    rt_panic("the kernel refuses the ring, though its counts have been put right");
+}
+
+_Noreturn void rt_ring_overfull(void)
+{
+    rt_panic("a call waits behind %u raw completions that nobody takes", RT_RING_STASH);
+}
+
 struct rt_status rt_ring_make_room(struct rt_ring *ring)
 {
     while (rt_ring_room(ring) == 0) {
         if (rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) < 0) {
-            return (struct rt_status){.code = RT_ERR_RING};
+            rt_ring_mend(ring);
         }
         if (!rt_ring_settle(ring) && rt_ring_room(ring) == 0) {
-            return (struct rt_status){.code = RT_ERR_STASH};
+            return (struct rt_status){.code = RT_ERR_RING};
         }
     }
     return (struct rt_status){.code = RT_OK};

@@ -50,8 +50,7 @@ struct rt_status {
 #define RT_ERR_NO_AREA (-1001) /* no run of free chunks is long enough; finish a call first */
 #define RT_ERR_BUILD   (-1002) /* the parameters did not fit their message */
 #define RT_ERR_MESSAGE (-1003) /* the results are not a valid message of their type */
-#define RT_ERR_RING    (-1004) /* cap_enter refused: the ring was damaged */
-#define RT_ERR_STASH   (-1005) /* raw completions fill the stash; take them first */
+#define RT_ERR_RING    (-1004) /* the queue is full and stays so: take raw completions first */
 
 static inline bool rt_ok(struct rt_status s)
 {
@@ -168,7 +167,10 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
     return (struct rt_status){.code = RT_OK};
 }
 
-/* The slow part of rt_call_submit: hands full queues to the kernel until there is room. */
+/*
+ * The slow part of rt_call_submit: hands full queues to the kernel until there is
+ * room. RT_ERR_RING: raw completions block the queue.
+ */
 struct rt_status rt_ring_make_room(struct rt_ring *ring);
 
 /*
@@ -211,19 +213,25 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
 bool rt_ring_settle(struct rt_ring *ring);
 
 /*
- * Waits, without time-out, until this call has completed, and says how. After
- * RT_ERR_RING or RT_ERR_STASH the call is still in flight: wait again.
+ * The slow parts of rt_call_wait. The first puts counts right that the program has
+ * damaged; the second is reached when raw completions fill the stash and the call
+ * is behind them. What cannot be helped ends in a panic: a call in flight refers to
+ * memory of its caller's, which cannot be left.
  */
+void rt_ring_mend(struct rt_ring *ring);
+_Noreturn void rt_ring_overfull(void);
+
+/* Waits, without time-out, until this call has completed, and says how. */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
 {
     struct rt_ring *ring = call->ring;
 
     while (!call->done) {
-        if (rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0) {
-            return (struct rt_status){.code = RT_ERR_RING};
+        if (__builtin_expect(rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0, 0)) {
+            rt_ring_mend(ring);
         }
-        if (!rt_ring_settle(ring) && !call->done) {
-            return (struct rt_status){.code = RT_ERR_STASH};
+        if (__builtin_expect(!rt_ring_settle(ring), 0) && !call->done) {
+            rt_ring_overfull();
         }
     }
     if (__builtin_expect(call->cqe.result < 0, 0)) {
