@@ -23,8 +23,8 @@ static inline enum capnp_answer null_ping(void *self, struct capnp_call *call)
 }
 
 static inline enum capnp_answer null_echo(void *self, struct capnp_call *call,
-                                   struct capos_null_cap_echo_params params,
-                                   struct capos_null_cap_echo_results_builder results)
+                                          struct capos_null_cap_echo_params params,
+                                          struct capos_null_cap_echo_results_builder results)
 {
     struct null_cap *n = self;
     struct capnp_data data = capos_null_cap_echo_params_get_data(params);
@@ -40,8 +40,8 @@ static inline enum capnp_answer null_echo(void *self, struct capnp_call *call,
 }
 
 static inline enum capnp_answer null_add(void *self, struct capnp_call *call,
-                                  struct capos_null_cap_add_params params,
-                                  struct capos_null_cap_add_results_builder results)
+                                         struct capos_null_cap_add_params params,
+                                         struct capos_null_cap_add_results_builder results)
 {
     (void)call;
     struct null_cap *n = self;
