@@ -26,7 +26,9 @@ void process_init(void)
     next_pid = 1;
 }
 
-/* Budgets of the account: the kernel heap it may cause is that of its table, old and new at once.
+/*
+ * Budgets of the account. The kernel heap that it may cause is that of its table, which
+ * grows by doubling, so beyond what the slots need, and is there twice while it does.
  */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {
@@ -72,10 +74,9 @@ enum status process_create(struct account *parent, const struct process_limits *
     }
     p->pid = next_pid++;
     p->state = PROCESS_BUILDING;
-    p->slots_max = limits->slots;
     p->on_end = on_end;
     p->owner = owner;
-    thread_init(&p->thread, p, 0);
+    thread_init(&p->thread, p);
     list_init(&p->node);
     list_push_back(&processes, &p->node);
     *out = p;

@@ -66,7 +66,6 @@ struct process {
     struct paddr ring_frames; /* [I] physically contiguous */
     uint64_t ring_nframes;    /* 0: none yet */
     void *caps_storage;       /* NULL: none yet */
-    uint32_t slots_max;       /* [I] its budget of capability slots */
     struct process_status status;
     struct work reaping;
     uint32_t reap_cursor;
@@ -114,7 +113,7 @@ enum status process_release_cap(struct process *p, uint64_t cap_id);
 enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
                           uint64_t *cap_id);
 
-/* Processes that exist, counted by walking the list, and frames in their address spaces. */
+/* Processes that exist, counted by walking the list. */
 uint64_t process_count(void);
 
 /* Calls `visit` for every process; it may end the one it is given. */

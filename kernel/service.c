@@ -13,13 +13,10 @@
 #include "spawn.h"
 #include "string.h"
 
-enum service_state { SERVICE_WAITING, SERVICE_SPAWNING, SERVICE_RUNNING, SERVICE_ENDED };
-
 struct service {
     struct capos_service manifest; /* [I] */
     char name[CAP_NAME_MAX + 1];   /* [I] */
-    enum service_state state;
-    struct spawn_params params; /* [I] after services_init */
+    struct spawn_params params;    /* [I] after services_init */
     struct spawn spawn;
     struct work spawning; /* a restart under way */
     uint64_t restarts_left;
@@ -34,7 +31,7 @@ struct service {
 static struct {
     struct service *list; /* owned */
     uint32_t count;
-    uint32_t running; /* those not ENDED */
+    uint32_t running; /* those that have not ended */
     enum services_trouble trouble;
     void (*finished)(void);
 } services;
@@ -148,7 +145,6 @@ static void on_end(void *owner, const struct process_report *report)
         start_again(s);
         return;
     }
-    s->state = SERVICE_ENDED;
     services.running--;
     if (services.running == 0) {
         services.finished();
@@ -183,7 +179,6 @@ static bool spawn_again_step(struct work *work)
     case ST_PENDING:
         return false;
     case ST_OK:
-        s->state = SERVICE_RUNNING;
         process_start(s->spawn.process);
         return true;
     default:
@@ -193,7 +188,6 @@ static bool spawn_again_step(struct work *work)
 
 static void start_again(struct service *s)
 {
-    s->state = SERVICE_SPAWNING;
     s->starts++;
     s->spawn.process = NULL;
     work_add(&s->spawning, spawn_again_step);
@@ -267,7 +261,6 @@ void services_fini(void)
 /* Spawns without starting. Never started, or failing on the way: says why. */
 static bool spawn_wholly(struct service *s, const char **reason)
 {
-    s->state = SERVICE_SPAWNING;
     s->starts++;
     if (spawn_begin(&s->spawn, &s->params, reason) != ST_OK) {
         return false;
@@ -304,7 +297,6 @@ bool services_start(void)
         struct process *p = s->spawn.process;
 
         if (p != NULL && p->state == PROCESS_BUILDING) {
-            s->state = SERVICE_RUNNING;
             process_start(p);
         }
     }

@@ -3,9 +3,9 @@
  * Services: the processes that the boot manifest declares, from their first start
  * to their last end.
  *
- *   WAITING ─► SPAWNING ─► RUNNING ─► ENDED
- *                  ▲                    │ restart policy, count left
- *                  └────────────────────┘
+ *   services_init ─► spawned ─► runs ─► on_end ─► ended
+ *                       ▲                  │ restart policy, count left
+ *                       └──────────────────┘
  *
  * At boot all of them are spawned before any runs. A service has ended when its
  * process has been reaped and no restart is due; when the last has ended, the run

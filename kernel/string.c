@@ -66,21 +66,3 @@ size_t strlen(const char *s)
     }
     return (size_t)(end - s);
 }
-
-int strcmp(const char *a, const char *b)
-{
-    return strncmp(a, b, SIZE_MAX);
-}
-
-int strncmp(const char *a, const char *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i]) {
-            return (uint8_t)a[i] < (uint8_t)b[i] ? -1 : 1;
-        }
-        if (a[i] == '\0') {
-            return 0;
-        }
-    }
-    return 0;
-}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The memory functions that compilers call on their own, and the few string
- * functions the kernel needs. Stands in for the C library's <string.h> in
+ * The memory functions that compilers call on their own, and the one string
+ * function the kernel needs. Stands in for the C library's <string.h> in
  * everything compiled for the kernel.
  */
 #pragma once
@@ -13,5 +13,3 @@ void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);

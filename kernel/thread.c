@@ -6,11 +6,11 @@
 #include "mem/paging.h"
 #include "process.h"
 
-void thread_init(struct thread *t, struct process *process, uint64_t fs_base)
+void thread_init(struct thread *t, struct process *process)
 {
     t->process = process;
     t->state = THREAD_NEW;
-    t->fs_base = fs_base;
+    t->fs_base = 0;
     list_init(&t->ready);
     timer_init(&t->timeout);
     t->control = FPU_CONTROL_INITIAL;

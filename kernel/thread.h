@@ -7,8 +7,8 @@
  *   NEW ─────────────────► READY ───────────────► RUNNING
  *                           ▲ ▲                    │ │ │
  *                           │ └── sched_preempt ───┘ │ │
- *                           └── sched_wake ◄ WAITING ◄─┘ │ sched_cap_enter
- *   any ── sched_forget ─► DEAD ◄────────────────────────┘ exit, fault, kill
+ *                           └─ time-out ◄ WAITING ◄──┘ │ sched_cap_enter
+ *   any ── sched_forget ─► DEAD ◄──────────────────────┘ exit, fault, kill
  *
  * Invariants:
  *   1  a READY thread is in the ready queue, and no other is
@@ -50,8 +50,11 @@ struct thread {
 
 _Static_assert(offsetof(struct thread, context) == 0, "entry.S");
 
-/* A NEW thread of this process, with clean vector state. The context is set by context_init. */
-void thread_init(struct thread *t, struct process *process, uint64_t fs_base);
+/*
+ * A NEW thread of this process, with clean vector state and without thread-local
+ * storage. Context, ring and FS base are set by whoever builds the process.
+ */
+void thread_init(struct thread *t, struct process *process);
 
 /*
  * Makes address space, FS base and vector registers those of `t`, saving what the

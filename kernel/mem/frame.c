@@ -13,9 +13,6 @@ _Static_assert(MEMORY_MAP_PAGE == FRAME_BYTES, "the boot map is made of frames")
 
 static struct frame_bitmap bitmap;
 
-/* Frames that were opened. */
-static uint64_t total;
-
 /* The frame behind the last region of a kind that may ever be opened. */
 static uint64_t frames_needed(const struct memory_map *map)
 {
@@ -42,7 +39,6 @@ static void open_part(const struct memory_region *region, uint64_t from, uint64_
     enum status status =
         frame_bitmap_release_range(&bitmap, base >> FRAME_SHIFT, (end - base) >> FRAME_SHIFT);
     ASSERT(status == ST_OK, "region %lx has no frames in the bitmap", region->base);
-    total += (end - base) >> FRAME_SHIFT;
 }
 
 /* Takes the first usable memory that the boot page tables reach for the bitmap's words. */
@@ -166,11 +162,6 @@ void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n
                "frame %lx was freed twice, or never handed out", frame << FRAME_SHIFT);
     }
     release(payer, n);
-}
-
-uint64_t frame_total(void)
-{
-    return total;
 }
 
 uint64_t frame_free_count(void)

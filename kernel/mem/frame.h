@@ -50,8 +50,7 @@ void frame_free(struct account *payer, struct paddr frame);
 /* Gives back the n frames of one frame_alloc_contiguous. */
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n);
 
-/* Frames that were ever opened, and those free now. */
-uint64_t frame_total(void);
+/* Frames that are free now. */
 uint64_t frame_free_count(void);
 
 /* Free frames counted from the bitmap itself: the ground that frame_free_count() must match. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arch/x86_64/context.h"
 
-/* Interrupts on; bit 1 is always set. */
-#define RFLAGS_USER_START 0x202u
+#include "arch/x86_64/cr.h"
 
 void context_save_trap(struct context *context, const struct trap_frame *frame)
 {
@@ -34,7 +33,7 @@ void context_init(struct context *context, uint64_t rip, uint64_t rsp, uint64_t 
 {
     *context = (struct context){
         .rip = rip,
-        .rflags = RFLAGS_USER_START,
+        .rflags = RFLAGS_FIXED | RFLAGS_IF,
         .rsp = rsp,
         .full = 1,
         .rdi = rdi,

@@ -98,11 +98,6 @@ void gdt_guard_stacks(void)
     }
 }
 
-void gdt_set_kernel_stack(uint64_t top)
-{
-    tss.rsp[0] = top;
-}
-
 uint64_t gdt_boot_stack_top(void)
 {
     return (uint64_t)boot_stack_top;

@@ -38,10 +38,10 @@ void gdt_init(void);
 /* Gives each interrupt stack pages of its own between guard pages. Needs kstack_alloc(). */
 void gdt_guard_stacks(void);
 
-/* The stack on which traps from ring 3 arrive (RSP0). 16-byte aligned. */
-void gdt_set_kernel_stack(uint64_t top);
-
-/* Top of the stack that the kernel was entered on: CPU 0's for good. A guard page lies below. */
+/*
+ * Top of the stack that the kernel was entered on, and on which traps from ring 3
+ * arrive (RSP0): CPU 0's for good. A guard page lies below.
+ */
 uint64_t gdt_boot_stack_top(void);
 
 #endif

@@ -13,26 +13,18 @@ struct trap_frame;
 
 /* The exceptions that the kernel tells apart. */
 enum trap_vector {
-    TRAP_DIVIDE_ERROR = 0,
     TRAP_DEBUG = 1,
     TRAP_NMI = 2,
-    TRAP_BREAKPOINT = 3,
-    TRAP_INVALID_OPCODE = 6,
     TRAP_DOUBLE_FAULT = 8,
-    TRAP_STACK_FAULT = 12,
     TRAP_GENERAL_PROTECTION = 13,
     TRAP_PAGE_FAULT = 14,
-    TRAP_X87 = 16,
-    TRAP_ALIGNMENT = 17,
     TRAP_MACHINE_CHECK = 18,
-    TRAP_SIMD = 19,
     TRAP_EXCEPTIONS = 32 /* vectors below are the processor's own */
 };
 
 /* Error code of a page fault. */
 #define PF_PRESENT  (1u << 0) /* the page is mapped, the access is not allowed */
 #define PF_WRITE    (1u << 1)
-#define PF_USER     (1u << 2)
 #define PF_RESERVED (1u << 3)
 #define PF_FETCH    (1u << 4)
 

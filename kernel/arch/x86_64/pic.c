@@ -21,8 +21,6 @@
 /* Set: masked. The second controller's lines are the high byte. */
 static uint16_t masked = 0xffff;
 
-static unsigned long spurious;
-
 static void write_masks(void)
 {
     io_out8(FIRST_DATA, (uint8_t)masked);
@@ -75,11 +73,9 @@ static bool in_service(uint16_t command, unsigned line)
 bool pic_begin(unsigned irq)
 {
     if (irq == 7 && !in_service(FIRST_COMMAND, 7)) {
-        spurious++;
         return false;
     }
     if (irq == 15 && !in_service(SECOND_COMMAND, 7)) {
-        spurious++;
         io_out8(FIRST_COMMAND, END_OF_IRQ); /* which saw a real one, on its cascade line */
         return false;
     }
@@ -92,9 +88,4 @@ void pic_end(unsigned irq)
         io_out8(SECOND_COMMAND, END_OF_IRQ);
     }
     io_out8(FIRST_COMMAND, END_OF_IRQ);
-}
-
-unsigned long pic_spurious_count(void)
-{
-    return spurious;
 }

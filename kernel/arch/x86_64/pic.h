@@ -28,6 +28,3 @@ bool pic_begin(unsigned irq);
 
 /* Lets the next interrupt of this line through. */
 void pic_end(unsigned irq);
-
-/* Spurious interrupts so far. */
-unsigned long pic_spurious_count(void);

@@ -26,16 +26,7 @@ extern const char syscall_entry[];
 
 static struct cpu boot_cpu;
 
-void cpu_init(uint64_t kernel_stack_top)
-{
-    boot_cpu = (struct cpu){.kernel_stack = kernel_stack_top, .self = &boot_cpu};
-    lazy_buffer_init(&boot_cpu.scratch, CPU_SCRATCH_BYTES);
-    msr_write(MSR_GS_BASE, (uint64_t)&boot_cpu);
-    msr_write(MSR_KERNEL_GS_BASE, 0); /* what user mode has until SWAPGS; it stays 0 */
-    syscall_init();
-}
-
-void syscall_init(void)
+static void enable_syscall(void)
 {
     uint64_t star = (uint64_t)GDT_SYSRET_BASE << 48 | (uint64_t)GDT_SYSCALL_BASE << 32;
 
@@ -43,6 +34,15 @@ void syscall_init(void)
     msr_write(MSR_LSTAR, (uint64_t)syscall_entry);
     msr_write(MSR_SFMASK, FLAGS_CLEARED_ON_ENTRY);
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
+}
+
+void cpu_init(uint64_t kernel_stack_top)
+{
+    boot_cpu = (struct cpu){.kernel_stack = kernel_stack_top, .self = &boot_cpu};
+    lazy_buffer_init(&boot_cpu.scratch, CPU_SCRATCH_BYTES);
+    msr_write(MSR_GS_BASE, (uint64_t)&boot_cpu);
+    msr_write(MSR_KERNEL_GS_BASE, 0); /* what user mode has until SWAPGS; it stays 0 */
+    enable_syscall();
 }
 
 /* Everything but cap_enter from where a program may be. */

@@ -5,9 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sets STAR, LSTAR and SFMASK of this CPU and switches SYSCALL on. */
-void syscall_init(void);
-
 struct thread;
 
 /* In RAX and RDX when a function returns it. */
