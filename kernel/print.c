@@ -10,8 +10,8 @@
 /* Text gathers here, so that the port is not asked for every byte. */
 #define BUFFER_BYTES 128u
 
-/* The longest number: 64 bits in octal would have 22 digits. */
-#define DIGITS_MAX 24u
+/* The longest number: 64 bits in decimal. */
+#define DIGITS_MAX 20u
 
 struct output {
     void (*sink)(const char *text, size_t len);

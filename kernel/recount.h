@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The recount: what the machine holds, counted from the ground (the frame bitmap,
- * the heap's pages, the page tables, the lists of objects and processes, the slots
- * of every table), never from the counters that the kernel keeps as it goes.
+ * the heap's pages, the lists of objects and processes, the slots of every table),
+ * never from the counters that the kernel keeps as it goes.
  */
 #pragma once
 

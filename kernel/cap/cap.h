@@ -8,7 +8,7 @@
  * Nobody else may keep a pointer to it. Every object is in one list from creation
  * to its last drop, so that the recount at the end of a run can find what leaked.
  *
- * Invariants, checked by cap_check():
+ * Invariants, checked by the recount:
  *   1  an object's `holds` is the number of slots that refer to it, in all tables,
  *      plus its calls in flight and mappings (A3)
  *   2  an object with no holds does not exist
@@ -46,6 +46,7 @@ struct cap_object {
  */
 void cap_object_init(struct cap_object *object, const struct cap_type *type);
 
+/* Takes one hold more. */
 static inline void cap_hold(struct cap_object *object)
 {
     object->holds++;
@@ -54,7 +55,7 @@ static inline void cap_hold(struct cap_object *object)
 /* Gives one hold back; the object may be gone afterwards. */
 void cap_drop(struct cap_object *object);
 
-/* Empties the type list and the object list; then makes the objects there is one of. */
+/* Starts the list of objects and the kernel's table, and makes the objects there is one of. */
 void cap_init(void);
 
 /* Objects that exist, counted by walking the list. */

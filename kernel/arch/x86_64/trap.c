@@ -3,7 +3,8 @@
  * What happens at a trap. entry.S has saved the registers: those of a user
  * thread in its context, those of the kernel in the frame.
  */
-#include "trap.h"
+#include "arch/x86_64/trap.h"
+
 #include "arch/x86_64/context.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cr.h"
@@ -33,7 +34,7 @@ static void irq(uint64_t vector)
 void trap_in_kernel(struct trap_frame *frame)
 {
     if (frame->vector >= PIC_VECTOR_BASE) {
-        irq(frame->vector); /* the kernel lets interrupts in only where it is idle */
+        irq(frame->vector); /* let in by sched.c, idle or between slices */
         return;
     }
     /*

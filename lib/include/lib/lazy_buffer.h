@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where the memory comes from. All three are kept by the caller, for every call alike. */
+/* Where the memory comes from: the same for every call on one buffer. */
 struct lazy_buffer_source {
     void *(*alloc)(void *context, size_t bytes); /* NULL: there is none */
     void (*free)(void *context, void *memory, size_t bytes);

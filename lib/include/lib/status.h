@@ -4,8 +4,8 @@
  * result comes out through the last pointer parameter, written only on success;
  * on failure nothing has changed, unless the function says otherwise.
  *
- * These never cross to a program: kernel/cap/ring.c turns them into transport
- * codes (abi/error.h) in one place. Modules whose callers must tell reasons
+ * These never cross to a program: what it is told is a transport code
+ * (abi/error.h), which kernel/cap/ring.c chooses. Modules whose callers must tell reasons
  * apart (ELF, manifest) have a small enum of their own.
  */
 #pragma once

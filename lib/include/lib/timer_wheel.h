@@ -67,8 +67,8 @@ static inline bool timer_is_pending(const struct timer *timer)
 
 /*
  * Makes an idle timer pending until `deadline`; one that is not later than the
- * present is due at once, behind those that are due already. Keeps `timer`. The deadline is at most
- * TIMER_WHEEL_DELAY_MAX ticks away: asserted.
+ * present is due at once, behind those that are due already. Keeps `timer`. The
+ * deadline is at most TIMER_WHEEL_DELAY_MAX ticks away: asserted.
  */
 void timer_wheel_add(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline);
 
