@@ -32,9 +32,6 @@
 /* One Console.write or Console.writeLine, bytes of payload. */
 #define CAP_CONSOLE_WRITE_MAX 4096u
 
-/* Transfer descriptors on one entry. */
-#define CAP_TRANSFER_MAX 16u
-
 /* Capability slots of one process, unless its manifest entry says otherwise. */
 #define CAP_SLOTS_DEFAULT 256u
 #define CAP_SLOTS_MAX     65536u
