@@ -56,7 +56,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib
+test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib generate
 image_goals := iso run-iso run-uefi
 setup_part  := $(if $(filter $(test_goals),$(MAKECMDGOALS)),test,$(if $(filter \
                $(image_goals),$(MAKECMDGOALS)),image,build))

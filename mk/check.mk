@@ -71,7 +71,7 @@ $(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
 .PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
-        generated-code-check check-cue check-other-cc
+        generated-code-check generate check-cue evaluate check-other-cc
 
 ## check-headers    each header compiles by itself
 check-headers: $(headers)
@@ -148,9 +148,17 @@ shell-check:
 generated-code-check: $(O)/host/capnpc-capos
 	$(Q)tools/check-generated-capnp.sh
 
+## generate         write the generated C again, after a change of the schema
+generate: $(O)/host/capnpc-capos
+	$(Q)tools/check-generated-capnp.sh --write
+
 ## check-cue        the checked-in manifests in JSON are what their CUE evaluates to
 check-cue:
 	$(Q)tools/check-cue.sh
+
+## evaluate         write the manifests in JSON again, after a change of their CUE
+evaluate:
+	$(Q)tools/check-cue.sh --write
 
 # ---------------------------------------------------------------------------
 # Fuzzing: each fuzz/fuzz_<thing>.c is a target, fuzz/corpus/<thing> what it starts

@@ -22,14 +22,14 @@ def tree_fixture(tmp_path):
     return tmp_path
 
 
-def check(tree, **environment):
-    """Runs the check; skips where it says that there is nothing to evaluate CUE with."""
+def check(tree, *options, **environment):
+    """Runs the check; skips where there is nothing to evaluate CUE with."""
     done = subprocess.run(
-        ["tools/check-cue.sh"], cwd=tree, capture_output=True, text=True, timeout=120, check=False,
+        ["tools/check-cue.sh", *options], cwd=tree, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "CAPOS_CUE_CACHE": str(BUILD / "cue"), **environment},
     )  # fmt: skip
-    if "skipped" in done.stdout and not environment:
-        pytest.skip(done.stdout)
+    if ("skipped" in done.stdout or done.returncode == 3) and not environment:
+        pytest.skip(done.stdout + done.stderr)
     return done
 
 
@@ -76,11 +76,40 @@ def test_what_the_definitions_refuse(tree, old, new):
     assert "system-measure.cue cannot be evaluated" in run.stderr
 
 
-def test_skipped_without_evaluator(tree):
+def test_written_again(tree):
+    before = (tree / "system-measure.json").read_text()
+    edit(tree / "system-measure.cue", "sqEntries: 64", "sqEntries: 32")
+    assert check(tree, "--write").returncode == 0
+    assert (tree / "system-measure.json").read_text() != before
+    assert check(tree).returncode == 0
+
+
+def test_what_cannot_be_evaluated_leaves_its_json(tree):
+    before = (tree / "system-measure.json").read_text()
+    edit(tree / "system-measure.cue", "ring: {", "rign: {")
+    assert check(tree, "--write").returncode == 1
+    assert (tree / "system-measure.json").read_text() == before
+
+
+@pytest.fixture(name="no_evaluator")
+def no_evaluator_fixture(tree):
+    """The environment of a machine without cue and npm."""
     path = tree / "bin"
     path.mkdir()
     for tool in TOOLS:
         (path / tool).symlink_to(shutil.which(tool))
-    run = check(tree, PATH=str(path), CAPOS_CUE_CACHE=str(tree / "cache"))
+    return {"PATH": str(path), "CAPOS_CUE_CACHE": str(tree / "cache")}
+
+
+def test_not_written_without_evaluator(tree, no_evaluator):
+    before = (tree / "system-measure.json").read_text()
+    run = check(tree, "--write", **no_evaluator)
+    assert run.returncode == 3
+    assert "install cue, or npm, or make the same change in system-measure.json" in run.stderr
+    assert (tree / "system-measure.json").read_text() == before
+
+
+def test_skipped_without_evaluator(tree, no_evaluator):
+    run = check(tree, **no_evaluator)
     assert run.returncode == 0
     assert run.stdout == "check-cue: skipped: no CUE evaluator can be had here\n"

@@ -83,7 +83,6 @@ case $version in
 esac
 
 if [ "$different" = yes ]; then
-	echo "check-generated-capnp: generated files differ; tools/check-generated-capnp.sh --write" \
-		"brings them up to date" >&2
+	echo "check-generated-capnp: generated files differ; make generate brings them up to date" >&2
 	exit 1
 fi
