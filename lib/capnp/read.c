@@ -54,6 +54,27 @@ static bool charge(struct capnp_message *m, uint64_t words)
     return true;
 }
 
+bool capnp_message_open_segments(struct capnp_message *m, const struct capnp_segment *segments,
+                                 uint32_t count)
+{
+    uint64_t words = 0;
+
+    capnp_message_open_flat(m, NULL, 0);
+    if (count == 0) {
+        return fail(m, CAPNP_ERROR_FRAMING);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (segments[i].bytes % 8u != 0 || segments[i].bytes >> 32 > 7u) {
+            return fail(m, CAPNP_ERROR_FRAMING);
+        }
+        words += segments[i].bytes / 8u;
+    }
+    m->segments = segments;
+    m->segment_count = count;
+    capnp_message_limit(m, words * CAPNP_BUDGET_FACTOR + CAPNP_BUDGET_EXTRA);
+    return true;
+}
+
 bool capnp_message_open_framed(struct capnp_message *m, const void *bytes, size_t len,
                                struct capnp_segment *segments, uint32_t max_segments)
 {
@@ -432,6 +453,28 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
 }
 
 /* ---------------------------------------------------------------------------
+ * Capabilities */
+
+struct capnp_capability capnp_any_capability(struct capnp_any p)
+{
+    struct capnp_capability none = {.index = 0, .there = false};
+
+    if (capnp_any_is_null(p)) {
+        return none;
+    }
+    uint64_t word = capnp_load_u64(p.slot);
+    if ((uint32_t)word != TAG_OTHER) {
+        capnp_message_fail(p.message, CAPNP_ERROR_KIND);
+        return none;
+    }
+    if (word >> 32 >= p.message->capabilities) {
+        capnp_message_fail(p.message, CAPNP_ERROR_CAPABILITY);
+        return none;
+    }
+    return (struct capnp_capability){.index = (uint32_t)(word >> 32), .there = true};
+}
+
+/* ---------------------------------------------------------------------------
  * Checks without a schema. They call each other; CAPNP_DEPTH_MAX bounds how deep. */
 
 bool capnp_struct_check_pointers(struct capnp_struct s)
@@ -473,6 +516,7 @@ bool capnp_any_check(struct capnp_any p)
         inside = check_list(p);
         break;
     case CAPNP_KIND_CAPABILITY:
+        return capnp_any_capability(p).there;
     case CAPNP_KIND_BROKEN:
         return fail(p.message, CAPNP_ERROR_KIND);
     }

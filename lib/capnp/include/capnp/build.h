@@ -33,11 +33,14 @@
 /* The bytes of a message that is a root struct of this shape and nothing else. */
 #define CAPNP_ROOT_BYTES(data_words, pointer_count) (8u * (1u + (data_words) + (pointer_count)))
 
+struct capnp_growth;
+
 struct capnp_arena {
     uint8_t *base;
-    uint32_t room; /* bytes, a multiple of 8 */
-    uint32_t used; /* bytes, a multiple of 8 */
-    bool full;     /* something did not fit */
+    uint32_t room;               /* bytes, a multiple of 8 */
+    uint32_t used;               /* bytes, a multiple of 8 */
+    bool full;                   /* something did not fit */
+    struct capnp_growth *growth; /* NULL: the message stays in one segment */
 };
 
 /* A struct being built. data is NULL when there was no room for it. */
@@ -89,6 +92,7 @@ static inline void capnp_arena_init(struct capnp_arena *a, void *buffer, size_t 
     a->room = (uint32_t)(bytes < UINT32_MAX ? bytes : UINT32_MAX) & ~7u;
     a->used = 0;
     a->full = false;
+    a->growth = NULL;
 }
 
 /* Whether everything fitted so far. */
@@ -263,6 +267,14 @@ static inline void capnp_any_set_text(struct capnp_any_builder p, struct capnp_t
     capnp_any_set_bytes(p, text.ptr, text.len, 1);
 }
 
+/* Points to a capability of the table that goes with the message. */
+static inline void capnp_any_set_capability(struct capnp_any_builder p, uint32_t index)
+{
+    if (p.slot != NULL) {
+        capnp_store_u64(p.slot, (uint64_t)index << 32 | 3u);
+    }
+}
+
 /* Lays down a struct of defaults. */
 struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,
                                                   uint16_t pointer_count);
@@ -343,6 +355,12 @@ static inline void capnp_list_builder_set_text(struct capnp_list_builder l, uint
                                                struct capnp_text text)
 {
     capnp_any_set_text(capnp_list_builder_any(l, i), text);
+}
+
+static inline void capnp_list_builder_set_capability(struct capnp_list_builder l, uint32_t i,
+                                                     uint32_t index)
+{
+    capnp_any_set_capability(capnp_list_builder_any(l, i), index);
 }
 
 static inline void capnp_list_builder_set_data(struct capnp_list_builder l, uint32_t i,

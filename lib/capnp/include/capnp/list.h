@@ -53,6 +53,9 @@ struct capnp_text_list {
 struct capnp_data_list {
     struct capnp_list l;
 };
+struct capnp_capability_list {
+    struct capnp_list l;
+};
 struct capnp_any_list {
     struct capnp_list l;
 };
@@ -192,6 +195,17 @@ static inline uint32_t capnp_data_list_len(struct capnp_data_list list)
 static inline struct capnp_data capnp_data_list_at(struct capnp_data_list list, uint32_t i)
 {
     return capnp_any_data(capnp_list_any(list.l, i));
+}
+
+static inline uint32_t capnp_capability_list_len(struct capnp_capability_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capnp_capability capnp_capability_list_at(struct capnp_capability_list list,
+                                                               uint32_t i)
+{
+    return capnp_any_capability(capnp_list_any(list.l, i));
 }
 
 static inline uint32_t capnp_any_list_len(struct capnp_any_list list)

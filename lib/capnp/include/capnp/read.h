@@ -65,7 +65,8 @@
     X(TEXT, "a text does not end in a NUL byte")                                                   \
     X(DEPTH, "pointers are nested too deeply")                                                     \
     X(BUDGET, "the message makes its reader traverse too much")                                    \
-    X(INDEX, "an element behind the end of a list was asked for")
+    X(INDEX, "an element behind the end of a list was asked for")                                  \
+    X(CAPABILITY, "a capability pointer names no capability that came with the message")
 
 enum capnp_error {
 #define CAPNP_ERROR_ENUM(name, sentence) CAPNP_ERROR_##name,
@@ -92,6 +93,7 @@ struct capnp_message {
     uint64_t budget;           /* words that may still be traversed */
     uint64_t limit;            /* the budget of each reading from the root */
     struct capnp_segment flat; /* segments points here for one without a table */
+    uint32_t capabilities;     /* how many came with it; indices are below */
 };
 
 /* UTF-8 by convention, without the terminating NUL; see capnp_text_is_utf8. */
@@ -139,6 +141,12 @@ struct capnp_list {
     uint16_t depth;
 };
 
+/* A capability that came with a message, or none. */
+struct capnp_capability {
+    uint32_t index; /* into the table that came with the message */
+    bool there;     /* false: the pointer is null */
+};
+
 /* How the elements of a list are laid out: the size codes of the encoding. */
 enum capnp_element {
     CAPNP_ELEMENT_VOID = 0,
@@ -178,6 +186,7 @@ static inline bool capnp_message_open_flat(struct capnp_message *m, const void *
     m->error = bytes % 8u == 0 ? CAPNP_ERROR_NONE : CAPNP_ERROR_FRAMING;
     m->budget = limit;
     m->limit = limit;
+    m->capabilities = 0;
     return m->error == CAPNP_ERROR_NONE;
 }
 
@@ -188,6 +197,22 @@ static inline bool capnp_message_open_flat(struct capnp_message *m, const void *
  */
 bool capnp_message_open_framed(struct capnp_message *m, const void *bytes, size_t len,
                                struct capnp_segment *segments, uint32_t max_segments);
+
+/*
+ * Opens segments that lie wherever they lie. Borrows them and their table. False,
+ * with the error in `m`: there are none, or one is not a whole number of words.
+ */
+bool capnp_message_open_segments(struct capnp_message *m, const struct capnp_segment *segments,
+                                 uint32_t count);
+
+/*
+ * Says how many capabilities came with the message: none, until this is called, so
+ * that every pointer to one is refused.
+ */
+static inline void capnp_message_capabilities(struct capnp_message *m, uint32_t count)
+{
+    m->capabilities = count;
+}
 
 /* The first error met so far. */
 static inline enum capnp_error capnp_message_error(const struct capnp_message *m)
@@ -483,9 +508,12 @@ static inline struct capnp_text capnp_any_text(struct capnp_any p)
     return CAPNP_TEXT("");
 }
 
+/* The capability of a pointer; none for null, and for what names none that came. */
+struct capnp_capability capnp_any_capability(struct capnp_any p);
+
 /*
- * Walks everything behind the pointer without a schema: kinds, bounds, depth and
- * budget. Capability pointers are refused. True if the message has no error.
+ * Walks everything behind the pointer without a schema: kinds, bounds, depth, budget
+ * and the indices of capabilities. True if the message has no error.
  */
 bool capnp_any_check(struct capnp_any p);
 
@@ -511,6 +539,11 @@ static inline struct capnp_data capnp_get_data(struct capnp_struct s, uint16_t i
 static inline struct capnp_text capnp_get_text(struct capnp_struct s, uint16_t index)
 {
     return capnp_any_text(capnp_get_any(s, index));
+}
+
+static inline struct capnp_capability capnp_get_capability(struct capnp_struct s, uint16_t index)
+{
+    return capnp_any_capability(capnp_get_any(s, index));
 }
 
 /*
