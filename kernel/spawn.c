@@ -9,18 +9,6 @@
 #include "mem/frame.h"
 #include "string.h"
 
-/* The control block: FS base points to it, and its first word to itself. */
-#define TLS_CONTROL_BYTES 64u
-#define TLS_CONTROL_ALIGN 16u
-
-/* FS base: variant II of the ELF TLS specification, the block right below. */
-static uint64_t tls_base(const struct elf_image *elf)
-{
-    uint64_t align = elf->tls_align < TLS_CONTROL_ALIGN ? TLS_CONTROL_ALIGN : elf->tls_align;
-
-    return bits_round_down(USER_TLS_TOP - TLS_CONTROL_BYTES, align);
-}
-
 static void list_pieces(struct spawn *s)
 {
     const struct elf_image *elf = &s->elf;
@@ -29,7 +17,7 @@ static void list_pieces(struct spawn *s)
         s->pieces[s->piece_count++] = elf->segments[i];
     }
     if (elf->has_tls) {
-        uint64_t start = tls_base(elf) - bits_round_up(elf->tls_mem_bytes, elf->tls_align);
+        uint64_t start = elf_tls_start(elf);
         s->pieces[s->piece_count++] = (struct elf_segment){.vaddr = start,
                                                            .mem_bytes = USER_TLS_TOP - start,
                                                            .file_offset = elf->tls_file_offset,
@@ -118,6 +106,7 @@ static enum status map_pieces(struct spawn *s)
     return ST_PENDING;
 }
 
+/* FS base points to the control block, and its first word to itself. */
 static enum status make_tls_control(struct spawn *s)
 {
     struct process *p = s->process;
@@ -126,7 +115,7 @@ static enum status make_tls_control(struct spawn *s)
     if (!s->elf.has_tls) {
         return ST_OK;
     }
-    uint64_t base = tls_base(&s->elf);
+    uint64_t base = elf_tls_control(&s->elf);
     uint64_t page = bits_round_down(base, FRAME_BYTES);
     enum status status = aspace_find(&p->aspace, (struct uaddr){page}, &frame, NULL);
     if (status == ST_OK) {

@@ -296,6 +296,21 @@ uint64_t elf_segment_page_end(const struct elf_segment *segment)
     return bits_round_up(segment->vaddr + segment->mem_bytes, USER_PAGE_BYTES);
 }
 
+uint64_t elf_tls_control(const struct elf_image *image)
+{
+    uint64_t align = image->tls_align;
+
+    if (align < ELF_TLS_CONTROL_ALIGN) {
+        align = ELF_TLS_CONTROL_ALIGN;
+    }
+    return bits_round_down(USER_TLS_TOP - ELF_TLS_CONTROL_BYTES, align);
+}
+
+uint64_t elf_tls_start(const struct elf_image *image)
+{
+    return elf_tls_control(image) - bits_round_up(image->tls_mem_bytes, image->tls_align);
+}
+
 static bool segment_is_sound(const struct elf_segment *s, size_t file_bytes)
 {
     return s->mem_bytes > 0 && s->file_bytes <= s->mem_bytes &&

@@ -17,6 +17,7 @@
 #include <abi/capset.h>
 #include <abi/layout.h>
 #include <lib/assert.h>
+#include <lib/bits.h>
 #include <lib/elf.h>
 #include <lib/ring.h>
 
@@ -516,7 +517,7 @@ static bool check_authority(struct check *check, struct capos_service service, s
 
 static bool is_size(uint32_t value, uint32_t least, uint32_t most)
 {
-    return value >= least && value <= most && (value & (value - 1)) == 0;
+    return value >= least && value <= most && bits_is_power_of_two(value);
 }
 
 static bool check_ring(struct check *check, struct place at, struct capos_ring_sizes sizes,
@@ -552,7 +553,7 @@ static bool check_ring(struct check *check, struct place at, struct capos_ring_s
 
 static uint64_t pages_of(uint64_t bytes)
 {
-    return (bytes + USER_PAGE_BYTES - 1) / USER_PAGE_BYTES;
+    return bits_round_up(bytes, USER_PAGE_BYTES) / USER_PAGE_BYTES;
 }
 
 /*
@@ -568,7 +569,7 @@ static uint64_t frames_to_begin(const struct elf_image *program, const struct ri
 
     frames += 3 + 1 + 1; /* tables; CapSet page */
     if (program->has_tls) {
-        frames += pages_of(program->tls_mem_bytes + ELF_TLS_CONTROL_BYTES);
+        frames += pages_of(USER_TLS_TOP - elf_tls_start(program));
     }
     for (uint32_t i = 0; i < program->segment_count; i++) {
         const struct elf_segment *segment = &program->segments[i];

@@ -376,7 +376,30 @@ static void test_tls(void **state)
     expect(ELF_TLS_COUNT, &two);
 }
 
-/* T-20, the little way: any bytes anywhere; what is accepted must stand the check. */
+/* Where a thread's TLS lies, at every alignment, from the smallest to the largest. */
+static void test_tls_place(void **state)
+{
+    (void)state;
+    for (uint64_t align = 1; align <= ELF_TLS_ALIGN_MAX; align *= 2) {
+        uint64_t control_span = align < ELF_TLS_CONTROL_BYTES ? ELF_TLS_CONTROL_BYTES : align;
+        const uint64_t sizes[] = {0, 1, 50, 4096, PROC_TLS_MAX - control_span};
+
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            struct file f = good_file();
+            struct elf_image image;
+
+            add_ph(&f, (struct ph){TLS, R, 0, BASE, 0, 0, sizes[i], align});
+            assert_int_equal(elf_parse(f.bytes, f.size, &image), ELF_OK);
+            uint64_t start = elf_tls_start(&image);
+            uint64_t control = elf_tls_control(&image);
+            assert_int_equal(control, USER_TLS_TOP - control_span);
+            assert_int_equal(control - start, (sizes[i] + align - 1) / align * align);
+            assert_true(start >= USER_TLS_TOP - PROC_TLS_MAX);
+        }
+    }
+}
+
+/* Any bytes anywhere; what is accepted must stand the check. */
 static void test_random_damage(void **state)
 {
     uint64_t seed = 17;
@@ -455,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_segment_count_and_order),
         cmocka_unit_test(test_most_program_headers),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_tls_place),
         cmocka_unit_test(test_random_damage),
         cmocka_unit_test(test_check_sees_damage),
         cmocka_unit_test(test_each_error_has_a_sentence),

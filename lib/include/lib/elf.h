@@ -28,6 +28,7 @@
 
 /* What lies above a thread's TLS block and counts against PROC_TLS_MAX: its control block. */
 #define ELF_TLS_CONTROL_BYTES 64u
+#define ELF_TLS_CONTROL_ALIGN 16u
 
 /* The largest alignment of a TLS template, bytes. */
 #define ELF_TLS_ALIGN_MAX 4096u
@@ -100,6 +101,15 @@ const char *elf_error_text(enum elf_error error);
 /* First page address of a segment, and the first page address behind it. */
 uint64_t elf_segment_page_first(const struct elf_segment *segment);
 uint64_t elf_segment_page_end(const struct elf_segment *segment);
+
+/*
+ * Where the TLS of a thread lies that ends at USER_TLS_TOP (variant II of the ELF TLS
+ * specification): its block's first byte, and the control block right above the block,
+ * whose address is the thread pointer. Only for an image that has TLS. No more than
+ * PROC_TLS_MAX bytes lie from the one to USER_TLS_TOP.
+ */
+uint64_t elf_tls_start(const struct elf_image *image);
+uint64_t elf_tls_control(const struct elf_image *image);
 
 /* Whether invariants 1 to 6 hold for an image of a file of so many bytes. */
 bool elf_image_check(const struct elf_image *image, size_t file_bytes);
