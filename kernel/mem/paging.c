@@ -67,7 +67,7 @@ static uint64_t span(unsigned level)
 /* The kernel half. */
 
 /* The table that *entry points to, made if missing. ST_NO_MEMORY. */
-static enum status kernel_table(uint64_t *entry, uint64_t **out)
+static enum status kernel_table_below(uint64_t *entry, uint64_t **out)
 {
     if ((*entry & ENTRY_PRESENT) == 0) {
         struct paddr frame;
@@ -87,7 +87,7 @@ static enum status kernel_map_one(uint64_t va, uint64_t pa, unsigned leaf, uint6
     uint64_t *table = phys_to_virt(kernel_root);
 
     for (unsigned level = TOP_LEVEL; level > leaf; level--) {
-        enum status status = kernel_table(&table[index_at(va, level)], &table);
+        enum status status = kernel_table_below(&table[index_at(va, level)], &table);
         if (status != ST_OK) {
             return status;
         }
@@ -187,7 +187,7 @@ static enum status reserve_stacks(void)
     uint64_t *root = phys_to_virt(kernel_root);
     uint64_t *table;
 
-    return kernel_table(&root[index_at(KSTACK_BASE, TOP_LEVEL)], &table);
+    return kernel_table_below(&root[index_at(KSTACK_BASE, TOP_LEVEL)], &table);
 }
 
 enum status paging_init(const struct boot_info *info)
@@ -339,9 +339,10 @@ static uint64_t leaf_flags(unsigned prot, bool owned)
            ((prot & PAGE_WRITE) != 0 ? ENTRY_WRITE : 0) | ((prot & PAGE_EXEC) != 0 ? 0 : ENTRY_NX);
 }
 
-static enum status check_prot(unsigned prot)
+/* Whether a page may be mapped here like this. ST_INVALID, ST_DENIED. */
+static enum status check_mapping(struct uaddr va, unsigned prot)
 {
-    if ((prot & ~(unsigned)PROT_ALL) != 0) {
+    if (!page_is_user(va) || (prot & ~(unsigned)PROT_ALL) != 0) {
         return ST_INVALID;
     }
     return prot == PROT_ALL ? ST_DENIED : ST_OK;
@@ -427,12 +428,8 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
                        bool owned)
 {
     struct path path;
-    enum status status;
 
-    if (!page_is_user(va)) {
-        return ST_INVALID;
-    }
-    status = check_prot(prot);
+    enum status status = check_mapping(va, prot);
     if (status != ST_OK) {
         return status;
     }
@@ -476,12 +473,8 @@ enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out)
 enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot)
 {
     struct path path;
-    enum status status;
 
-    if (!page_is_user(va)) {
-        return ST_INVALID;
-    }
-    status = check_prot(prot);
+    enum status status = check_mapping(va, prot);
     if (status != ST_OK) {
         return status;
     }
