@@ -79,7 +79,7 @@ static void test_largest_table(void **state)
     free(room);
 }
 
-/* T-06: no id but the current one is found, around every boundary of its two parts. */
+/* No id but the current one is found, around every boundary of its two parts. */
 static void test_forged_ids(void **state)
 {
     struct cap_table table = new_table();
@@ -118,7 +118,7 @@ static void test_nothing_is_found_in_an_empty_table(void **state)
     assert_int_equal(cap_table_move_begin(&table, CAP_ID_NONE), ST_STALE);
 }
 
-/* T-10: a reservation given up leaves every bit as it was, at every fill and size. */
+/* A reservation given up leaves every bit as it was, at every fill and size. */
 static void test_cancel_restores_every_bit(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * T-07: what happens when a slot's generations are spent. The table is compiled here
+ * What happens when a slot's generations are spent. The table is compiled here
  * with generations of four bits, so that it happens after fifteen holds.
  */
 #define CAP_ID_GENERATION_BITS 4u

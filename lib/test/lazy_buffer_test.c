@@ -116,7 +116,7 @@ static void test_limits(void **state)
     assert_int_equal(lazy_buffer_get(&buffer, &source, 1, &memory), ST_FULL);
 }
 
-/* T-16: each allocation of a sequence fails once; what was held is still held. */
+/* Each allocation of a sequence fails once; what was held is still held. */
 static void test_each_allocation_fails_once(void **state)
 {
     (void)state;

@@ -3,7 +3,7 @@
  * The kernel's side of the ring, driven against a program that may be hostile.
  *
  * Every load of shared memory passes the observer below, which counts it and can
- * change the memory at that moment (T-01): a word that is loaded twice in one
+ * change the memory at that moment: a word that is loaded twice in one
  * operation is a failure, whatever it then holds.
  */
 #include <stddef.h>
@@ -189,7 +189,7 @@ static void test_format_leaves_nothing_behind(void **state)
     assert_int_equal(region[layout.region_bytes], 0xa5);
 }
 
-/* T-02: every tail near each boundary, from heads at the start and around the wrap. */
+/* Every tail near each boundary, from heads at the start and around the wrap. */
 static void test_every_tail(void **state)
 {
     static const uint32_t starts[] = {0, 1, SQ, 0x7fffffff, 0xfffffffe, 0xffffffff};
@@ -266,7 +266,7 @@ static void fill_sqe(struct cap_sqe *sqe, uint8_t seed)
     }
 }
 
-/* T-01: an entry is what it was when read, each byte read once, while it changes. */
+/* An entry is what it was when read, each byte read once, while it changes. */
 static void test_take_reads_each_byte_once(void **state)
 {
     (void)state;
@@ -406,7 +406,7 @@ static void test_equal_queues_reserve_nothing(void **state)
     assert_true(ring_view_check(&view));
 }
 
-/* T-03: what the kernel publishes may be scribbled over; it is not read back. */
+/* What the kernel publishes may be scribbled over; it is not read back. */
 static void test_scribbled_copies_do_not_matter(void **state)
 {
     struct ring_view view = view_at(0xfffffff0u);
