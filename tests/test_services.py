@@ -46,6 +46,11 @@ def test_default_run_prints_what_the_program_promises(default_run, name):
     default_run.says(*expected)
 
 
+def test_a_call_that_was_refused_had_no_effect(default_run):
+    """console-paths spoils calls that would print this."""
+    default_run.lacks("MUST NOT BE SEEN")
+
+
 def test_every_demo_is_in_the_default_manifest():
     demos = {path.parent.name for path in (ROOT / "demos").glob("*/main.c")}
     assert demos <= {one["binary"] for one in SYSTEM["services"]}

@@ -14,7 +14,7 @@
 
 #define UNSEEN        "console-paths: MUST NOT BE SEEN"
 
-#define PAGE          4096ull
+#define PAGE          ((uint64_t)USER_PAGE_BYTES)
 #define UNMAPPED      (USER_MAP_BASE + 16 * PAGE)
 #define KERNEL        0xffff800000001000ull
 #define KERNEL_TOP    0xfffffffffffff000ull
@@ -64,6 +64,10 @@ static void check_lengths(void)
     sqe.params_len = 0; /* no message at all is a struct of defaults */
     CHECK_EQ(raw_result(ring, &sqe), 0);
     sqe.params_addr = 0;
+    CHECK_EQ(raw_result(ring, &sqe), 0);
+
+    sqe = raw_console_write(console.id, &message, NULL, 0);
+    sqe.params_len = CAP_KERNEL_MESSAGE_MAX; /* what lies behind the message is not read */
     CHECK_EQ(raw_result(ring, &sqe), 0);
 }
 
@@ -164,11 +168,13 @@ static void check_params_shape(void)
     }
 }
 
-/* Neither method has results; what is offered for them is checked all the same, before any effect.
+/*
+ * Neither method has results; what is offered for them is checked all the same,
+ * before any effect.
  */
 static void check_result_buffers(void)
 {
-    static uint64_t writable[CAP_KERNEL_MESSAGE_MAX / 8u + 1u];
+    static uint64_t writable[CAP_MESSAGE_MAX / 8u];
     struct cap_sqe sqe;
 
     for (size_t i = 0; i < UNREACHABLE; i++) {
@@ -200,10 +206,12 @@ static void check_result_buffers(void)
 
     sqe = raw_console_write(console.id, &message, NULL, 0);
     sqe.result_addr = (uintptr_t)writable;
-    for (uint32_t len = 0; len <= sizeof writable; len += 8u * 37u) {
+    for (uint32_t len = 0; len <= CAP_KERNEL_MESSAGE_MAX + 8u; len += 8u * 37u) {
         sqe.result_len = len;
         CHECK_EQ(raw_result(ring, &sqe), 0);
     }
+    sqe.result_len = CAP_MESSAGE_MAX;
+    CHECK_EQ(raw_result(ring, &sqe), 0);
     CHECK_EQ(writable[0], 0); /* no result, so nothing was written */
 }
 

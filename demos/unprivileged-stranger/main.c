@@ -96,8 +96,10 @@ static void check_random_ids(void)
     }
 }
 
-/* Every opcode with an id that somebody else might have. Reserved ones are not served, and the
- * rest are no opcodes. */
+/*
+ * Every opcode with an id that somebody else might have. Reserved ones are not
+ * served, and the rest are no opcodes.
+ */
 static void check_opcodes(void)
 {
     for (unsigned opcode = 0; opcode <= UINT8_MAX; opcode++) {
