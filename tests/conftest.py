@@ -89,14 +89,20 @@ class Run:
         return f"{self.text}\n{self.errors}status {self.status}"
 
 
-def make_manifest(data, path):
-    """Packs manifest data with mkmanifest, as it was built under the sanitizers."""
+def pack(data, path):
+    """Runs mkmanifest, as it was built under the sanitizers, on manifest data."""
     source = path.with_suffix(".json")
     source.write_text(json.dumps(data))
-    subprocess.run(
+    return subprocess.run(
         [BUILD / "san/mkmanifest", "-o", path, "--binaries", BUILD / "user", source],
-        check=True, timeout=60,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def make_manifest(data, path):
+    """Packs manifest data that must be valid."""
+    done = pack(data, path)
+    assert done.returncode == 0, done.stderr
     return path
 
 
