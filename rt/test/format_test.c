@@ -38,7 +38,7 @@ static void agree_at(const char *file, int line, const char *format, ...)
 
 static void integers(void **state)
 {
-    static const char *const flags[] = {"", "-", "0", "+", " ", "#", "-+", "0+", "#0", "- "};
+    static const char *const flags[] = {"", "-", "0", "+", " ", "#", "-+", "0+", "#0", "- ", "-0"};
     static const char *const fields[] = {"", "1", "9", "12", ".0", ".3", "9.3", ".12", "12.5"};
     static const long values[] = {0, 1, -1, 9, 255, 4096, INT_MAX, INT_MIN, LONG_MAX, LONG_MIN};
     char format[32];

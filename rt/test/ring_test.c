@@ -230,13 +230,15 @@ static void test_area_runs_out_and_comes_back(void **state)
     rt_call_end(&calls[5]);
     rt_call_end(&calls[7]);
     assert_int_equal(rt_call_begin(&one_more, &ring, chunk + 1, 0).code, RT_ERR_NO_AREA);
+    rt_call_end(&calls[8]);
+    assert_int_equal(rt_call_begin(&one_more, &ring, 2 * chunk, chunk).code, RT_ERR_NO_AREA);
     rt_call_end(&calls[6]);
     assert_true(rt_ok(rt_call_begin(&one_more, &ring, 2 * chunk, chunk)));
     assert_ptr_equal(one_more.params, calls[5].params);
     assert_ptr_equal(one_more.results, calls[7].params);
     rt_call_end(&one_more);
     for (uint32_t i = 0; i < RT_RING_CHUNKS; i++) {
-        if (i < 5 || i > 7) {
+        if (i < 5 || i > 8) {
             rt_call_end(&calls[i]);
         }
     }
