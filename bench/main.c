@@ -80,10 +80,12 @@ static void nop_batch(uint32_t n)
     raw_batches(n, BATCH, &(struct cap_sqe){.opcode = CAP_OP_NOP});
 }
 
-/* NullCap.ping without the typed client. */
+/* NullCap.ping without the typed client. Its empty messages lie in the area, as the client's do. */
 static struct cap_sqe raw_ping_entry(void)
 {
     return (struct cap_sqe){
+        .params_addr = (uintptr_t)ring->area,
+        .result_addr = (uintptr_t)ring->area,
         .opcode = CAP_OP_CALL,
         .cap_id = null_cap.id,
         .interface_id = CAPOS_NULL_CAP_ID,
