@@ -4,16 +4,16 @@ as it may be is served. What is larger is refused by mkmanifest (test_mkmanifest
 and by the validator (lib/test/manifest_test.c).
 """
 
+import itertools
 import re
 
 import pytest
 from conftest import CONSOLE, PASS, ROOT, manifest, pack, service
 
+HEADER = (ROOT / "abi/include/abi/limits.h").read_text()
 LIMITS = {
     name: int(value)
-    for name, value in re.findall(
-        r"^#define ([A-Z_]+) +(\d+)u$", (ROOT / "abi/include/abi/limits.h").read_text(), re.MULTILINE
-    )
+    for name, value in re.findall(r"^#define ([A-Z_]+) +(\d+)u$", HEADER, re.MULTILINE)
 }
 
 
@@ -53,6 +53,21 @@ def test_as_many_grants_as_there_may_be_with_the_longest_names(boot):
     ]
     run = boot(manifest(service("leave", caps=caps, limits={"capSlots": count})))
     assert run.status == PASS, str(run)
+
+
+def test_a_long_batch_lets_others_run_when_its_drain_is_at_its_limit(boot):
+    """Two services write lines: one submits a thousand at once, the other call by call."""
+    entries = {"sqEntries": 1024, "cqEntries": 1024}
+    run = boot(
+        manifest(
+            service("batch", "chatter", [{**CONSOLE, "name": "batch"}], ring=entries),
+            service("single", "chatter", [{**CONSOLE, "name": "single"}]),
+        )
+    )
+    assert run.status == PASS, str(run)
+    runs = [(line, len(list(group))) for line, group in itertools.groupby(run.lines)]
+    first = next(count for line, count in runs if line == "batch")
+    assert first == LIMITS["CAP_DRAIN_BUDGET"], str(runs)
 
 
 @pytest.mark.parametrize("name", ["leave", "tls-smoke"])
