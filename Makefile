@@ -153,16 +153,19 @@ lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS))
 # The kernel, twice: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0).
 # It carries the names of its own functions, which a panic prints: it is linked
 # with an empty table first, and then with the table made from that link. The
-# table lies behind code and constants, so it moves no function.
+# table lies behind code and constants, so it moves no function. Of the pure logic
+# it takes what it uses.
+
+$(eval $(call archive,$(O)/kernel/lib.a,$(call lib_objects,kernel)))
 
 define kernel_image # VARIANT
 $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
 $(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
 $(O)/$(1).elf: $(O)/$(1)/ksyms1.o
 $(O)/$(1)/first.elf $(O)/$(1).elf: kernel/link.ld $(call objects_of,$(1),$(kernel_SRCS)) \
-		$(call lib_objects,kernel) $(fragments)
+		$(O)/kernel/lib.a $(fragments)
 	$$(call say,LINK,$$@)
-	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^)
+	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^) $(O)/kernel/lib.a
 $(O)/$(1)/ksyms1.S: $(O)/$(1)/first.elf
 $(O)/$(1)/ksyms0.S $(O)/$(1)/ksyms1.S: $(kernel_KSYMS)
 	@mkdir -p $$(@D)

@@ -18,6 +18,9 @@ lib_SRCS := \
 capnp_SRCS := \
 	lib/capnp/build.c \
 	lib/capnp/copy.c \
+	lib/capnp/frame.c \
+	lib/capnp/grow.c \
+	lib/capnp/pack.c \
 	lib/capnp/read.c
 
 lib_TESTS   := $(wildcard lib/test/*_test.c)

@@ -24,11 +24,15 @@ struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, ui
     if (p.slot == NULL) {
         return b;
     }
+    if (words == 0) {
+        /* A struct of nothing lies at its own pointer, since a word of zeros is null. */
+        capnp_store_pointer(p.slot, p.slot, 0);
+        b.data = p.slot;
+        return b;
+    }
     b.data = take_zeroed(p.arena, words);
     if (b.data != NULL) {
-        /* A struct of nothing lies at its own pointer, since a word of zeros is null. */
-        const uint8_t *to = words == 0 ? p.slot : b.data;
-        capnp_store_pointer(p.slot, to, CAPNP_STRUCT_WORD(data_words, pointer_count));
+        capnp_arena_point(p.arena, p.slot, b.data, CAPNP_STRUCT_WORD(data_words, pointer_count));
     }
     return b;
 }
@@ -47,7 +51,8 @@ struct capnp_list_builder capnp_any_init_list(struct capnp_any_builder p,
     if (l.data != NULL) {
         l.len = len;
         l.step = bits[element] / 8u;
-        capnp_store_pointer(p.slot, l.data, (uint64_t)len << 35 | (uint64_t)element << 32 | 1u);
+        capnp_arena_point(p.arena, p.slot, l.data,
+                          (uint64_t)len << 35 | (uint64_t)element << 32 | 1u);
     }
     return l;
 }
@@ -67,7 +72,8 @@ struct capnp_list_builder capnp_any_init_struct_list(struct capnp_any_builder p,
     uint8_t *tag = take_zeroed(p.arena, possible ? words + 1u : UINT64_MAX);
     if (tag != NULL) {
         capnp_store_u64(tag, CAPNP_STRUCT_WORD(data_words, pointer_count) | (uint64_t)len << 2);
-        capnp_store_pointer(p.slot, tag, words << 35 | (uint64_t)CAPNP_ELEMENT_STRUCT << 32 | 1u);
+        capnp_arena_point(p.arena, p.slot, tag,
+                          words << 35 | (uint64_t)CAPNP_ELEMENT_STRUCT << 32 | 1u);
         l.data = tag + 8;
         l.len = len;
         l.step = (uint32_t)step * 8u;

@@ -71,6 +71,17 @@ static bool copy_list(struct capnp_any_builder to, struct capnp_any from)
     return true;
 }
 
+/* The index as it is: the copy goes with the same table. */
+static bool copy_capability(struct capnp_any_builder to, struct capnp_any from)
+{
+    struct capnp_capability c = capnp_any_capability(from);
+
+    if (c.there) {
+        capnp_any_set_capability(to, c.index);
+    }
+    return c.there;
+}
+
 bool capnp_any_copy(struct capnp_any_builder to, struct capnp_any from)
 {
     if (to.slot == NULL) {
@@ -85,6 +96,7 @@ bool capnp_any_copy(struct capnp_any_builder to, struct capnp_any from)
     case CAPNP_KIND_LIST:
         return copy_list(to, from);
     case CAPNP_KIND_CAPABILITY:
+        return copy_capability(to, from);
     case CAPNP_KIND_BROKEN:
         break;
     }

@@ -153,6 +153,8 @@ static void setters_on_nothing(void **state)
 
 static void sizes_that_no_list_has(void **state)
 {
+    /* Volatile, since the compiler sees how little is there. */
+    static const uint8_t *volatile const byte = (const uint8_t *)"";
     uint64_t words[16];
     struct capnp_arena a;
 
@@ -160,7 +162,6 @@ static void sizes_that_no_list_has(void **state)
     for (unsigned i = 0; i < 6; i++) {
         capnp_arena_init(&a, words, sizeof words);
         struct sample_lists_builder b = sample_lists_build_root(&a);
-        static const uint8_t byte;
         switch (i) {
         case 0:
             sample_lists_init_voids(b, CAPNP_LIST_MAX + 1u);
@@ -176,11 +177,11 @@ static void sizes_that_no_list_has(void **state)
             break;
         case 4:
             capnp_any_set_data(capnp_slot(b.b, 0),
-                               (struct capnp_data){.ptr = &byte, .len = UINT32_MAX});
+                               (struct capnp_data){.ptr = byte, .len = UINT32_MAX});
             break;
         default:
             capnp_any_set_text(capnp_slot(b.b, 0),
-                               (struct capnp_text){.ptr = (const char *)&byte, .len = UINT32_MAX});
+                               (struct capnp_text){.ptr = (const char *)byte, .len = UINT32_MAX});
             break;
         }
         assert_false(capnp_arena_ok(&a));
@@ -323,7 +324,7 @@ static void copies_that_fail(void **state)
     assert_int_equal(capnp_message_error(&m), CAPNP_ERROR_DEPTH);
     capnp_message_open_flat(&m, capability, sizeof capability);
     assert_false(copy(capnp_root(&m, 0, 1), &n, words));
-    assert_int_equal(capnp_message_error(&m), CAPNP_ERROR_KIND);
+    assert_int_equal(capnp_message_error(&m), CAPNP_ERROR_CAPABILITY);
 
     /* No room, at each length: false, and nothing beyond it. */
     for (uint32_t room = 0; room < sizeof tree_flat; room += 8) {

@@ -2,9 +2,9 @@
 /*
  * Building a Cap'n Proto message in memory that the caller brings.
  *
- * The message is one segment. Structs, lists and texts are laid down one behind
- * the other as they are asked for; each is zeroed when it is, so the memory may
- * hold anything before and nothing of that ever gets into the message.
+ * The message is one segment, unless it may grow (<capnp/grow.h>). Structs, lists and texts are
+ * laid down one behind the other as they are asked for; each is zeroed when it is, so the memory
+ * may hold anything before and nothing of that ever gets into the message.
  *
  *   struct capnp_arena a;
  *   capnp_arena_init(&a, buffer, sizeof buffer);
@@ -107,10 +107,16 @@ static inline uint32_t capnp_arena_bytes(const struct capnp_arena *a)
     return a->used;
 }
 
+/* The general part of capnp_arena_take, for an arena that grows: in the next segment. */
+uint8_t *capnp_arena_take_more(struct capnp_arena *a, uint64_t words);
+
 /* Room for `words` words, not zeroed. NULL, and full from now on: there is not so much. */
 static inline uint8_t *capnp_arena_take(struct capnp_arena *a, uint64_t words)
 {
     if (CAPNP_UNLIKELY(words > (a->room - a->used) / 8u)) {
+        if (a->growth != NULL) {
+            return capnp_arena_take_more(a, words);
+        }
         a->full = true;
         a->room = a->used;
         return NULL;
@@ -141,6 +147,20 @@ static inline void capnp_store_pointer(uint8_t *slot, const uint8_t *to, uint64_
     uint32_t offset = (uint32_t)((to - slot) / 8 - 1);
 
     capnp_store_u64(slot, word | offset << 2);
+}
+
+/* The general part of capnp_arena_point, for an arena that grows. */
+void capnp_arena_link(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word);
+
+/* Makes a slot point to what was taken last; the rest of the word is `word`. */
+static inline void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to,
+                                     uint64_t word)
+{
+    if (CAPNP_UNLIKELY(a->growth != NULL)) {
+        capnp_arena_link(a, slot, to, word);
+    } else {
+        capnp_store_pointer(slot, to, word);
+    }
 }
 
 /* ---------------------------------------------------------------------------
@@ -252,7 +272,7 @@ static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *b
     if (len != 0) {
         __builtin_memcpy(to, bytes, len);
     }
-    capnp_store_pointer(p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
+    capnp_arena_point(p.arena, p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
 }
 
 /* Copies the data in; it must not lie in the arena. */
@@ -290,9 +310,10 @@ struct capnp_list_builder capnp_any_init_struct_list(struct capnp_any_builder p,
 
 /*
  * Copies what a pointer of a message leads to, all of it, with no schema. Fields
- * that only a newer schema knows are kept. False: the original is malformed, holds
- * capabilities or takes more than its budget, or it did not fit; the copy is then
- * incomplete, though well-formed.
+ * that only a newer schema knows are kept, and so are the indices of capabilities.
+ * False: the original is malformed, names capabilities that did not come with it or
+ * takes more than its budget, or it did not fit; the copy is then incomplete, though
+ * well-formed.
  */
 bool capnp_any_copy(struct capnp_any_builder to, struct capnp_any from);
 
