@@ -13,7 +13,7 @@ enum exit_code {
     EXIT_LEAK = 0x12,     /* 37: the recount at the end found a difference */
     EXIT_PANIC = 0x13,    /* 39: a kernel invariant broke, or the processor cannot run us */
     EXIT_MANIFEST = 0x14, /* 41: not exactly one module, or not a valid manifest */
-    EXIT_MEMORY = 0x15,   /* 43: less memory than MEMORY_MIN_BYTES, or a memory map not to use */
+    EXIT_MEMORY = 0x15,   /* 43: too little memory, for us or for the services, or no map of it */
     EXIT_STALLED = 0x16,  /* 45: services are left and nothing can wake any of them */
     EXIT_TIMEOUT = 0x17   /* 47: the run's deadline has passed */
 };

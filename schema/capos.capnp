@@ -158,7 +158,7 @@ struct RingSizes {
 struct Limits {
   # What one process may hold.
   frames @0 :UInt32 = 512;
-  # Frames of 4 KiB: image, stack, ring, page tables, tables in the kernel.
+  # Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables.
   capSlots @1 :UInt32 = 256;
 }
 

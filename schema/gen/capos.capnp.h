@@ -1449,7 +1449,7 @@ static inline struct capos_limits capos_limits_list_at(struct capos_limits_list 
     return (struct capos_limits){capnp_list_struct(list.l, i)};
 }
 
-/* Frames of 4 KiB: image, stack, ring, page tables, tables in the kernel. */
+/* Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables. */
 static inline uint32_t capos_limits_get_frames(struct capos_limits r)
 {
     return (capnp_get_u32(r.s, 0) ^ 0x200u);
