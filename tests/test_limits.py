@@ -35,6 +35,13 @@ def test_everything_of_the_largest_size(boot):
     run.says("largest: pass")
 
 
+def test_thread_local_storage_of_the_largest_alignment(boot):
+    """As much of it as there may be: its control block then takes a page of its own."""
+    run = boot(manifest(service("tls-page")))
+    assert run.status == PASS, str(run)
+    run.says("tls-page: pass")
+
+
 def test_as_many_services_as_there_may_be(boot):
     count = LIMITS["MANIFEST_SERVICES_MAX"]
     services = [
