@@ -362,7 +362,8 @@ static inline struct capnp_struct capnp_plain_struct(const uint8_t *data, uint16
  */
 static inline bool capnp_check_passed(struct capnp_struct s)
 {
-    if (s.message == NULL) {
+    /* What has no message has no pointers, and nothing of it can fail. */
+    if (s.pointer_count == 0 && s.message == NULL) {
         return true;
     }
     if (s.message->error != CAPNP_ERROR_NONE) {
