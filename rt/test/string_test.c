@@ -114,6 +114,21 @@ static void comparisons(void **state)
     assert_int_equal(sign(ours_memcmp("a\0b", "a\0c", 3)), -1);
     assert_int_equal(sign(ours_memcmp("\xff", "\x01", 1)), 1);
     assert_int_equal(ours_memcmp("x", "y", 0), 0);
+
+    /* One byte that differs, at every place of every length: words and what is left over. */
+    for (size_t n = 1; n <= 40; n++) {
+        unsigned char a[40] = {0};
+        unsigned char b[40] = {0};
+
+        assert_int_equal(ours_memcmp(a, b, n), 0);
+        for (size_t i = 0; i < n; i++) {
+            b[i] = 1;
+            assert_int_equal(sign(ours_memcmp(a, b, n)), -1);
+            assert_int_equal(sign(ours_memcmp(b, a, n)), 1);
+            assert_int_equal(ours_memcmp(a, b, i), 0);
+            b[i] = 0;
+        }
+    }
     assert_int_equal(ours_strnlen("abc", 2), 2);
     assert_int_equal(ours_strnlen("abc", 9), 3);
 }
