@@ -159,7 +159,7 @@ def test_a_dry_run_installs_nothing(debian, tmp_path):
     [("run", "gcc", "xorriso"), ("iso", "xorriso", "clang"), ("test", "clang", None)],
 )
 def test_set_up_comes_before_the_compiler(debian, tmp_path, goal, needed, not_needed):
-    done = run("make", goal, f"O={tmp_path}/build", path=debian)
+    done = run("make", goal, "SETUP=yes", f"O={tmp_path}/build", path=debian)
     assert done.returncode == 2 and "Error 3" in done.stderr
     lines = [line for line in done.stderr.splitlines() if "type: sudo apt-get" in line]
     assert len(lines) == 1
