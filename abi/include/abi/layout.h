@@ -6,10 +6,10 @@
  *   0000_0000_0040_0000   program image, as its ELF headers say
  *   0000_0000_3fe0_0000   the fixed window: one page table's worth, so that a
  *                         small program costs few page-table frames
- *        3fe0_1000        stack, growing down from USER_STACK_TOP; the page below
+ *        3fe7_0000        stack, growing down from USER_STACK_TOP; the page below
  *                         it is never mapped
  *        3fec_0000        thread-local storage, ending at USER_TLS_TOP
- *        3fee_0000        CapSet page, read-only
+ *        3fee_f000        CapSet page, read-only
  *        3ff0_0000        ring region
  *   0000_0000_4000_0000   free for mappings
  *   0000_7fff_ffff_f000   end: the last page stays empty, so that no return
