@@ -119,6 +119,13 @@ def test_work_of_the_kernel_alone_does_not_hold_up_the_deadline(boot):
     assert run.status == DEADLINE, str(run)
 
 
+def test_a_batch_of_long_texts_does_not_hold_up_the_deadline(boot):
+    """It would take longer than the run may last; the deadline comes in the middle of it."""
+    run = boot(manifest(service("flood", ring={"sqEntries": 128, "cqEntries": 128}), deadline=50))
+    assert run.status == DEADLINE, str(run.errors)
+    assert 4096 <= run.text.count(".") < 128 * 4096
+
+
 def test_a_service_that_loops_leaves_time_for_the_others(boot):
     run = boot(manifest(service("spin", caps=[]), service("ring-nop"), deadline=3000))
     assert run.status == DEADLINE, str(run)

@@ -246,8 +246,11 @@ static __attribute__((noinline, cold)) void fail_extras(struct thread *t, uint64
     fail(t, user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
 }
 
-/* Any buffers there may be: all the rules for them, in the order of docs/abi.md. */
-static __attribute__((noinline)) void call_any(struct thread *t, const struct cap_slot *slot,
+/*
+ * Any buffers there may be: all the rules for them, in the order of docs/abi.md.
+ * True if it took long, for the sake of a message that is not short.
+ */
+static __attribute__((noinline)) bool call_any(struct thread *t, const struct cap_slot *slot,
                                                struct cap_sqe sqe)
 {
     struct buffer params;
@@ -255,20 +258,21 @@ static __attribute__((noinline)) void call_any(struct thread *t, const struct ca
 
     if (!buffer_decode(t, sqe.params_addr, sqe.params_len, &params)) {
         fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
-        return;
+        return false;
     }
     if (!buffer_decode(t, sqe.result_addr, sqe.result_len, &result) ||
         !buffer_is_writable(t, &result)) {
         fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
-        return;
+        return false;
     }
     if (params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES) {
         invoke_large(t, sqe.user_data, slot, sqe.method_id, params, result);
-        return;
+        return params.len > STACK_MESSAGE_BYTES;
     }
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
     invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
+    return false;
 }
 
 /*
@@ -287,7 +291,8 @@ static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
 
 _Static_assert(CAP_AREA_MIN >= STACK_MESSAGE_BYTES, "is_short would wrap");
 
-static inline __attribute__((always_inline)) void op_call(struct thread *t,
+/* True as call_any; so too dispatch. */
+static inline __attribute__((always_inline)) bool op_call(struct thread *t,
                                                           const struct cap_sqe *sqe)
 {
     const struct process *p = t->process;
@@ -295,24 +300,23 @@ static inline __attribute__((always_inline)) void op_call(struct thread *t,
     t->calls++;
     if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0, 0)) {
         fail_extras(t, sqe->user_data, sqe->flags, sqe->reserved);
-        return;
+        return false;
     }
     const struct cap_slot *slot = cap_table_lookup(&p->caps, sqe->cap_id);
     if (__builtin_expect(slot == NULL, 0)) {
         fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
-        return;
+        return false;
     }
     if (__builtin_expect(slot->object->type->interface_id != sqe->interface_id, 0)) {
         fail(t, sqe->user_data, CAP_ERR_WRONG_INTERFACE);
-        return;
+        return false;
     }
     if (__builtin_expect(sqe->cap_count != 0, 0)) {
         fail(t, sqe->user_data, CAP_ERR_BAD_TRANSFER); /* no kernel object takes any */
-        return;
+        return false;
     }
     if (__builtin_expect(!is_short(p, sqe), 0)) {
-        call_any(t, slot, *sqe);
-        return;
+        return call_any(t, slot, *sqe);
     }
     struct buffer params = {.area = p->area + (sqe->params_addr - p->area_vaddr),
                             .len = sqe->params_len};
@@ -321,6 +325,7 @@ static inline __attribute__((always_inline)) void op_call(struct thread *t,
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
     invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
+    return false;
 }
 
 /* Whether all fields that NOP and RELEASE do not use are zero. */
@@ -353,27 +358,26 @@ static inline void op_release(struct thread *t, const struct cap_sqe *sqe)
     complete(t, sqe->user_data, 0);
 }
 
-static inline void dispatch(struct thread *t, const struct cap_sqe *sqe)
+static inline bool dispatch(struct thread *t, const struct cap_sqe *sqe)
 {
     switch (sqe->opcode) {
     case CAP_OP_CALL:
-        op_call(t, sqe);
-        return;
+        return op_call(t, sqe);
     case CAP_OP_NOP:
         op_nop(t, sqe);
-        return;
+        return false;
     case CAP_OP_RELEASE:
         op_release(t, sqe);
-        return;
+        return false;
     case CAP_OP_RECV:
     case CAP_OP_RETURN:
     case CAP_OP_CANCEL:
     case CAP_OP_FINISH:
         fail(t, sqe->user_data, CAP_ERR_UNSUPPORTED_OPCODE);
-        return;
+        return false;
     default:
         fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
-        return;
+        return false;
     }
 }
 
@@ -397,7 +401,10 @@ enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
         }
         struct cap_sqe sqe;
         ring_take(ring, &sqe);
-        dispatch(t, &sqe);
+        if (dispatch(t, &sqe) && ring->sq_head != last) {
+            drain = DRAIN_MORE;
+            break;
+        }
     } while (ring->sq_head != last);
     ring_publish(ring);
     return drain;

@@ -13,7 +13,7 @@
 enum drain {
     DRAIN_EMPTY,   /* no submission is left */
     DRAIN_NO_ROOM, /* some are left, and there is no room for their completions */
-    DRAIN_MORE,    /* some are left, and the budget is spent */
+    DRAIN_MORE,    /* some are left, and this was enough to keep interrupts out for */
     DRAIN_CORRUPT, /* a count was out of range; it has been put back */
 };
 
@@ -21,9 +21,9 @@ enum drain {
 enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget);
 
 /*
- * Takes up to `budget` submissions of the thread's ring, applies them, posts
- * their completions and publishes both. The thread must be loaded: buffers
- * outside the message area are reached through its address space.
+ * Takes up to `budget` submissions of the thread's ring, none behind one whose
+ * message is not short, applies them, posts their completions and publishes both. The thread must
+ * be loaded: buffers outside the message area are reached through its address space.
  */
 static inline enum drain ring_drain(struct thread *t, uint32_t budget)
 {
