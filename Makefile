@@ -147,7 +147,9 @@ $(foreach v,kernel user host san fuzz,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
-lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS))
+$(foreach v,user host san fuzz,$(call compile,$(v),$(capnp_reflect_SRCS),$(inc_capnp)))
+lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS) \
+	$(if $(filter user,$(1)),$(capnp_reflect_SRCS)))
 
 # ---------------------------------------------------------------------------
 # The kernel, twice: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0).
@@ -226,7 +228,7 @@ $(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(call tool_archives,$(1),$
 	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
 endef
 $(foreach v,host san fuzz,\
-	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS))))\
+	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS) $(capnp_reflect_SRCS))))\
 	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS))))\
 	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))
 .PHONY: tools

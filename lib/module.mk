@@ -23,5 +23,12 @@ capnp_SRCS := \
 	lib/capnp/pack.c \
 	lib/capnp/read.c
 
+# Schemas at run time, and text and JSON by them: for programs and tools, not the kernel.
+capnp_reflect_SRCS := \
+	lib/capnp/reflect.c \
+	lib/capnp/text.c \
+	lib/capnp/text_number.c \
+	lib/capnp/text_parse.c
+
 lib_TESTS   := $(wildcard lib/test/*_test.c)
 capnp_TESTS := $(wildcard lib/capnp/test/*_test.c)

@@ -261,6 +261,12 @@ struct capnp_data capnp_value_data(const struct capnp_value *v);
 /* Element i of a list, i < list.len. */
 struct capnp_value capnp_sequence_at(const struct capnp_sequence *sequence, uint32_t i);
 
+/*
+ * Walks all that is set and that the schema knows of, as deep as it goes. True if
+ * nothing of it is malformed; it can then be read however often.
+ */
+bool capnp_record_check(const struct capnp_record *r);
+
 /* A number of a signed kind with its sign. */
 int64_t capnp_value_signed(const struct capnp_value *v);
 
@@ -307,7 +313,7 @@ void capnp_target_set_bits(const struct capnp_target *t, uint64_t bits);
 /* Where the pointer of a value of a pointer type goes; not for structs in lists and groups. */
 struct capnp_any_builder capnp_target_pointer(const struct capnp_target *t);
 
-/* Starts a struct of defaults: lays it down, or clears the group or element that is there. */
+/* Starts a struct of defaults: lays it down, clears the group, or takes the element as it is. */
 struct capnp_draft capnp_target_struct(const struct capnp_target *t);
 
 /* Lays down a list of `len` elements. */
