@@ -17,6 +17,7 @@ lib_SRCS := \
 # The Cap'n Proto runtime, which stands by itself.
 capnp_SRCS := \
 	lib/capnp/build.c \
+	lib/capnp/canonical.c \
 	lib/capnp/copy.c \
 	lib/capnp/frame.c \
 	lib/capnp/grow.c \

@@ -21,10 +21,10 @@
 #include <capnp/build.h>
 
 /*
- * Writes the canonical form of a message into `out`, of at least as many bytes as
- * the message has (8 for one of none), and not overlapping it. False: the message is
- * malformed or holds capabilities (the error is in `m`), or it did not fit (there
- * is none).
+ * Writes the canonical form of a message to `out`, which must not overlap it. As many
+ * bytes as the message has are enough (8 for one of none), unless pointers of it share
+ * what they lead to. False: the message is malformed or holds capabilities (the error
+ * is in `m`), or the form did not fit (there is none); `out` is then spoiled.
  */
 bool capnp_canonical(struct capnp_message *m, void *out, size_t room, size_t *bytes);
 

@@ -130,9 +130,7 @@ bool sample_lists_check(struct sample_lists r)
     if (sample_lists_has_grid(r)) {
         struct capnp_any_list list = sample_lists_get_grid(r);
         for (uint32_t i = 0; i < capnp_any_list_len(list); i++) {
-            if (!capnp_any_check(capnp_any_list_at(list, i))) {
-                return false;
-            }
+            (void)sample_lists_at_grid(list, i);
         }
     }
     (void)sample_lists_get_i64s(r);
@@ -244,6 +242,26 @@ bool sample_named_list_type_check(struct sample_named_list_type r)
     return capnp_check_passed(r.s);
 }
 
+bool sample_tester_switch_params_check(struct sample_tester_switch_params r)
+{
+    if (sample_tester_switch_params_has_tree(r) &&
+        !sample_tree_check(sample_tester_switch_params_get_tree(r))) {
+        return false;
+    }
+    return capnp_check_passed(r.s);
+}
+
+bool sample_tester_mixed_results_check(struct sample_tester_mixed_results r)
+{
+    if (sample_tester_mixed_results_has_words(r)) {
+        struct capnp_text_list list = sample_tester_mixed_results_get_words(r);
+        for (uint32_t i = 0; i < capnp_text_list_len(list); i++) {
+            (void)capnp_text_list_at(list, i);
+        }
+    }
+    return capnp_check_passed(r.s);
+}
+
 static const struct capnp_method_info sample_tester_methods[] = {
     {
         .name = "scalars",
@@ -270,26 +288,6 @@ static const struct capnp_method_info sample_tester_methods[] = {
         .results_id = 0xefa2e5656f0d5765ull,
     },
 };
-
-bool sample_tester_switch_params_check(struct sample_tester_switch_params r)
-{
-    if (sample_tester_switch_params_has_tree(r) &&
-        !sample_tree_check(sample_tester_switch_params_get_tree(r))) {
-        return false;
-    }
-    return capnp_check_passed(r.s);
-}
-
-bool sample_tester_mixed_results_check(struct sample_tester_mixed_results r)
-{
-    if (sample_tester_mixed_results_has_words(r)) {
-        struct capnp_text_list list = sample_tester_mixed_results_get_words(r);
-        for (uint32_t i = 0; i < capnp_text_list_len(list); i++) {
-            (void)capnp_text_list_at(list, i);
-        }
-    }
-    return capnp_check_passed(r.s);
-}
 
 const struct capnp_interface_info sample_interfaces[] = {
     {

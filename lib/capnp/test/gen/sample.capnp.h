@@ -255,6 +255,25 @@ struct sample_named_list_type_list_builder {
 #define SAMPLE_NAMED_LIST_TYPE_POINTERS 1
 #define SAMPLE_NAMED_LIST_TYPE_BYTES 16u
 
+/* A capability that serves Tester, in a message. */
+struct sample_tester_cap {
+    struct capnp_capability c;
+};
+struct sample_tester_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t sample_tester_cap_list_len(struct sample_tester_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct sample_tester_cap sample_tester_cap_list_at(struct sample_tester_cap_list list,
+                                                                 uint32_t i)
+{
+    return (struct sample_tester_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
 struct sample_tester_scalars_params {
     struct capnp_struct s;
 };
@@ -621,6 +640,11 @@ static inline bool sample_lists_has_grid(struct sample_lists r)
     return capnp_has(r.s, 11);
 }
 
+static inline struct capnp_u8_list sample_lists_at_grid(struct capnp_any_list list, uint32_t i)
+{
+    return (struct capnp_u8_list){capnp_any_list(capnp_any_list_at(list, i), CAPNP_ELEMENT_BYTE)};
+}
+
 static inline struct capnp_i64_list sample_lists_get_i64s(struct sample_lists r)
 {
     return (struct capnp_i64_list){capnp_any_list(capnp_get_any(r.s, 12),
@@ -717,6 +741,12 @@ static inline struct capnp_list_builder sample_lists_init_grid(struct sample_lis
                                                                uint32_t len)
 {
     return capnp_any_init_list(capnp_slot(b.b, 88), CAPNP_ELEMENT_POINTER, len);
+}
+
+static inline struct capnp_list_builder sample_lists_nest_grid(struct capnp_list_builder list,
+                                                               uint32_t i, uint32_t len)
+{
+    return capnp_any_init_list(capnp_list_builder_any(list, i), CAPNP_ELEMENT_BYTE, len);
 }
 
 static inline struct capnp_list_builder sample_lists_init_i64s(struct sample_lists_builder b,

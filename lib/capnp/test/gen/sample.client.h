@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include <sample.capnp.h>
+#include "sample.capnp.h"
+
 #include <rt/ring.h>
 
 /* ---------------------------------------------------------------------------
