@@ -195,6 +195,7 @@ invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16
     call.method = method;
     call.params = in;
     call.params_bytes = params.len;
+    call.params_capabilities = 0;
     call.results = out;
     call.results_room = out_room;
     enum capnp_answer answer = object->type->call(object, &call);

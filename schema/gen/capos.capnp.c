@@ -63,44 +63,6 @@ static bool check_capos_cap_grant_source(struct capos_cap_grant_source r)
     return r.s.message->error == CAPNP_ERROR_NONE;
 }
 
-static const struct capnp_method_info capos_console_methods[] = {
-    {
-        .name = "write",
-        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n",
-        .params_id = 0xf21f37142ea30661ull,
-        .results_id = 0xb5012220a2154aecull,
-    },
-    {
-        .name = "writeLine",
-        .doc = "Writes the text, which must be UTF-8 and may hold at most\n"
-               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
-        .params_id = 0xd5f2239b9bbe580eull,
-        .results_id = 0xaa8be935352417b3ull,
-    },
-};
-
-static const struct capnp_method_info capos_null_cap_methods[] = {
-    {
-        .name = "ping",
-        .doc = "Nothing in, nothing out.\n",
-        .params_id = 0xe8532c6296fe518dull,
-        .results_id = 0x93fc29eec934ba45ull,
-    },
-    {
-        .name = "echo",
-        .doc = "Answers with what it was given. At most 64 bytes of data.\n",
-        .params_id = 0xa54f40c8de0bde30ull,
-        .results_id = 0xd993f8fda8bfa8f9ull,
-    },
-    {
-        .name = "add",
-        .doc = "a + b + c modulo 2^64; carry says whether it wrapped; count is the number of\n"
-               "calls this object has served.\n",
-        .params_id = 0xceb239eaab3ec41bull,
-        .results_id = 0x8657043cc8914996ull,
-    },
-};
-
 bool capos_manifest_check(struct capos_manifest r)
 {
     if (capos_manifest_has_binaries(r)) {
@@ -168,6 +130,44 @@ bool capos_process_status_check(struct capos_process_status r)
     (void)capos_process_status_get_failed_to_start(r);
     return capnp_check_passed(r.s);
 }
+
+static const struct capnp_method_info capos_console_methods[] = {
+    {
+        .name = "write",
+        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n",
+        .params_id = 0xf21f37142ea30661ull,
+        .results_id = 0xb5012220a2154aecull,
+    },
+    {
+        .name = "writeLine",
+        .doc = "Writes the text, which must be UTF-8 and may hold at most\n"
+               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
+        .params_id = 0xd5f2239b9bbe580eull,
+        .results_id = 0xaa8be935352417b3ull,
+    },
+};
+
+static const struct capnp_method_info capos_null_cap_methods[] = {
+    {
+        .name = "ping",
+        .doc = "Nothing in, nothing out.\n",
+        .params_id = 0xe8532c6296fe518dull,
+        .results_id = 0x93fc29eec934ba45ull,
+    },
+    {
+        .name = "echo",
+        .doc = "Answers with what it was given. At most 64 bytes of data.\n",
+        .params_id = 0xa54f40c8de0bde30ull,
+        .results_id = 0xd993f8fda8bfa8f9ull,
+    },
+    {
+        .name = "add",
+        .doc = "a + b + c modulo 2^64; carry says whether it wrapped; count is the number of\n"
+               "calls this object has served.\n",
+        .params_id = 0xceb239eaab3ec41bull,
+        .results_id = 0x8657043cc8914996ull,
+    },
+};
 
 const struct capnp_interface_info capos_interfaces[] = {
     {

@@ -83,6 +83,25 @@ struct capos_exception_list_builder {
 #define CAPOS_EXCEPTION_POINTERS 1
 #define CAPOS_EXCEPTION_BYTES 24u
 
+/* A capability that serves Console, in a message. */
+struct capos_console_cap {
+    struct capnp_capability c;
+};
+struct capos_console_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_console_cap_list_len(struct capos_console_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_console_cap capos_console_cap_list_at(struct capos_console_cap_list list,
+                                                                 uint32_t i)
+{
+    return (struct capos_console_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
 struct capos_console_write_params {
     struct capnp_struct s;
 };
@@ -102,6 +121,25 @@ struct capos_console_write_line_params_builder {
 #define CAPOS_CONSOLE_WRITE_LINE_PARAMS_DATA_WORDS 0
 #define CAPOS_CONSOLE_WRITE_LINE_PARAMS_POINTERS 1
 #define CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES 16u
+
+/* A capability that serves NullCap, in a message. */
+struct capos_null_cap_cap {
+    struct capnp_capability c;
+};
+struct capos_null_cap_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_null_cap_cap_list_len(struct capos_null_cap_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_null_cap_cap
+capos_null_cap_cap_list_at(struct capos_null_cap_cap_list list, uint32_t i)
+{
+    return (struct capos_null_cap_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
 
 struct capos_null_cap_echo_params {
     struct capnp_struct s;

@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include <capos.capnp.h>
+#include "capos.capnp.h"
+
 #include <rt/ring.h>
 
 /* ---------------------------------------------------------------------------

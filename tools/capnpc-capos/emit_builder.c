@@ -20,9 +20,8 @@ static void open_setter(struct out *out, const struct decl *decl, const char *re
 static void emit_tag(const struct field *field, struct out *out)
 {
     if (field->in_union) {
-        out_line(out, "    capnp_set_u16(b.b, %u, %s_%s);",
-                 schema_node_struct_get_discriminant_offset(field->owner->s) * 2u,
-                 field->owner->upper, field->upper);
+        out_line(out, "    capnp_set_u16(b.b, %u, %s);",
+                 schema_node_struct_get_discriminant_offset(field->owner->s) * 2u, field->tag);
     }
 }
 
@@ -69,6 +68,19 @@ static void emit_bytes_setter(const struct field *field, struct out *out)
     out_print(out, "    capnp_any_set_%s(%s, %s);\n}\n\n", what, slot(field), what);
 }
 
+static void emit_capability_setter(const struct field *field, struct out *out)
+{
+    const char *member = field->type.decl != NULL ? "value.c" : "value";
+
+    open_setter(out, field->owner, "void ", out_string("set_%s", field->name),
+                out_string("%svalue", emit_value_type(&field->type)));
+    emit_tag(field, out);
+    out_print(out,
+              "    if (%s.there) {\n        capnp_any_set_capability(%s, %s.index);\n"
+              "    } else {\n        capnp_any_set_null(%s);\n    }\n}\n\n",
+              member, slot(field), member, slot(field));
+}
+
 static void emit_struct_init(const struct field *field, struct out *out)
 {
     const struct decl *of = field->type.decl;
@@ -84,22 +96,11 @@ static void emit_struct_init(const struct field *field, struct out *out)
 static void emit_list_init(const struct field *field, struct out *out)
 {
     const struct type *element = field->type.element;
-    bool of_structs = element->kind == TYPE_STRUCT;
-    const char *result = of_structs ? out_string("struct %s_list_builder ", element->decl->name)
-                                    : "struct capnp_list_builder ";
 
-    open_setter(out, field->owner, result, out_string("init_%s", field->name), "uint32_t len");
+    open_setter(out, field->owner, out_string("struct %s ", emit_list_builder_name(element)),
+                out_string("init_%s", field->name), "uint32_t len");
     emit_tag(field, out);
-    if (of_structs) {
-        const struct decl *of = element->decl;
-        out_line(
-            out,
-            "    return (struct %s_list_builder){capnp_any_init_struct_list(%s, %u, %u, len)};",
-            of->name, slot(field), of->data_words, of->pointer_count);
-    } else {
-        out_line(out, "    return capnp_any_init_list(%s, %s, len);", slot(field),
-                 emit_element(element));
-    }
+    out_line(out, "    return %s;", emit_list_builder(element, slot(field)));
     out_print(out, "}\n\n");
 }
 
@@ -166,7 +167,12 @@ static void emit_setter(const struct model *model, const struct field *field, st
     case TYPE_LIST:
         emit_list_init(field, out);
         return;
+    case TYPE_CAP:
+        emit_capability_setter(field, out);
+        return;
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         open_setter(out, field->owner, "struct capnp_any_builder ",
                     out_string("init_%s", field->name), NULL);
         emit_tag(field, out);
@@ -199,5 +205,6 @@ void emit_builder(const struct model *model, const struct decl *decl, struct out
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
         emit_setter(model, &field, out);
+        emit_nested_init(&field, out);
     }
 }

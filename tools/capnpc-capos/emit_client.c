@@ -41,6 +41,9 @@ static bool is_flat(const struct model *model, const struct decl *decl)
         case TYPE_LIST:
         case TYPE_STRUCT:
         case TYPE_ANY:
+        case TYPE_ANY_STRUCT:
+        case TYPE_ANY_LIST:
+        case TYPE_CAP:
             return false;
         case TYPE_VOID:
         case TYPE_BOOL:
@@ -72,7 +75,7 @@ static const char *arg_name(const struct field *field)
             return out_string("%s_", field->name);
         }
     }
-    return model_identifier(field->name);
+    return name_identifier(field->name);
 }
 
 static void add_values(const struct model *model, const struct decl *decl, bool types,
@@ -205,8 +208,8 @@ static void emit_send(const struct model *model, const struct decl *decl,
         out_print(out, "    if (!capnp_arena_ok(&arena)) {\n        rt_call_end(call);\n"
                        "        return (struct rt_status){.code = RT_ERR_BUILD};\n    }\n");
     }
-    out_line(out, "    s = rt_call_submit(call, target.id, %s_ID, %s_%s, %s);", decl->upper,
-             decl->upper, method->upper, message ? "capnp_arena_bytes(&arena)" : "0");
+    out_line(out, "    s = rt_call_submit(call, target.id, %s_ID, %s, %s);",
+             method->interface->upper, method->number, message ? "capnp_arena_bytes(&arena)" : "0");
     out_print(out, "    if (!rt_ok(s)) {\n        rt_call_end(call);\n    }\n    return s;\n}\n\n");
 }
 
@@ -237,10 +240,10 @@ static void emit_begin(const struct decl *decl, const struct method *method, str
     out_print(out,
               "    struct rt_status s = {.code = RT_ERR_BUILD};\n"
               "    if (capnp_arena_ok(arena)) {\n"
-              "        s = rt_call_submit(call, target.id, %s_ID, %s_%s,\n"
+              "        s = rt_call_submit(call, target.id, %s_ID, %s,\n"
               "                           capnp_arena_bytes(arena));\n    }\n"
               "    if (!rt_ok(s)) {\n        rt_call_end(call);\n    }\n    return s;\n}\n\n",
-              decl->upper, decl->upper, method->upper);
+              method->interface->upper, method->number);
 }
 
 /* ---------------------------------------------------------------------------
@@ -391,7 +394,7 @@ void emit_client(const struct model *model, const struct model_file *file, struc
                 " * Calls over the ring. X_send submits, X_take reads the results of a completed\n"
                 " * call, X or X_call does all of it; <rt/ring.h> says how a call lives.\n",
                 out);
-            out_print(out, "#pragma once\n\n#include <%s.h>\n#include <rt/ring.h>\n\n",
+            out_print(out, "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/ring.h>\n\n",
                       slash != NULL ? slash + 1 : file->path);
         }
         any = true;
@@ -402,9 +405,9 @@ void emit_client(const struct model *model, const struct model_file *file, struc
         out_comment(out, 0, model_doc(decl));
         out_print(out, "struct %s {\n    uint64_t id; /* in the own capability table */\n};\n\n",
                   decl->name);
-        for (uint32_t k = 0; k < model_method_count(decl); k++) {
-            struct method method = model_method(model, decl, k);
-            emit_method(model, decl, &method, out);
+        struct methods methods = model_methods(model, decl);
+        for (uint32_t k = 0; k < methods.count; k++) {
+            emit_method(model, decl, &methods.list[k], out);
         }
     }
     if (any) {

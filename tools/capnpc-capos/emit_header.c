@@ -25,50 +25,84 @@ static void emit_section(const char *title, struct out *out)
               title);
 }
 
-/* The headers of other schema files whose types are used, each once. */
-static void emit_imports(const struct model *model, const struct model_file *file, struct out *out)
-{
-    const struct decl **seen = out_alloc((model->count + 1u) * sizeof *seen);
-    size_t count = 0;
+/* The headers that a file needs, each once. */
+struct imports {
+    const struct decl *file;
+    const struct decl **list;
+    size_t count;
+};
 
-    for (size_t i = 0; i < file->count; i++) {
-        const struct decl *decl = file->order[i];
-        uint32_t fields = decl->kind == DECL_STRUCT ? model_field_count(decl) : 0;
-        for (uint32_t k = 0; k < fields; k++) {
-            struct field field = model_field(model, decl, k);
-            const struct type *type = &field.type;
-            while (type->kind == TYPE_LIST) {
-                type = type->element;
-            }
-            const struct decl *from = type->decl != NULL ? type->decl->file : file->decl;
-            bool known = from == file->decl;
-            for (size_t n = 0; n < count && !known; n++) {
-                known = seen[n] == from;
-            }
-            if (!known) {
-                seen[count++] = from;
-                out_print(out, "#include <%s.h>\n", from->label);
-            }
+static void import(struct imports *imports, const struct decl *decl)
+{
+    bool known = decl == NULL || decl->file == imports->file;
+
+    for (size_t i = 0; i < imports->count && !known; i++) {
+        known = imports->list[i] == decl->file;
+    }
+    if (!known) {
+        imports->list[imports->count++] = decl->file;
+    }
+}
+
+static void import_type(struct imports *imports, const struct type *type)
+{
+    while (type->kind == TYPE_LIST) {
+        type = type->element;
+    }
+    import(imports, type->decl);
+}
+
+static void import_members(const struct model *model, const struct decl *decl,
+                           struct imports *imports)
+{
+    if (decl->kind == DECL_STRUCT) {
+        import(imports, decl->base);
+        for (uint32_t i = 0; i < model_field_count(decl); i++) {
+            struct field field = model_field(model, decl, i);
+            import_type(imports, &field.type);
+        }
+    }
+    if (decl->kind == DECL_CONST) {
+        struct type type =
+            model_type(model, decl->file, &decl->bound,
+                       schema_node_const_get_type(schema_node_get_const(decl->node)), decl->label);
+        import_type(imports, &type);
+    }
+    if (decl->kind == DECL_INTERFACE) {
+        struct methods methods = model_methods(model, decl);
+        for (uint32_t i = 0; i < methods.count; i++) {
+            const struct method *m = &methods.list[i];
+            import(imports, m->interface);
+            import(imports, model_field_count(m->params) != 0 ? m->params : NULL);
+            import(imports, model_field_count(m->results) != 0 ? m->results : NULL);
         }
     }
 }
 
-static void emit_enum(const struct model *model, const struct decl *decl, struct out *out)
+static void emit_imports(const struct model *model, const struct model_file *file, struct out *out)
 {
-    uint32_t count = schema_enumerant_list_len(
-        schema_node_enum_get_enumerants(schema_node_get_enum(decl->node)));
+    struct imports imports = {
+        .file = file->decl,
+        .list = out_alloc((model->count + 1u) * sizeof(const struct decl *)),
+    };
+
+    for (size_t i = 0; i < file->count; i++) {
+        import_members(model, file->order[i], &imports);
+    }
+    for (size_t i = 0; i < imports.count; i++) {
+        out_print(out, "#include <%s.h>\n", imports.list[i]->label);
+    }
+}
+
+static void emit_enum(const struct decl *decl, struct out *out)
+{
+    uint32_t count = model_enumerant_count(decl);
 
     out_comment(out, 0, model_doc(decl));
     out_print(out, "enum %s {\n", decl->name);
     for (uint32_t i = 0; i < count; i++) {
-        const char *name = model_enumerant(model, decl, i);
         out_comment(out, 4, model_member_doc(decl, i));
-        out_print(out, "    %s_", decl->upper);
-        for (size_t k = 0; name[k] != '\0'; k++) {
-            char c = name[k];
-            out_print(out, "%c", c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-        }
-        out_print(out, " = %u,\n", i);
+        out_print(out, "    %s = %u,\n", model_enumerant(decl, i), i);
     }
     /* An enum of nothing is not C. */
     if (count == 0) {
@@ -79,67 +113,6 @@ static void emit_enum(const struct model *model, const struct decl *decl, struct
               "/* The name of a value in the schema; NULL for one that is not listed. */\n"
               "const char *%s_name(uint16_t value);\n\n",
               decl->name);
-}
-
-static void emit_const(const struct model *model, const struct decl *decl, struct out *out)
-{
-    struct schema_node_const node = schema_node_get_const(decl->node);
-    struct type type = model_type(model, schema_node_const_get_type(node), decl->label);
-    struct schema_value v = schema_node_const_get_value(node);
-
-    out_comment(out, 0, model_doc(decl));
-    out_print(out, "#define %s ", decl->upper);
-    switch (schema_value_which(v)) {
-    case SCHEMA_VALUE_BOOL:
-        out_print(out, "%s\n", schema_value_get_bool(v) ? "true" : "false");
-        return;
-    case SCHEMA_VALUE_INT8:
-        out_print(out, "(%d)\n", schema_value_get_int8(v));
-        return;
-    case SCHEMA_VALUE_INT16:
-        out_print(out, "(%d)\n", schema_value_get_int16(v));
-        return;
-    case SCHEMA_VALUE_INT32:
-        out_print(out, "((int32_t)0x%" PRIx32 "u)\n", (uint32_t)schema_value_get_int32(v));
-        return;
-    case SCHEMA_VALUE_INT64:
-        out_print(out, "((int64_t)0x%" PRIx64 "ull)\n", (uint64_t)schema_value_get_int64(v));
-        return;
-    case SCHEMA_VALUE_UINT8:
-        out_print(out, "%uu\n", schema_value_get_uint8(v));
-        return;
-    case SCHEMA_VALUE_UINT16:
-        out_print(out, "%uu\n", schema_value_get_uint16(v));
-        return;
-    case SCHEMA_VALUE_UINT32:
-        out_print(out, "%" PRIu32 "u\n", schema_value_get_uint32(v));
-        return;
-    case SCHEMA_VALUE_UINT64:
-        out_print(out, "%" PRIu64 "ull\n", schema_value_get_uint64(v));
-        return;
-    case SCHEMA_VALUE_ENUM:
-        if (type.kind == TYPE_ENUM) {
-            out_print(out, "((enum %s)%u)\n", type.decl->name, schema_value_get_enum(v));
-            return;
-        }
-        break;
-    case SCHEMA_VALUE_TEXT: {
-        struct capnp_text text = schema_value_get_text(v);
-        out_print(out, "CAPNP_TEXT(%s)\n", out_literal(text.ptr, text.len));
-        return;
-    }
-    case SCHEMA_VALUE_VOID:
-    case SCHEMA_VALUE_FLOAT32:
-    case SCHEMA_VALUE_FLOAT64:
-    case SCHEMA_VALUE_DATA:
-    case SCHEMA_VALUE_LIST:
-    case SCHEMA_VALUE_STRUCT:
-    case SCHEMA_VALUE_INTERFACE:
-    case SCHEMA_VALUE_ANY_POINTER:
-        break;
-    }
-    out_refuse(decl->label, "is a constant of a kind that is not generated: only integers, Bool, "
-                            "enums and Text are");
 }
 
 /* The value types of one struct, and its shape. */
@@ -167,8 +140,7 @@ static void emit_default_names(const struct model *model, const struct decl *dec
 {
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
-        bool bytes = field.type.kind == TYPE_TEXT || field.type.kind == TYPE_DATA;
-        if (field.group == NULL && !bytes && emit_has_default(&field)) {
+        if (emit_has_default_words(&field)) {
             out_print(out, "extern const struct capnp_segment %s_%s_default;\n\n", decl->name,
                       field.name);
         }
@@ -177,17 +149,23 @@ static void emit_default_names(const struct model *model, const struct decl *dec
 
 static void emit_ids(const struct model *model, const struct decl *decl, struct out *out)
 {
-    uint32_t count = model_method_count(decl);
+    struct methods methods = model_methods(model, decl);
+    uint32_t count = methods.own_count;
 
     out_print(out, "#define %s_ID 0x%016" PRIx64 "ull\n", decl->upper, decl->id);
     if (count != 0) {
         out_print(out, "enum %s_method {\n", decl->name);
     }
     for (uint32_t i = 0; i < count; i++) {
-        out_print(out, "    %s_%s = %u,\n", decl->upper, model_method(model, decl, i).upper, i);
+        out_print(out, "    %s = %u,\n", methods.list[i].number, i);
     }
     out_print(out, "%s#define %s_METHOD_COUNT %uu\n\n", count != 0 ? "};\n" : "", decl->upper,
               count);
+}
+
+static const char *instance_title(const struct decl *decl)
+{
+    return out_string("%s, as %s", decl->label, decl->name);
 }
 
 static bool declares(const struct model_file *file, enum decl_kind kind)
@@ -209,6 +187,11 @@ void emit_header(const struct model *model, const struct model_file *file, struc
              " * passed by value; <capnp/read.h> and <capnp/build.h> say how they behave.\n",
              out);
     out_print(out, "#pragma once\n\n#include <capnp/build.h>\n");
+    for (size_t i = 0, done = 0; i < file->count && !done; i++) {
+        const struct decl *decl = file->order[i];
+        done = decl->kind == DECL_CONST && emit_const_is_words(model, decl);
+        out_print(out, "%s", done ? "#include <capnp/constant.h>\n" : "");
+    }
     out_print(out, "%s",
               interfaces ? "#include <capnp/dispatch.h>\n#include <capnp/interface.h>\n" : "");
     out_print(out, "#include <capnp/list.h>\n#include <capnp/read.h>\n");
@@ -217,14 +200,13 @@ void emit_header(const struct model *model, const struct model_file *file, struc
 
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
-        if (decl->kind == DECL_CONST) {
+        if (decl->kind == DECL_CONST && !emit_const_is_words(model, decl)) {
             emit_const(model, decl, out);
-            out_print(out, "\n");
         }
     }
     for (size_t i = 0; i < file->count; i++) {
         if (file->order[i]->kind == DECL_ENUM) {
-            emit_enum(model, file->order[i], out);
+            emit_enum(file->order[i], out);
         }
     }
     emit_section("Types. X_BYTES is the length of a message that is a struct X and nothing else.",
@@ -232,13 +214,22 @@ void emit_header(const struct model *model, const struct model_file *file, struc
     for (size_t i = 0; i < file->count; i++) {
         if (file->order[i]->kind == DECL_STRUCT && !model_is_nothing(file->order[i])) {
             emit_types(file->order[i], out);
+        } else if (file->order[i]->kind == DECL_INTERFACE) {
+            emit_capability_type(file->order[i], out);
+        }
+    }
+    for (size_t i = 0; i < file->count; i++) {
+        if (file->order[i]->kind == DECL_CONST && emit_const_is_words(model, file->order[i])) {
+            emit_const(model, file->order[i], out);
         }
     }
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
         if (decl->kind == DECL_STRUCT && !model_is_nothing(decl)) {
-            emit_section(decl->label, out);
-            emit_default_names(model, decl, out);
+            emit_section(decl->base == decl ? decl->label : instance_title(decl), out);
+            if (decl->base == decl) {
+                emit_default_names(model, decl, out);
+            }
             emit_reader(model, decl, out);
             emit_builder(model, decl, out);
         }

@@ -43,8 +43,7 @@ static const char *scalar_expression(const struct field *field)
 
 static const char *bytes_expression(const struct field *field)
 {
-    struct schema_value value =
-        schema_field_slot_get_default_value(schema_field_get_slot(field->field));
+    struct schema_value value = emit_default_value(field);
     bool is_text = field->type.kind == TYPE_TEXT;
     const char *load =
         out_string("capnp_get_%s(r.s, %u)", is_text ? "text" : "data", field->offset);
@@ -69,8 +68,18 @@ static const char *pointer_expression(const struct field *field)
     if (!emit_has_default(field)) {
         return load;
     }
-    return out_string("capnp_any_or_default(%s, &%s_%s_default)", load, field->owner->name,
+    return out_string("capnp_any_or_default(%s, &%s_%s_default)", load, field->owner->base->name,
                       field->name);
+}
+
+static const char *capability_expression(const struct field *field)
+{
+    const char *load = out_string("capnp_get_capability(r.s, %u)", field->offset);
+
+    if (field->type.decl == NULL) {
+        return load;
+    }
+    return out_string("(struct %s){%s}", emit_capability(&field->type), load);
 }
 
 static const char *field_expression(const struct field *field)
@@ -92,7 +101,11 @@ static const char *field_expression(const struct field *field)
     case TYPE_LIST:
         return out_string("(struct %s){capnp_any_list(%s, %s)}", emit_list_name(type->element),
                           pointer_expression(field), emit_element(type->element));
+    case TYPE_CAP:
+        return capability_expression(field);
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         return pointer_expression(field);
     case TYPE_VOID:
         break;
@@ -121,7 +134,13 @@ static const char *nothing(const struct field *field)
     case TYPE_LIST:
         return out_string("(struct %s){capnp_any_list(capnp_no_any(r.s), CAPNP_ELEMENT_VOID)}",
                           emit_list_name(field->type.element));
+    case TYPE_CAP:
+        return out_string("(struct %s){%s.index = 0, .there = false%s}",
+                          emit_capability(&field->type), field->type.decl != NULL ? "{" : "",
+                          field->type.decl != NULL ? "}" : "");
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         return "capnp_no_any(r.s)";
     case TYPE_VOID:
         break;
@@ -132,8 +151,7 @@ static const char *nothing(const struct field *field)
 /* Returns `otherwise` unless the member is the one that is set. */
 static void emit_union_guard(const struct field *field, const char *otherwise, struct out *out)
 {
-    out_line(out, "    if (%s_which(r) != %s_%s) {", field->owner->name, field->owner->upper,
-             field->upper);
+    out_line(out, "    if (%s_which(r) != %s) {", field->owner->name, field->tag);
     out_line(out, "        return %s;", otherwise);
     out_print(out, "    }\n");
 }
@@ -172,8 +190,8 @@ static void emit_getter(const struct field *field, struct out *out)
     }
     open_getter(out, decl, "bool ", out_string("has_%s", field->name));
     if (field->in_union) {
-        out_line(out, "    return %s_which(r) == %s_%s && capnp_has(r.s, %u);", decl->name,
-                 decl->upper, field->upper, field->offset);
+        out_line(out, "    return %s_which(r) == %s && capnp_has(r.s, %u);", decl->name, field->tag,
+                 field->offset);
         out_print(out, "}\n\n");
     } else {
         out_print(out, "    return capnp_has(r.s, %u);\n}\n\n", field->offset);
@@ -189,7 +207,7 @@ static void emit_which(const struct model *model, const struct decl *decl, struc
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
         if (field.in_union) {
-            out_print(out, "    %s_%s = %u,\n", decl->upper, field.upper, field.discriminant);
+            out_print(out, "    %s = %u,\n", field.tag, field.discriminant);
         }
     }
     out_print(out, "};\n#define %s_WHICH_COUNT %uu\n\n", decl->upper,
@@ -221,7 +239,7 @@ static void emit_root_and_list(const struct decl *decl, struct out *out)
     out_print(out, "\n{\n    return (struct %s){capnp_list_struct(list.l, i)};\n}\n\n", name);
 }
 
-static void emit_check(const struct model *model, const struct decl *decl, struct out *out)
+static void emit_check_head(const struct model *model, const struct decl *decl, struct out *out)
 {
     const char *args[] = {out_string("struct %s r", decl->name)};
 
@@ -256,9 +274,10 @@ void emit_reader(const struct model *model, const struct decl *decl, struct out 
             emit_group_getter(&field, out);
         } else if (field.type.kind != TYPE_VOID) {
             emit_getter(&field, out);
+            emit_nested_at(&field, out);
         }
     }
     if (!decl->is_group) {
-        emit_check(model, decl, out);
+        emit_check_head(model, decl, out);
     }
 }

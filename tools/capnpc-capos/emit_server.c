@@ -22,33 +22,39 @@ static size_t handler_args(const struct method *method, const char *args[4])
 
 static void emit_table(const struct model *model, const struct decl *decl, struct out *out)
 {
+    struct methods methods = model_methods(model, decl);
+
     out_comment(out, 0, model_doc(decl));
     out_print(
         out,
         "/* What serves it: one handler a method; NULL answers that it is unimplemented. */\n");
     out_print(out, "struct %s_server {\n", decl->name);
-    for (uint32_t i = 0; i < model_method_count(decl); i++) {
-        struct method method = model_method(model, decl, i);
+    for (uint32_t i = 0; i < methods.count; i++) {
+        struct method method = methods.list[i];
         const char *args[4];
         size_t count = handler_args(&method, args);
         out_comment(out, 4, method.doc);
         out_function(out, "    enum capnp_answer ",
-                     out_string("(*%s)", model_identifier(method.name)), args, count, 1);
+                     out_string("(*%s)", name_identifier(method.name)), args, count, 1);
         out_print(out, ";\n");
     }
     out_print(out, "};\n\n");
 }
 
 /* Opens the parameters into a reader `params`, or says that they are malformed. */
-static void emit_open_params(const struct decl *params, struct out *out)
+static void emit_open_params(const struct model *model, const struct decl *params, struct out *out)
 {
     const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
 
     if (params->pointer_count != 0) {
         out_print(out,
-                  "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s"
+                  "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s%s"
                   "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",
-                  malformed, params->name, params->name, params->name, malformed);
+                  malformed,
+                  model_holds_capabilities(model, params)
+                      ? "    capnp_message_capabilities(&m, call->params_capabilities);\n"
+                      : "",
+                  params->name, params->name, params->name, malformed);
     } else if (model_field_count(params) != 0) {
         out_line(out,
                  "    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, %u, "
@@ -63,7 +69,8 @@ static void emit_open_params(const struct decl *params, struct out *out)
     }
 }
 
-static void emit_method(const struct decl *decl, const struct method *method, struct out *out)
+static void emit_method(const struct model *model, const struct decl *decl,
+                        const struct method *method, struct out *out)
 {
     const struct decl *params = method->params;
     const struct decl *results = method->results;
@@ -71,7 +78,7 @@ static void emit_method(const struct decl *decl, const struct method *method, st
     bool has_results = model_field_count(results) != 0;
     const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
                           "struct capnp_call *call"};
-    const char *member = model_identifier(method->name);
+    const char *member = name_identifier(method->name);
 
     out_function(out, "static inline enum capnp_answer ",
                  out_string("%s_dispatch_%s", decl->name, method->name), args, 3, 0);
@@ -89,7 +96,7 @@ static void emit_method(const struct decl *decl, const struct method *method, st
               "%s    if (server->%s == NULL) {\n"
               "        return capnp_call_unimplemented(call);\n    }\n",
               locals ? "\n" : "", member);
-    emit_open_params(params, out);
+    emit_open_params(model, params, out);
     if (!has_results) {
         out_print(out, "    call->results_bytes = 0;\n    return server->%s(self, call%s);\n}\n\n",
                   member, has_params ? ", params" : "");
@@ -104,28 +111,67 @@ static void emit_method(const struct decl *decl, const struct method *method, st
         results->name, results->name, member, has_params ? ", params" : "");
 }
 
+/* Takes a call to one interface apart, as the body of a block. */
+static void emit_switch(const struct decl *decl, const struct decl *interface,
+                        const struct methods *methods, int indent, struct out *out)
+{
+    out_print(out, "%*sswitch (call->method) {\n", indent, "");
+    for (uint32_t i = 0; i < methods->count; i++) {
+        const struct method *method = &methods->list[i];
+        if (method->interface == interface) {
+            out_print(out, "%*scase %s:\n%*s    return %s_dispatch_%s(server, self, call);\n",
+                      indent, "", method->number, indent, "", decl->name, method->name);
+        }
+    }
+    out_print(out, "%*sdefault:\n%*s    return capnp_call_unimplemented(call);\n%*s}\n", indent, "",
+              indent, "", indent, "");
+}
+
 void emit_server(const struct model *model, const struct decl *decl, struct out *out)
 {
     const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
                           "struct capnp_call *call"};
+    const struct decl *ancestors[ANCESTORS_MAX];
+    size_t count = model_ancestors(model, decl, ancestors, ANCESTORS_MAX);
+    struct methods methods = model_methods(model, decl);
 
     emit_table(model, decl, out);
-    for (uint32_t i = 0; i < model_method_count(decl); i++) {
-        struct method method = model_method(model, decl, i);
-        emit_method(decl, &method, out);
+    for (uint32_t i = 0; i < methods.count; i++) {
+        emit_method(model, decl, &methods.list[i], out);
     }
     out_print(out, "/* Serves one call: checks it, calls the handler, measures the answer. */\n");
     out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch", decl->name),
                  args, 3, 0);
-    out_print(
-        out,
-        "\n{\n    if (call->interface_id != %s_ID) {\n"
-        "        return capnp_call_unimplemented(call);\n    }\n    switch (call->method) {\n",
-        decl->upper);
-    for (uint32_t i = 0; i < model_method_count(decl); i++) {
-        struct method method = model_method(model, decl, i);
-        out_print(out, "    case %s_%s:\n        return %s_dispatch_%s(server, self, call);\n",
-                  decl->upper, method.upper, decl->name, method.name);
+    out_print(out, "\n{\n");
+    for (size_t i = 1; i < count; i++) {
+        out_print(out, "    if (call->interface_id == %s_ID) {\n", ancestors[i]->upper);
+        emit_switch(decl, ancestors[i], &methods, 8, out);
+        out_print(out, "    }\n");
     }
-    out_print(out, "    default:\n        return capnp_call_unimplemented(call);\n    }\n}\n\n");
+    out_print(out,
+              "    if (call->interface_id != %s_ID) {\n"
+              "        return capnp_call_unimplemented(call);\n    }\n",
+              decl->upper);
+    emit_switch(decl, decl, &methods, 4, out);
+    out_print(out, "}\n\n");
+}
+
+/* Capabilities of the interface, as they stand in messages. */
+void emit_capability_type(const struct decl *decl, struct out *out)
+{
+    const char *name = out_string("%s_cap", decl->name);
+    const char *len[] = {out_string("struct %s_list list", name)};
+    const char *at[] = {len[0], "uint32_t i"};
+
+    out_comment(out, 0,
+                out_string("A capability that serves %s, in a message.", decl->schema_name));
+    out_print(out, "struct %s {\n    struct capnp_capability c;\n};\n", name);
+    out_print(out, "struct %s_list {\n    struct capnp_list l;\n};\n\n", name);
+    out_function(out, "static inline uint32_t ", out_string("%s_list_len", name), len, 1, 0);
+    out_print(out, "\n{\n    return list.l.len;\n}\n\n");
+    out_function(out, out_string("static inline struct %s ", name), out_string("%s_list_at", name),
+                 at, 2, 0);
+    out_line(out, "\n{\n    return (struct %s){capnp_any_capability(capnp_list_any(list.l, i))};",
+             name);
+    out_print(out, "}\n\n");
 }

@@ -6,6 +6,11 @@
 
 #include <string.h>
 
+const char *emit_capability(const struct type *type)
+{
+    return type->decl != NULL ? out_string("%s_cap", type->decl->name) : "capnp_capability";
+}
+
 const char *emit_value_type(const struct type *type)
 {
     switch (type->kind) {
@@ -21,10 +26,14 @@ const char *emit_value_type(const struct type *type)
         return "struct capnp_text ";
     case TYPE_DATA:
         return "struct capnp_data ";
+    case TYPE_CAP:
+        return out_string("struct %s ", emit_capability(type));
     case TYPE_VOID:
     case TYPE_LIST:
     case TYPE_STRUCT:
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         break;
     }
     return "void ";
@@ -49,11 +58,31 @@ const char *emit_list_name(const struct type *element)
         return "capnp_data_list";
     case TYPE_STRUCT:
         return out_string("%s_list", element->decl->name);
+    case TYPE_CAP:
+        return out_string("%s_list", emit_capability(element));
     case TYPE_LIST:
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         break;
     }
     return "capnp_any_list";
+}
+
+const char *emit_list_builder_name(const struct type *element)
+{
+    return element->kind == TYPE_STRUCT ? out_string("%s_list_builder", element->decl->name)
+                                        : "capnp_list_builder";
+}
+
+const char *emit_list_builder(const struct type *element, const char *slot)
+{
+    if (element->kind == TYPE_STRUCT) {
+        return out_string("(struct %s_list_builder){capnp_any_init_struct_list(%s, %u, %u, len)}",
+                          element->decl->name, slot, element->decl->data_words,
+                          element->decl->pointer_count);
+    }
+    return out_string("capnp_any_init_list(%s, %s, len)", slot, emit_element(element));
 }
 
 const char *emit_reader_type(const struct type *type)
@@ -64,7 +93,10 @@ const char *emit_reader_type(const struct type *type)
     case TYPE_STRUCT:
         return out_string("struct %s ", type->decl->name);
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         return "struct capnp_any ";
+    case TYPE_CAP:
     case TYPE_VOID:
     case TYPE_BOOL:
     case TYPE_INT:
@@ -101,7 +133,10 @@ const char *emit_element(const struct type *element)
     case TYPE_TEXT:
     case TYPE_DATA:
     case TYPE_LIST:
+    case TYPE_CAP:
     case TYPE_ANY:
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
         break;
     }
     return "CAPNP_ELEMENT_POINTER";
@@ -120,8 +155,7 @@ static uint64_t float_bits(struct schema_value value)
     return schema_value_which(value) == SCHEMA_VALUE_FLOAT32 ? bits32 : bits64;
 }
 
-/* The bits of a scalar value, as many as its type has. */
-static uint64_t value_bits(struct schema_value value)
+uint64_t emit_value_bits(struct schema_value value)
 {
     switch (schema_value_which(value)) {
     case SCHEMA_VALUE_BOOL:
@@ -162,15 +196,31 @@ static uint64_t value_bits(struct schema_value value)
 uint64_t emit_default_bits(const struct field *field)
 {
     struct schema_field_slot slot = schema_field_get_slot(field->field);
-    uint64_t bits = value_bits(schema_field_slot_get_default_value(slot));
+    uint64_t bits = emit_value_bits(schema_field_slot_get_default_value(slot));
 
     return field->type.bits >= 64 ? bits : bits & ((1ull << field->type.bits) - 1u);
 }
 
+struct schema_value emit_default_value(const struct field *field)
+{
+    return schema_field_slot_get_default_value(schema_field_get_slot(field->field));
+}
+
+struct capnp_any emit_value_pointer(struct schema_value value)
+{
+    switch (schema_value_which(value)) {
+    case SCHEMA_VALUE_LIST:
+        return schema_value_get_list(value);
+    case SCHEMA_VALUE_STRUCT:
+        return schema_value_get_struct(value);
+    default:
+        return schema_value_get_any_pointer(value);
+    }
+}
+
 bool emit_has_default(const struct field *field)
 {
-    struct schema_value value =
-        schema_field_slot_get_default_value(schema_field_get_slot(field->field));
+    struct schema_value value = emit_default_value(field);
 
     switch (field->type.kind) {
     case TYPE_TEXT:
@@ -178,19 +228,27 @@ bool emit_has_default(const struct field *field)
     case TYPE_DATA:
         return schema_value_get_data(value).len != 0;
     case TYPE_LIST:
-        return !capnp_any_is_null(schema_value_get_list(value));
     case TYPE_STRUCT:
-        return !capnp_any_is_null(schema_value_get_struct(value));
     case TYPE_ANY:
-        return !capnp_any_is_null(schema_value_get_any_pointer(value));
+    case TYPE_ANY_STRUCT:
+    case TYPE_ANY_LIST:
+        return !capnp_any_is_null(emit_value_pointer(value));
     case TYPE_VOID:
     case TYPE_BOOL:
     case TYPE_INT:
     case TYPE_FLOAT:
     case TYPE_ENUM:
+    case TYPE_CAP:
         break;
     }
     return false;
+}
+
+bool emit_has_default_words(const struct field *field)
+{
+    bool bytes = field->type.kind == TYPE_TEXT || field->type.kind == TYPE_DATA;
+
+    return field->group == NULL && !bytes && emit_has_default(field);
 }
 
 uint32_t emit_offset(const struct field *field)

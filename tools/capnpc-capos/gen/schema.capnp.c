@@ -206,7 +206,8 @@ bool schema_node_source_info_check(struct schema_node_source_info r)
     if (schema_node_source_info_has_members(r)) {
         struct schema_node_source_info_member_list list = schema_node_source_info_get_members(r);
         for (uint32_t i = 0; i < schema_node_source_info_member_list_len(list); i++) {
-            if (!schema_node_source_info_member_check(schema_node_source_info_member_list_at(list, i))) {
+            if (!schema_node_source_info_member_check(schema_node_source_info_member_list_at(list,
+                                                                                             i))) {
                 return false;
             }
         }
@@ -371,9 +372,11 @@ bool schema_code_generator_request_check(struct schema_code_generator_request r)
         }
     }
     if (schema_code_generator_request_has_requested_files(r)) {
-        struct schema_code_generator_request_requested_file_list list = schema_code_generator_request_get_requested_files(r);
+        struct schema_code_generator_request_requested_file_list list =
+            schema_code_generator_request_get_requested_files(r);
         for (uint32_t i = 0; i < schema_code_generator_request_requested_file_list_len(list); i++) {
-            if (!schema_code_generator_request_requested_file_check(schema_code_generator_request_requested_file_list_at(list, i))) {
+            if (!schema_code_generator_request_requested_file_check(
+                schema_code_generator_request_requested_file_list_at(list, i))) {
                 return false;
             }
         }
@@ -395,9 +398,12 @@ schema_code_generator_request_requested_file_check(struct schema_code_generator_
 {
     (void)schema_code_generator_request_requested_file_get_filename(r);
     if (schema_code_generator_request_requested_file_has_imports(r)) {
-        struct schema_code_generator_request_requested_file_import_list list = schema_code_generator_request_requested_file_get_imports(r);
-        for (uint32_t i = 0; i < schema_code_generator_request_requested_file_import_list_len(list); i++) {
-            if (!schema_code_generator_request_requested_file_import_check(schema_code_generator_request_requested_file_import_list_at(list, i))) {
+        struct schema_code_generator_request_requested_file_import_list list =
+            schema_code_generator_request_requested_file_get_imports(r);
+        for (uint32_t i =
+             0; i < schema_code_generator_request_requested_file_import_list_len(list); i++) {
+            if (!schema_code_generator_request_requested_file_import_check(
+                schema_code_generator_request_requested_file_import_list_at(list, i))) {
                 return false;
             }
         }
