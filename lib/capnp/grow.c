@@ -83,7 +83,8 @@ static bool inside(const uint8_t *p, const uint8_t *base, uint64_t bytes)
 
 static uint64_t far_word(uint32_t segment, uint64_t byte, uint32_t kind)
 {
-    return (uint64_t)segment << 32 | byte | kind;
+    /* A product: clang 14's analyzer takes the shift for one of a negative number. */
+    return segment * (UINT64_C(1) << 32) | byte | kind;
 }
 
 void capnp_arena_link(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word)
