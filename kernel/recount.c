@@ -7,6 +7,15 @@
 #include "mem/heap.h"
 #include "print.h"
 #include "process.h"
+#include "string.h"
+
+static const char *const charges[ACCOUNT_KINDS] = {
+    [ACCOUNT_FRAMES] = "frames charged to processes",
+    [ACCOUNT_HEAP_BYTES] = "heap bytes charged to processes",
+    [ACCOUNT_SLOTS] = "slots charged to processes",
+    [ACCOUNT_CALLS] = "calls charged to processes",
+    [ACCOUNT_PROCESSES] = "processes charged",
+};
 
 static uint64_t slots_used(const struct cap_table *table)
 {
@@ -19,7 +28,7 @@ static uint64_t slots_used(const struct cap_table *table)
     return count;
 }
 
-void recount_take(struct recount *out)
+void recount_take(struct recount *out, const struct account *root)
 {
     *out = (struct recount){
         .frames_free = frame_recount(),
@@ -29,6 +38,7 @@ void recount_take(struct recount *out)
         .slots = slots_used(kernel_table()),
         .processes = process_count(),
     };
+    memcpy(out->charged, root->used, sizeof out->charged);
 }
 
 static uint32_t compare(const char *what, uint64_t before, uint64_t now)
@@ -76,18 +86,21 @@ static void check_object(const struct cap_object *object, void *context)
     }
 }
 
-uint32_t recount_compare(const struct recount *start)
+uint32_t recount_compare(const struct recount *start, const struct account *root)
 {
     struct recount now;
     uint32_t differences = 0;
 
-    recount_take(&now);
+    recount_take(&now, root);
     differences += compare("free frames", start->frames_free, now.frames_free);
     differences += compare("blocks of kernel heap", start->heap_blocks, now.heap_blocks);
     differences += compare("bytes of kernel heap", start->heap_bytes, now.heap_bytes);
     differences += compare("kernel objects", start->objects, now.objects);
     differences += compare("slots of the kernel's table", start->slots, now.slots);
     differences += compare("processes", start->processes, now.processes);
+    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        differences += compare(charges[kind], start->charged[kind], now.charged[kind]);
+    }
     cap_object_each(check_object, &differences);
     if (frame_free_count() != now.frames_free) {
         kprint("leak: the frame counter says %lu free, the bitmap %lu\n", frame_free_count(),

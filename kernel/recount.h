@@ -2,10 +2,12 @@
 /*
  * The recount: what the machine holds, counted from the ground (the frame bitmap,
  * the heap's pages, the lists of objects and processes, the slots of every table),
- * never from the counters that the kernel keeps as it goes.
+ * not from the counters that the kernel keeps as it goes; those, the accounts above
+ * all, must agree with the start as well.
  */
 #pragma once
 
+#include <lib/account.h>
 #include <stdint.h>
 
 struct recount {
@@ -15,9 +17,10 @@ struct recount {
     uint64_t objects;
     uint64_t slots; /* used, in the kernel's own table */
     uint64_t processes;
+    uint64_t charged[ACCOUNT_KINDS]; /* to the root account, and lent by it */
 };
 
-void recount_take(struct recount *out);
+void recount_take(struct recount *out, const struct account *root);
 
 /*
  * Recounts and compares with the start; also checks that the kernel's counters
@@ -25,4 +28,4 @@ void recount_take(struct recount *out);
  * slot refers to it (A3). Prints a line for each difference and returns their
  * number.
  */
-uint32_t recount_compare(const struct recount *start);
+uint32_t recount_compare(const struct recount *start, const struct account *root);

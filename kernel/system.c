@@ -109,7 +109,7 @@ static void finish(void)
     print_boot_time();
     services_fini();
     ring_scratch_drop();
-    uint32_t leaks = recount_compare(&at_start);
+    uint32_t leaks = recount_compare(&at_start, &root);
 
     if (services_trouble() == TROUBLE_STALLED) {
         kprint("capos: failed: services waited for what nobody could bring\n");
@@ -142,7 +142,7 @@ _Noreturn void system_start(const struct boot_info *info)
     sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),
                &events);
     open_root_account();
-    recount_take(&at_start);
+    recount_take(&at_start, &root);
     plant_leak(capos_kernel_params_get_plant_leak(params));
     if (services_init(manifest, &root, finish) != ST_OK) {
         kprint("capos: there is no memory for %u services\n", manifest_service_count(manifest));

@@ -49,14 +49,17 @@ const char *features_init(void)
     if (!features.syscall) {
         return "this processor has no SYSCALL";
     }
-    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_NXE);
-    cr0_write(cr0_read() | CR0_WP);
+    if ((cr4_read() & CR4_LA57) != 0) {
+        return "the boot loader left five levels of page tables on; the kernel uses four";
+    }
+    msr_write(MSR_EFER, (msr_read(MSR_EFER) & (EFER_LME | EFER_LMA)) | EFER_NXE);
+    cr0_write(CR0_PG | CR0_PE | CR0_ET | CR0_NE | CR0_MP | CR0_WP);
     return NULL;
 }
 
 void features_enable(void)
 {
-    uint64_t cr4 = cr4_read() & ~(CR4_FSGSBASE | CR4_TSD | CR4_PCE);
+    uint64_t cr4 = CR4_PAE; /* nothing that a boot loader may have left on */
 
     cr4 |= features.pge ? CR4_PGE : 0;
     cr4 |= features.smep ? CR4_SMEP : 0;

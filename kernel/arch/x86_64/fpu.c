@@ -14,8 +14,7 @@ void fpu_init(void)
 {
     struct fpu_control initial = FPU_CONTROL_INITIAL;
 
-    cr0_write((cr0_read() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
-    cr4_write((cr4_read() & ~CR4_OSXSAVE) | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    cr4_write(cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 
     memcpy(&clean.bytes[IMAGE_X87_CONTROL], &initial.x87_control, sizeof(initial.x87_control));
     memcpy(&clean.bytes[IMAGE_MXCSR], &initial.mxcsr, sizeof(initial.mxcsr));

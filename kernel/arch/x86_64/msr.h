@@ -13,6 +13,8 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 #define EFER_SCE           (1ull << 0)
+#define EFER_LME           (1ull << 8)
+#define EFER_LMA           (1ull << 10)
 #define EFER_NXE           (1ull << 11)
 
 static inline uint64_t msr_read(uint32_t msr)

@@ -5,6 +5,8 @@
  */
 #include "arch/x86_64/trap.h"
 
+#include <abi/layout.h>
+
 #include "arch/x86_64/context.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cr.h"
@@ -51,17 +53,36 @@ void trap_in_kernel(struct trap_frame *frame)
     trap_from_kernel(frame);
 }
 
+/*
+ * Whether the interrupted thread may be resumed. A processor may let an interrupt
+ * in between a jump to a non-canonical address and the exception for it; IRET to
+ * there would fault in the kernel, so the exception is raised here. False: another
+ * thread is current now.
+ */
+static bool can_go_back(struct thread *t)
+{
+    if (t->context.rip < USER_END) {
+        return true;
+    }
+    process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, 0);
+    sched_switch();
+    return false;
+}
+
 void trap_from_user(uint64_t vector, uint64_t error)
 {
     struct thread *t = cpu_self()->current;
 
     if (vector >= PIC_VECTOR_BASE) {
         irq(vector);
-        sched_preempt();
+        if (can_go_back(t)) {
+            sched_preempt();
+        }
         return;
     }
     if (vector == TRAP_NMI) {
         kprint("capos: NMI, ignored\n");
+        (void)can_go_back(t);
         return;
     }
     if (vector == TRAP_MACHINE_CHECK) {
