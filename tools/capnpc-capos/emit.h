@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The three files that are generated from one schema file. Each function fills an
+ * The files that are generated from one schema file. Each function fills an
  * empty text. What they print must compile without a warning under gcc and clang,
  * as C17, hosted and freestanding.
  */
@@ -18,6 +18,13 @@ void emit_source(const struct model *model, const struct model_file *file, struc
 /* x.client.h: calls over the ring. Empty when the file declares no interface. */
 void emit_client(const struct model *model, const struct model_file *file, struct out *out);
 
+/* x.schema.h and x.schema.c: tables of all declarations. */
+void emit_schema_header(const struct model_file *file, struct out *out);
+void emit_schema_source(const struct model *model, const struct model_file *file, struct out *out);
+
+/* The path of a schema file with this behind it instead of .capnp. */
+const char *emit_path(const char *path, const char *suffix);
+
 /* Parts of them. */
 void emit_reader(const struct model *model, const struct decl *decl, struct out *out);
 void emit_builder(const struct model *model, const struct decl *decl, struct out *out);
@@ -28,6 +35,12 @@ void emit_const_words(const struct model *model, const struct decl *decl, struct
 
 /* Whether a constant is words to be read, and so needs the types. */
 bool emit_const_is_words(const struct model *model, const struct decl *decl);
+
+/* The words of a pointer's value, as a static table. Returns their bytes. */
+uint32_t emit_words(const char *name, struct capnp_any value, const char *label, struct out *out);
+
+/* A comment as a string: one literal a line, those behind the first indented by `indent`. */
+const char *emit_doc_literal(const char *doc, int indent);
 
 /* The words of a pointer's value: NAME_words, and NAME with the suffix, the segment of them. */
 void emit_segment(const char *name, const char *suffix, struct capnp_any value, const char *label,

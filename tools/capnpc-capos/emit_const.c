@@ -137,8 +137,7 @@ void emit_const(const struct model *model, const struct decl *decl, struct out *
     }
 }
 
-void emit_segment(const char *name, const char *suffix, struct capnp_any value, const char *label,
-                  struct out *out)
+uint32_t emit_words(const char *name, struct capnp_any value, const char *label, struct out *out)
 {
     struct capnp_arena arena;
     uint8_t *words = out_alloc(VALUE_WORDS_MAX * 8u);
@@ -150,14 +149,24 @@ void emit_segment(const char *name, const char *suffix, struct capnp_any value, 
         out_refuse(label, "has a value that is malformed, holds a capability or is too large");
     }
     uint32_t count = capnp_arena_bytes(&arena) / 8u;
-    out_print(out, "static const uint64_t %s_words[] = {\n", name);
+    out_print(out, "static const uint64_t %s[] = {\n", name);
     for (uint32_t i = 1; i < count; i++) {
         out_print(out, "    0x%016" PRIx64 "ull,\n", capnp_load_u64(words + i * 8u));
     }
+    out_print(out, "};\n\n");
+    return (count - 1u) * 8u;
+}
+
+void emit_segment(const char *name, const char *suffix, struct capnp_any value, const char *label,
+                  struct out *out)
+{
+    const char *words = out_string("%s_words", name);
+    uint32_t bytes = emit_words(words, value, label, out);
+
     out_print(out,
-              "};\n\nconst struct capnp_segment %s%s = {\n"
-              "    .base = (const uint8_t *)%s_words,\n    .bytes = %u,\n};\n\n",
-              name, suffix, name, (count - 1u) * 8u);
+              "const struct capnp_segment %s%s = {\n"
+              "    .base = (const uint8_t *)%s,\n    .bytes = %u,\n};\n\n",
+              name, suffix, words, bytes);
 }
 
 void emit_const_words(const struct model *model, const struct decl *decl, struct out *out)

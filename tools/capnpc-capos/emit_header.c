@@ -17,6 +17,17 @@ void emit_top(const struct model_file *file, const char *purpose, struct out *ou
     out_print(out, "/*\n%s */\n", purpose);
 }
 
+const char *emit_path(const char *path, const char *suffix)
+{
+    size_t len = strlen(path);
+    size_t old = strlen(".capnp");
+
+    if (len > old && strcmp(path + len - old, ".capnp") == 0) {
+        len -= old;
+    }
+    return out_string("%.*s%s", (int)len, path, suffix);
+}
+
 static void emit_section(const char *title, struct out *out)
 {
     out_print(out,

@@ -53,8 +53,7 @@ static size_t first_line(const char *text)
     return stop != NULL ? (size_t)(stop - text) + 1u : strlen(text);
 }
 
-/* A comment as a string: one literal a line, those behind the first indented by `indent`. */
-static const char *doc_literal(const char *doc, int indent)
+const char *emit_doc_literal(const char *doc, int indent)
 {
     size_t len = first_line(doc);
     const char *result = out_literal(doc, len);
@@ -82,7 +81,7 @@ static void emit_interface(const struct model *model, const struct decl *decl, s
                   "        .params_id = 0x%016" PRIx64 "ull,\n"
                   "        .results_id = 0x%016" PRIx64 "ull,\n    },\n",
                   out_literal(method.schema_name, strlen(method.schema_name)),
-                  doc_literal(method.doc, 15), method.params->id, method.results->id);
+                  emit_doc_literal(method.doc, 15), method.params->id, method.results->id);
     }
     out_print(out, "};\n\n");
 }
@@ -95,7 +94,7 @@ static void emit_interface_row(const struct model *model, const struct decl *dec
     out_print(out,
               "    {\n        .name = %s,\n        .doc = %s,\n        .id = %s_ID,\n"
               "        .methods = %s,\n        .method_count = %s_METHOD_COUNT,\n    },\n",
-              out_literal(decl->schema_name, strlen(decl->schema_name)), doc_literal(doc, 15),
+              out_literal(decl->schema_name, strlen(decl->schema_name)), emit_doc_literal(doc, 15),
               decl->upper, count != 0 ? out_string("%s_methods", decl->name) : "NULL", decl->upper);
 }
 

@@ -6,9 +6,9 @@
  *       schema/capos.capnp
  *
  * Reads a CodeGeneratorRequest from standard input and writes, for each schema
- * file named on the compiler's command line, x.capnp.h, x.capnp.c and, when it
- * declares interfaces, x.client.h to the current directory. Nothing is written
- * before everything has been generated. The output depends on the request alone.
+ * file named on the compiler's command line, x.capnp.h, x.capnp.c, x.schema.h,
+ * x.schema.c and, when it declares interfaces, x.client.h to the current directory. Nothing is
+ * written before everything has been generated. The output depends on the request alone.
  *
  * The request is read with code that this program generated from the compiler's
  * own schema.capnp, in gen/.
@@ -47,17 +47,8 @@ static uint8_t *read_request(size_t *len)
     return bytes;
 }
 
-/* capos.capnp → capos.client.h */
-static const char *client_path(const char *path)
-{
-    size_t len = strlen(path);
-    size_t suffix = strlen(".capnp");
-
-    if (len > suffix && strcmp(path + len - suffix, ".capnp") == 0) {
-        len -= suffix;
-    }
-    return out_string("%.*s.client.h", (int)len, path);
-}
+/* The files that one schema file becomes; those that are empty are not written. */
+enum { HEADER, SOURCE, CLIENT, SCHEMA_HEADER, SCHEMA_SOURCE, OUTPUTS };
 
 int main(void)
 {
@@ -75,18 +66,28 @@ int main(void)
     }
     model_init(&model, request);
 
-    struct out *texts = out_alloc(model.file_count * 3u * sizeof *texts);
+    struct out(*texts)[OUTPUTS] = out_alloc(model.file_count * sizeof *texts);
     for (size_t i = 0; i < model.file_count; i++) {
-        emit_header(&model, &model.files[i], &texts[3u * i]);
-        emit_source(&model, &model.files[i], &texts[3u * i + 1u]);
-        emit_client(&model, &model.files[i], &texts[3u * i + 2u]);
+        const struct model_file *file = &model.files[i];
+        emit_header(&model, file, &texts[i][HEADER]);
+        emit_source(&model, file, &texts[i][SOURCE]);
+        emit_client(&model, file, &texts[i][CLIENT]);
+        emit_schema_header(file, &texts[i][SCHEMA_HEADER]);
+        emit_schema_source(&model, file, &texts[i][SCHEMA_SOURCE]);
     }
     for (size_t i = 0; i < model.file_count; i++) {
         const char *path = model.files[i].path;
-        out_write(&texts[3u * i], out_string("%s.h", path));
-        out_write(&texts[3u * i + 1u], out_string("%s.c", path));
-        if (texts[3u * i + 2u].len != 0) {
-            out_write(&texts[3u * i + 2u], client_path(path));
+        const char *paths[OUTPUTS] = {
+            [HEADER] = out_string("%s.h", path),
+            [SOURCE] = out_string("%s.c", path),
+            [CLIENT] = emit_path(path, ".client.h"),
+            [SCHEMA_HEADER] = emit_path(path, ".schema.h"),
+            [SCHEMA_SOURCE] = emit_path(path, ".schema.c"),
+        };
+        for (size_t k = 0; k < OUTPUTS; k++) {
+            if (texts[i][k].len != 0) {
+                out_write(&texts[i][k], paths[k]);
+            }
         }
     }
     return 0;

@@ -10,6 +10,7 @@ capnpc-capos_SRCS := \
 	tools/capnpc-capos/emit_header.c \
 	tools/capnpc-capos/emit_list.c \
 	tools/capnpc-capos/emit_reader.c \
+	tools/capnpc-capos/emit_schema.c \
 	tools/capnpc-capos/emit_server.c \
 	tools/capnpc-capos/emit_source.c \
 	tools/capnpc-capos/emit_type.c \
