@@ -85,7 +85,7 @@ def test_setup_that_is_refused_says_what_to_type(debian, tmp_path, sudo):
         script(debian / "sudo", sudo)
     done = run("sh", "tools/setup.sh", "build", path=debian)
     assert done.returncode == 3
-    assert "type: sudo apt-get install" in done.stderr and "gcc" in done.stderr
+    assert "type: sudo apt-get update && sudo apt-get install" in done.stderr and "gcc" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert asked(tmp_path) == ""
 
@@ -144,7 +144,7 @@ def test_doctor_works_where_nothing_is_installed(debian, tmp_path):
     done = run("make", "doctor", path=debian)
     assert done.returncode == 0, done.stderr
     assert "MISSING" in done.stdout
-    assert "as root: apt-get install" in done.stdout
+    assert "as root: apt-get update && apt-get install" in done.stdout
     assert asked(tmp_path) == ""
     assert state_of_the_machine() == before
 

@@ -110,7 +110,7 @@ doctor() {
 		echo "Nothing is missing."
 	elif is_debian; then
 		# shellcheck disable=SC2086
-		echo "To install what is missing, as root: $(install_line $absent)"
+		echo "To install what is missing, as root: apt-get update && $(install_line $absent)"
 	else
 		echo "This is not Debian; by your system's own means, install what Debian calls: $absent"
 	fi
@@ -126,7 +126,7 @@ install() {
 	if [ "$(id -u)" -ne 0 ]; then
 		as_root='sudo -n'
 		if ! sudo -n true 2>/dev/null; then
-			echo "setup: packages are missing and may not be installed from here; type: sudo $(install_line "$@")" >&2
+			echo "setup: packages are missing and may not be installed from here; type: sudo apt-get update && sudo $(install_line "$@")" >&2
 			exit 3
 		fi
 	fi
