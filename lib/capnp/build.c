@@ -15,6 +15,28 @@ static uint8_t *take_zeroed(struct capnp_arena *a, uint64_t words)
     return p;
 }
 
+void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
+                             uint32_t pad)
+{
+    uint64_t total = (uint64_t)len + pad;
+    uint64_t words = (total + 7u) / 8u;
+
+    if (p.slot == NULL) {
+        return;
+    }
+    uint8_t *to = capnp_arena_take(p.arena, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
+    if (to == NULL) {
+        return;
+    }
+    if (words != 0) {
+        capnp_store_u64(to + (words - 1u) * 8u, 0);
+    }
+    if (len != 0) {
+        __builtin_memcpy(to, bytes, len);
+    }
+    capnp_arena_point(p.arena, p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
+}
+
 struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,
                                                   uint16_t pointer_count)
 {

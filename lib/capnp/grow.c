@@ -17,10 +17,6 @@ static bool next_segment(struct capnp_arena *a, uint64_t at_least)
     struct capnp_growth *g = a->growth;
     uint32_t bytes = 0;
 
-    /* A first segment too small for the root is as if it had never been. */
-    if (a->used == 0) {
-        g->count = 0;
-    }
     if (g->count == g->segments_max || at_least > (UINT32_MAX & ~7u)) {
         return false;
     }
@@ -28,13 +24,12 @@ static bool next_segment(struct capnp_arena *a, uint64_t at_least)
     if (base == NULL || bytes < at_least) {
         return false;
     }
-    if (g->count != 0) {
-        g->segments[g->count - 1u].bytes = a->used;
-    }
+    g->segments[g->count - 1u].bytes = a->used;
     g->segments[g->count] = (struct capnp_segment){.base = base, .bytes = 0};
     g->count++;
+    g->room = bytes & ~7u;
     a->base = base;
-    a->room = bytes & ~7u;
+    a->room = 0;
     a->used = 0;
     return true;
 }
@@ -44,35 +39,49 @@ void capnp_arena_init_growing(struct capnp_arena *a, void *buffer, size_t bytes,
 {
     capnp_arena_init(a, buffer, bytes);
     a->growth = growth;
-    growth->count = 0;
-    if (buffer != NULL) {
-        growth->segments[0] = (struct capnp_segment){.base = buffer, .bytes = 0};
-        growth->count = 1;
-    } else {
-        a->room = 0;
-    }
+    growth->segments[0] = (struct capnp_segment){.base = buffer, .bytes = 0};
+    growth->count = 1;
+    growth->room = 0;
 }
 
 uint32_t capnp_arena_segments(const struct capnp_arena *a)
 {
     struct capnp_growth *g = a->growth;
 
-    if (g->count != 0) {
-        g->segments[g->count - 1u].bytes = a->used;
-    }
+    g->segments[g->count - 1u].bytes = a->used;
     return a->used == 0 ? 0 : g->count;
+}
+
+/* How many words the newest segment still has. */
+static uint64_t words_left(const struct capnp_arena *a)
+{
+    if (a->growth == NULL || a->full) {
+        return 0;
+    }
+    uint32_t room = a->growth->count == 1 ? a->room : a->growth->room;
+    return (room - a->used) / 8u;
+}
+
+static uint8_t *now_full(struct capnp_arena *a)
+{
+    a->full = true;
+    a->room = a->used;
+    return NULL;
 }
 
 uint8_t *capnp_arena_take_more(struct capnp_arena *a, uint64_t words)
 {
-    /* A word more, for the landing pad of the pointer that will lead there. */
-    if (a->full || words > CAPNP_LIST_MAX + UINT64_C(1) || !next_segment(a, (words + 1u) * 8u)) {
-        a->full = true;
-        a->room = a->used;
-        return NULL;
+    if (a->growth == NULL || a->full || words > CAPNP_LIST_MAX + UINT64_C(1)) {
+        return now_full(a);
     }
-    a->used = (uint32_t)words * 8u;
-    return a->base;
+    /* A word more, for the landing pad of the pointer that will lead there. */
+    if (words > words_left(a) && !next_segment(a, (words + 1u) * 8u)) {
+        return now_full(a);
+    }
+    uint8_t *p = a->base + a->used;
+    a->used += (uint32_t)words * 8u;
+    a->room = a->used;
+    return p;
 }
 
 /* Whether the address lies in memory from `base` on that has `bytes` bytes. */
@@ -83,31 +92,28 @@ static bool inside(const uint8_t *p, const uint8_t *base, uint64_t bytes)
 
 static uint64_t far_word(uint32_t segment, uint64_t byte, uint32_t kind)
 {
-    /* A product: clang 14's analyzer takes the shift for one of a negative number. */
-    return segment * (UINT64_C(1) << 32) | byte | kind;
+    return (uint64_t)segment << 32 | byte | kind;
 }
 
-void capnp_arena_link(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word)
+void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word)
 {
-    uint32_t target = a->growth->count - 1u;
-
-    if (inside(slot, a->base, a->used)) {
+    if (a->growth == NULL || inside(slot, a->base, a->used)) {
         capnp_store_pointer(slot, to, word);
         return;
     }
+    uint32_t target = (uint32_t)(a->growth->count - UINT64_C(1));
     uint64_t start = (uint64_t)(to - a->base);
-    uint64_t pad_at = a->used;
-    uint8_t *pad = (a->room - a->used) / 8u != 0 ? capnp_arena_take(a, 1) : NULL;
-    if (pad != NULL) {
-        capnp_store_pointer(pad, to, word);
+    if (words_left(a) != 0) {
+        uint64_t pad_at = a->used;
+        capnp_store_pointer(capnp_arena_take(a, 1), to, word);
         capnp_store_u64(slot, far_word(target, pad_at, FAR_ONE));
         return;
     }
-    pad = capnp_arena_take(a, 2);
+    uint8_t *pad = capnp_arena_take(a, 2);
     if (pad != NULL) {
         capnp_store_u64(pad, far_word(target, start, FAR_ONE));
         capnp_store_u64(pad + 8, word);
-        pad_at = (uint64_t)(pad - a->base);
-        capnp_store_u64(slot, far_word(a->growth->count - 1u, pad_at, FAR_TWO));
+        uint64_t pad_at = (uint64_t)(pad - a->base);
+        capnp_store_u64(slot, far_word(target + 1u, pad_at, FAR_TWO));
     }
 }

@@ -204,7 +204,9 @@ static bool resolve(struct capnp_any p, struct place *out)
 /* The levels left below what the pointer leads to. */
 static uint16_t depth_below(struct capnp_any p)
 {
-    return p.depth == 0 ? 0 : (uint16_t)(p.depth - 1u);
+    uint16_t depth = p.depth & (CAPNP_DEPTH_QUICK - 1u);
+
+    return depth == 0 ? 0 : (uint16_t)(depth - 1u);
 }
 
 /* The place of a pointer that leads a level down, unless it is null or may not. */
@@ -439,7 +441,7 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
     struct capnp_list list = {.message = m};
     struct place place;
 
-    if (!resolve(p, &place)) {
+    if (capnp_any_is_null(p) || !resolve(p, &place)) {
         return none;
     }
     if ((place.word & 3u) != TAG_LIST || (place.word >> 32 & 7u) != CAPNP_ELEMENT_BYTE) {

@@ -22,6 +22,9 @@
  * in the arena leads to a place inside [0, used). Where things lie is known from
  * the builders alone and never read back, so that the buffer may be memory which
  * somebody else writes to: that spoils the message, and nothing but the message.
+ *
+ * An arena that has grown has no room of its own, room = used, so that what finds
+ * room without a call knows that everything so far lies in one segment.
  */
 #pragma once
 
@@ -89,7 +92,7 @@ static inline uint32_t capnp_room(uint64_t bytes)
 static inline void capnp_arena_init(struct capnp_arena *a, void *buffer, size_t bytes)
 {
     a->base = buffer;
-    a->room = (uint32_t)(bytes < UINT32_MAX ? bytes : UINT32_MAX) & ~7u;
+    a->room = (uint32_t)(bytes < UINT32_MAX ? bytes : UINT32_MAX);
     a->used = 0;
     a->full = false;
     a->growth = NULL;
@@ -107,19 +110,14 @@ static inline uint32_t capnp_arena_bytes(const struct capnp_arena *a)
     return a->used;
 }
 
-/* The general part of capnp_arena_take, for an arena that grows: in the next segment. */
+/* The general part of capnp_arena_take: in the next segment of an arena that grows. */
 uint8_t *capnp_arena_take_more(struct capnp_arena *a, uint64_t words);
 
 /* Room for `words` words, not zeroed. NULL, and full from now on: there is not so much. */
 static inline uint8_t *capnp_arena_take(struct capnp_arena *a, uint64_t words)
 {
     if (CAPNP_UNLIKELY(words > (a->room - a->used) / 8u)) {
-        if (a->growth != NULL) {
-            return capnp_arena_take_more(a, words);
-        }
-        a->full = true;
-        a->room = a->used;
-        return NULL;
+        return capnp_arena_take_more(a, words);
     }
     uint8_t *p = a->base + a->used;
     a->used += (uint32_t)words * 8u;
@@ -144,38 +142,34 @@ static inline void capnp_store_u64(uint8_t *p, uint64_t v)
 /* Makes a slot point to a place in the arena; the rest of the word is `word`. */
 static inline void capnp_store_pointer(uint8_t *slot, const uint8_t *to, uint64_t word)
 {
-    uint32_t offset = (uint32_t)((to - slot) / 8 - 1);
+    /* Half the distance in bytes: that in words, before the two bits of the kind. */
+    uint32_t offset = (uint32_t)((uint64_t)(to - slot) >> 1) - 4u;
 
-    capnp_store_u64(slot, word | offset << 2);
+    capnp_store_u64(slot, word | offset);
 }
 
-/* The general part of capnp_arena_point, for an arena that grows. */
-void capnp_arena_link(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word);
-
-/* Makes a slot point to what was taken last; the rest of the word is `word`. */
-static inline void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to,
-                                     uint64_t word)
-{
-    if (CAPNP_UNLIKELY(a->growth != NULL)) {
-        capnp_arena_link(a, slot, to, word);
-    } else {
-        capnp_store_pointer(slot, to, word);
-    }
-}
+/* Makes a slot point to what was taken last, in any segment; the rest of the word is `word`. */
+void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word);
 
 /* ---------------------------------------------------------------------------
  * Structs */
 
-/* The message's root. Must be the first thing in the arena; else nothing fits any more. */
+/*
+ * The message's root, for which its first segment must have room. Must be the first
+ * thing in the arena; else nothing fits any more.
+ */
 static inline struct capnp_struct_builder
 capnp_build_root(struct capnp_arena *a, uint16_t data_words, uint16_t pointer_count)
 {
     uint32_t words = 1u + data_words + pointer_count;
-    uint8_t *p = capnp_arena_take(a, a->used == 0 ? words : UINT64_MAX);
 
-    if (p == NULL) {
+    if (CAPNP_UNLIKELY(a->used != 0 || a->room < words * 8u)) {
+        a->full = true;
+        a->room = a->used;
         return (struct capnp_struct_builder){.arena = a, .data = NULL};
     }
+    uint8_t *p = a->base;
+    a->used = words * 8u;
     /* A struct of nothing points to itself, since a word of zeros is null. */
     capnp_store_u64(p, words == 1u ? 0xfffffffcu : CAPNP_STRUCT_WORD(data_words, pointer_count));
     __builtin_memset(p + 8, 0, (words - 1u) * 8u);
@@ -253,26 +247,35 @@ static inline void capnp_any_set_null(struct capnp_any_builder p)
     }
 }
 
-/* Lays down `len` bytes and `pad` zeros behind them as a list of bytes. */
+/* The general part of capnp_any_set_bytes. */
+void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
+                             uint32_t pad);
+
+/*
+ * Lays down `len` bytes and `pad` zeros behind them, at most 1, as a list of bytes.
+ * The 8 to 16 bytes of a small call are two words, which may overlap; where there
+ * is room for three words, everything fits and lies in one segment.
+ */
 static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes, uint32_t len,
                                        uint32_t pad)
 {
-    if (p.slot == NULL) {
+    struct capnp_arena *a = p.arena;
+
+    if (CAPNP_UNLIKELY(p.slot == NULL || len - 8u > 8u || a->room - a->used < 24u)) {
+        capnp_any_set_any_bytes(p, bytes, len, pad);
         return;
     }
-    uint64_t total = (uint64_t)len + pad;
-    uint64_t words = (total + 7u) / 8u;
-    uint8_t *to = capnp_arena_take(p.arena, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
-    if (to == NULL) {
-        return;
-    }
-    if (words != 0) {
-        capnp_store_u64(to + (words - 1u) * 8u, 0);
-    }
-    if (len != 0) {
-        __builtin_memcpy(to, bytes, len);
-    }
-    capnp_arena_point(p.arena, p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
+    uint32_t start = a->used;
+    uint32_t end = start + ((len + pad + 7u) & ~7u);
+    uint8_t *base = a->base;
+    uint64_t first = capnp_load_u64((const uint8_t *)bytes);
+    uint64_t last = capnp_load_u64((const uint8_t *)bytes + len - 8u);
+    capnp_store_u64(base + end - 8u, 0);
+    capnp_store_u64(base + start, first);
+    capnp_store_u64(base + start + len - 8u, last);
+    a->used = end;
+    capnp_store_pointer(p.slot, base + start,
+                        (uint64_t)(len + pad) << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
 }
 
 /* Copies the data in; it must not lie in the arena. */

@@ -33,11 +33,12 @@ struct capnp_growth {
     struct capnp_segment *segments; /* the caller's: where they are listed, in order */
     uint32_t segments_max;          /* its entries, 1 or more */
     uint32_t count;                 /* the segments there are so far */
+    uint32_t room;                  /* bytes that the newest has, once there are two */
 };
 
 /*
- * Starts an empty message whose first segment is `bytes` bytes at `buffer`. Keeps the
- * buffer, the growth and its table. With no buffer the first segment is asked for.
+ * Starts an empty message whose first segment is `bytes` bytes at `buffer`, which the
+ * root must fit in. Keeps the buffer, the growth and its table.
  */
 void capnp_arena_init_growing(struct capnp_arena *a, void *buffer, size_t bytes,
                               struct capnp_growth *growth);

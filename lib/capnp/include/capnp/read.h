@@ -47,11 +47,18 @@
 #define CAPNP_DEPTH_MAX 64u
 
 /*
+ * Set in the depth of a root of exactly the shape that the schema says, and in
+ * nothing else: its fields are read without a call. It chooses between two ways to
+ * the same result, and means nothing.
+ */
+#define CAPNP_DEPTH_QUICK 0x8000u
+
+/*
  * The words that may be traversed in a message of n words: so many times n, and
  * so many more. Reading everything once costs at most n, except that elements of
  * size zero count one word each.
  */
-#define CAPNP_BUDGET_FACTOR 8u
+#define CAPNP_BUDGET_FACTOR 8u /* as many as bytes in a word */
 #define CAPNP_BUDGET_EXTRA  512u
 
 /* Why a message could not be read. X(name, "sentence"). */
@@ -91,8 +98,8 @@ struct capnp_message {
     uint32_t segment_count;
     enum capnp_error error;    /* the first that was met; never cleared */
     uint64_t budget;           /* words that may still be traversed */
-    uint64_t limit;            /* the budget of each reading from the root */
     struct capnp_segment flat; /* segments points here for one without a table */
+    uint64_t limit;            /* the budget of each reading from the root */
     uint32_t capabilities;     /* how many came with it; indices are below */
 };
 
@@ -114,7 +121,7 @@ struct capnp_struct {
     const uint8_t *data; /* the pointer section lies data_bytes behind */
     uint32_t data_bytes;
     uint16_t pointer_count;
-    uint16_t depth; /* levels that may still follow */
+    uint16_t depth; /* levels that may still follow, and CAPNP_DEPTH_QUICK */
 };
 
 /* A pointer slot in a message; slot is NULL for one that is not there. */
@@ -178,16 +185,21 @@ enum capnp_kind {
  */
 static inline bool capnp_message_open_flat(struct capnp_message *m, const void *words, size_t bytes)
 {
-    uint64_t limit = (uint64_t)bytes / 8u * CAPNP_BUDGET_FACTOR + CAPNP_BUDGET_EXTRA;
+    uint64_t limit = (uint64_t)bytes * (CAPNP_BUDGET_FACTOR / 8u) + CAPNP_BUDGET_EXTRA;
 
-    m->flat = (struct capnp_segment){.base = words, .bytes = bytes & ~(uint64_t)7u};
+    m->flat = (struct capnp_segment){.base = words, .bytes = bytes};
     m->segments = &m->flat;
     m->segment_count = 1;
-    m->error = bytes % 8u == 0 ? CAPNP_ERROR_NONE : CAPNP_ERROR_FRAMING;
+    m->error = CAPNP_ERROR_NONE;
     m->budget = limit;
     m->limit = limit;
     m->capabilities = 0;
-    return m->error == CAPNP_ERROR_NONE;
+    if (CAPNP_UNLIKELY(bytes % 8u != 0)) {
+        m->flat.bytes = 0;
+        m->error = CAPNP_ERROR_FRAMING;
+        return false;
+    }
+    return true;
 }
 
 /*
@@ -314,10 +326,14 @@ static inline struct capnp_struct capnp_root(struct capnp_message *m, uint16_t d
             .data = m->segments[0].base + 8,
             .data_bytes = data_words * 8u,
             .pointer_count = pointer_count,
-            .depth = CAPNP_DEPTH_MAX,
+            .depth = CAPNP_DEPTH_MAX | CAPNP_DEPTH_QUICK,
         };
     }
-    return capnp_root_any_shape(m);
+    /* What is known without looking, so that the compiler knows it too. */
+    struct capnp_struct s = capnp_root_any_shape(m);
+    s.message = m;
+    s.depth = CAPNP_DEPTH_MAX;
+    return s;
 }
 
 /* The general part of capnp_plain_root. */
@@ -369,7 +385,7 @@ static inline bool capnp_check_passed(struct capnp_struct s)
     if (s.message->error != CAPNP_ERROR_NONE) {
         return false;
     }
-    if (s.depth == CAPNP_DEPTH_MAX) {
+    if ((s.depth & ~CAPNP_DEPTH_QUICK) == CAPNP_DEPTH_MAX) {
         s.message->budget = UINT64_MAX;
     }
     return true;
@@ -466,30 +482,27 @@ struct capnp_struct capnp_any_struct(struct capnp_any p);
  */
 struct capnp_list capnp_any_list(struct capnp_any p, enum capnp_element element);
 
-/* The general part of capnp_any_data, for a slot that is there and not null. */
+/* The general part of capnp_any_data. */
 struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct capnp_segment *segment,
                                        const uint8_t *slot);
 
 /* The bytes of a Data; the pointer may be NULL when there are none. */
 static inline struct capnp_data capnp_any_data(struct capnp_any p)
 {
-    if (p.slot == NULL) {
-        return (struct capnp_data){.ptr = NULL, .len = 0};
-    }
-    uint64_t word = capnp_load_u64(p.slot);
-    if (word == 0) {
-        return (struct capnp_data){.ptr = NULL, .len = 0};
-    }
-    if (CAPNP_LIKELY((word & 0x700000003u) == 0x200000001u)) {
-        /* Both sizes are whole words, so that padding need not be counted. */
-        int64_t offset = (int64_t)(int32_t)((uint32_t)word & ~3u) * 2;
-        uint64_t start = (uint64_t)(p.slot - p.segment->base) + 8u + (uint64_t)offset;
-        uint64_t bytes = word >> 35;
-        uint64_t cost = bytes / 8u + 2u;
-        if (CAPNP_LIKELY(start <= p.segment->bytes && bytes <= p.segment->bytes - start &&
-                         cost <= p.message->budget)) {
-            p.message->budget -= cost;
-            return (struct capnp_data){.ptr = p.segment->base + start, .len = (uint32_t)bytes};
+    if ((p.depth & CAPNP_DEPTH_QUICK) != 0 && CAPNP_LIKELY(p.slot != NULL)) {
+        uint64_t word = capnp_load_u64(p.slot);
+        /* A list of bytes, near, and behind its pointer. */
+        if (CAPNP_LIKELY((word & 0x780000003u) == 0x200000001u)) {
+            /* Twice the lower half is the offset in bytes and 2 for the kind. */
+            uint64_t offset = (uint64_t)(uint32_t)word * 2u - 2u;
+            uint64_t start = (uint64_t)(p.slot - p.segment->base) + 8u + offset;
+            uint64_t bytes = word >> 35;
+            uint64_t cost = bytes / 8u + 2u;
+            /* Both sizes are whole words, so that padding need not be counted. */
+            if (CAPNP_LIKELY(start + bytes <= p.segment->bytes && cost <= p.message->budget)) {
+                p.message->budget -= cost;
+                return (struct capnp_data){.ptr = p.segment->base + start, .len = (uint32_t)bytes};
+            }
         }
     }
     return capnp_data_any_shape(p.message, p.segment, p.slot);
