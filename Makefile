@@ -131,7 +131,9 @@ sources += $(2)
 endif
 endef
 
-compile = $(foreach s,$(2),$(eval $(call compile_one,$(1),$(s),$(3))))
+# Once for each variant, though two tools may share a source.
+compile = $(foreach s,$(2),$(if $(filter $(O)/$(1)/$(basename $(s)).o,$(objects)),,\
+	$(eval $(call compile_one,$(1),$(s),$(3)))))
 
 # The fragments too: a source that is gone from its list must go from the archive.
 define archive # FILE, OBJECTS
