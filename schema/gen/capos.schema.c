@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-static const struct capnp_field_info capos_exception_fields[] = {
+static const struct capnp_field_info capos_exception_schema_fields[] = {
     {
         .name = "type",
         .doc = "",
@@ -48,10 +48,10 @@ const struct capnp_node_info capos_exception_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_exception_fields,
+    .fields = capos_exception_schema_fields,
 };
 
-static const struct capnp_enumerant_info capos_exception_type_enumerants[] = {
+static const struct capnp_enumerant_info capos_exception_type_schema_enumerants[] = {
     {
         .name = "failed",
         .doc = "",
@@ -89,10 +89,10 @@ const struct capnp_node_info capos_exception_type_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 5,
-    .enumerants = capos_exception_type_enumerants,
+    .enumerants = capos_exception_type_schema_enumerants,
 };
 
-static const struct capnp_method_node capos_console_methods[] = {
+static const struct capnp_method_node capos_console_schema_methods[] = {
     {
         .name = "write",
         .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n",
@@ -129,11 +129,11 @@ const struct capnp_node_info capos_console_schema = {
     .param_count = 0,
     .method_count = 2,
     .superclass_count = 0,
-    .methods = capos_console_methods,
+    .methods = capos_console_schema_methods,
     .superclasses = NULL,
 };
 
-static const struct capnp_field_info capos_console_write_params_fields[] = {
+static const struct capnp_field_info capos_console_write_params_schema_fields[] = {
     {
         .name = "data",
         .doc = "",
@@ -161,7 +161,7 @@ const struct capnp_node_info capos_console_write_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = capos_console_write_params_fields,
+    .fields = capos_console_write_params_schema_fields,
 };
 
 const struct capnp_node_info capos_console_write_results_schema = {
@@ -182,7 +182,7 @@ const struct capnp_node_info capos_console_write_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info capos_console_write_line_params_fields[] = {
+static const struct capnp_field_info capos_console_write_line_params_schema_fields[] = {
     {
         .name = "text",
         .doc = "",
@@ -210,7 +210,7 @@ const struct capnp_node_info capos_console_write_line_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = capos_console_write_line_params_fields,
+    .fields = capos_console_write_line_params_schema_fields,
 };
 
 const struct capnp_node_info capos_console_write_line_results_schema = {
@@ -231,7 +231,7 @@ const struct capnp_node_info capos_console_write_line_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_method_node capos_null_cap_methods[] = {
+static const struct capnp_method_node capos_null_cap_schema_methods[] = {
     {
         .name = "ping",
         .doc = "Nothing in, nothing out.\n",
@@ -280,7 +280,7 @@ const struct capnp_node_info capos_null_cap_schema = {
     .param_count = 0,
     .method_count = 3,
     .superclass_count = 0,
-    .methods = capos_null_cap_methods,
+    .methods = capos_null_cap_schema_methods,
     .superclasses = NULL,
 };
 
@@ -320,7 +320,7 @@ const struct capnp_node_info capos_null_cap_ping_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info capos_null_cap_echo_params_fields[] = {
+static const struct capnp_field_info capos_null_cap_echo_params_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -359,10 +359,10 @@ const struct capnp_node_info capos_null_cap_echo_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_null_cap_echo_params_fields,
+    .fields = capos_null_cap_echo_params_schema_fields,
 };
 
-static const struct capnp_field_info capos_null_cap_echo_results_fields[] = {
+static const struct capnp_field_info capos_null_cap_echo_results_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -401,10 +401,10 @@ const struct capnp_node_info capos_null_cap_echo_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_null_cap_echo_results_fields,
+    .fields = capos_null_cap_echo_results_schema_fields,
 };
 
-static const struct capnp_field_info capos_null_cap_add_params_fields[] = {
+static const struct capnp_field_info capos_null_cap_add_params_schema_fields[] = {
     {
         .name = "a",
         .doc = "",
@@ -455,10 +455,10 @@ const struct capnp_node_info capos_null_cap_add_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = capos_null_cap_add_params_fields,
+    .fields = capos_null_cap_add_params_schema_fields,
 };
 
-static const struct capnp_field_info capos_null_cap_add_results_fields[] = {
+static const struct capnp_field_info capos_null_cap_add_results_schema_fields[] = {
     {
         .name = "sum",
         .doc = "",
@@ -509,16 +509,16 @@ const struct capnp_node_info capos_null_cap_add_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = capos_null_cap_add_results_fields,
+    .fields = capos_null_cap_add_results_schema_fields,
 };
 
-static const struct capnp_type_info capos_manifest_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &capos_binary_schema, .brand = NULL};
+static const struct capnp_type_info capos_manifest_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &capos_binary_schema, .brand = NULL};
 
-static const struct capnp_type_info capos_manifest_element3 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &capos_service_schema, .brand = NULL};
+static const struct capnp_type_info capos_manifest_schema_element3 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &capos_service_schema, .brand = NULL};
 
-static const struct capnp_field_info capos_manifest_fields[] = {
+static const struct capnp_field_info capos_manifest_schema_fields[] = {
     {
         .name = "schemaVersion",
         .doc = "Must be manifestVersion.\n",
@@ -533,7 +533,7 @@ static const struct capnp_field_info capos_manifest_fields[] = {
     {
         .name = "binaries",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_manifest_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_manifest_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 1,
@@ -543,7 +543,7 @@ static const struct capnp_field_info capos_manifest_fields[] = {
     {
         .name = "services",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_manifest_element3},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_manifest_schema_element3},
         .has_default = false,
         .offset = 1,
         .ordinal = 2,
@@ -577,7 +577,7 @@ const struct capnp_node_info capos_manifest_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 4,
-    .fields = capos_manifest_fields,
+    .fields = capos_manifest_schema_fields,
 };
 
 const struct capnp_node_info capos_manifest_version_schema = {
@@ -593,7 +593,7 @@ const struct capnp_node_info capos_manifest_version_schema = {
     .value_bits = 0x1ull,
 };
 
-static const struct capnp_field_info capos_binary_fields[] = {
+static const struct capnp_field_info capos_binary_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -631,16 +631,16 @@ const struct capnp_node_info capos_binary_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_binary_fields,
+    .fields = capos_binary_schema_fields,
 };
 
-static const struct capnp_type_info capos_service_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &capos_cap_grant_schema, .brand = NULL};
+static const struct capnp_type_info capos_service_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &capos_cap_grant_schema, .brand = NULL};
 
-static const struct capnp_type_info capos_service_element3 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                              &capos_export_schema, .brand = NULL};
+static const struct capnp_type_info capos_service_schema_element3 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &capos_export_schema, .brand = NULL};
 
-static const struct capnp_field_info capos_service_fields[] = {
+static const struct capnp_field_info capos_service_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -664,7 +664,7 @@ static const struct capnp_field_info capos_service_fields[] = {
     {
         .name = "caps",
         .doc = "What the process is born with, in the order of its CapSet.\n",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_service_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_service_schema_element2},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -674,7 +674,7 @@ static const struct capnp_field_info capos_service_fields[] = {
     {
         .name = "exports",
         .doc = "Endpoints of its own that other services may name as a source.\n",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_service_element3},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_service_schema_element3},
         .has_default = false,
         .offset = 3,
         .ordinal = 3,
@@ -739,10 +739,10 @@ const struct capnp_node_info capos_service_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 8,
-    .fields = capos_service_fields,
+    .fields = capos_service_schema_fields,
 };
 
-static const struct capnp_field_info capos_cap_grant_fields[] = {
+static const struct capnp_field_info capos_cap_grant_schema_fields[] = {
     {
         .name = "name",
         .doc = "In the CapSet; unique within one service.\n",
@@ -802,10 +802,10 @@ const struct capnp_node_info capos_cap_grant_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 4,
-    .fields = capos_cap_grant_fields,
+    .fields = capos_cap_grant_schema_fields,
 };
 
-static const struct capnp_field_info capos_cap_grant_source_fields[] = {
+static const struct capnp_field_info capos_cap_grant_source_schema_fields[] = {
     {
         .name = "kernel",
         .doc = "",
@@ -844,10 +844,10 @@ const struct capnp_node_info capos_cap_grant_source_schema = {
     .union_count = 2,
     .union_offset = 5,
     .field_count = 2,
-    .fields = capos_cap_grant_source_fields,
+    .fields = capos_cap_grant_source_schema_fields,
 };
 
-static const struct capnp_enumerant_info capos_kernel_object_enumerants[] = {
+static const struct capnp_enumerant_info capos_kernel_object_schema_enumerants[] = {
     {
         .name = "console",
         .doc = "",
@@ -870,10 +870,10 @@ const struct capnp_node_info capos_kernel_object_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 2,
-    .enumerants = capos_kernel_object_enumerants,
+    .enumerants = capos_kernel_object_schema_enumerants,
 };
 
-static const struct capnp_field_info capos_service_export_fields[] = {
+static const struct capnp_field_info capos_service_export_schema_fields[] = {
     {
         .name = "service",
         .doc = "",
@@ -911,10 +911,10 @@ const struct capnp_node_info capos_service_export_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_service_export_fields,
+    .fields = capos_service_export_schema_fields,
 };
 
-static const struct capnp_field_info capos_export_fields[] = {
+static const struct capnp_field_info capos_export_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -953,10 +953,10 @@ const struct capnp_node_info capos_export_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_export_fields,
+    .fields = capos_export_schema_fields,
 };
 
-static const struct capnp_field_info capos_restart_fields[] = {
+static const struct capnp_field_info capos_restart_schema_fields[] = {
     {
         .name = "policy",
         .doc = "",
@@ -996,10 +996,10 @@ const struct capnp_node_info capos_restart_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_restart_fields,
+    .fields = capos_restart_schema_fields,
 };
 
-static const struct capnp_enumerant_info capos_restart_policy_enumerants[] = {
+static const struct capnp_enumerant_info capos_restart_policy_schema_enumerants[] = {
     {
         .name = "never",
         .doc = "",
@@ -1027,10 +1027,10 @@ const struct capnp_node_info capos_restart_policy_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 3,
-    .enumerants = capos_restart_policy_enumerants,
+    .enumerants = capos_restart_policy_schema_enumerants,
 };
 
-static const struct capnp_field_info capos_ring_sizes_fields[] = {
+static const struct capnp_field_info capos_ring_sizes_schema_fields[] = {
     {
         .name = "sqEntries",
         .doc = "",
@@ -1081,10 +1081,10 @@ const struct capnp_node_info capos_ring_sizes_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = capos_ring_sizes_fields,
+    .fields = capos_ring_sizes_schema_fields,
 };
 
-static const struct capnp_field_info capos_limits_fields[] = {
+static const struct capnp_field_info capos_limits_schema_fields[] = {
     {
         .name = "frames",
         .doc = "Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables.\n",
@@ -1124,10 +1124,10 @@ const struct capnp_node_info capos_limits_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = capos_limits_fields,
+    .fields = capos_limits_schema_fields,
 };
 
-static const struct capnp_field_info capos_process_status_fields[] = {
+static const struct capnp_field_info capos_process_status_schema_fields[] = {
     {
         .name = "exited",
         .doc = "By itself, with this code.\n",
@@ -1186,10 +1186,10 @@ const struct capnp_node_info capos_process_status_schema = {
     .union_count = 4,
     .union_offset = 4,
     .field_count = 4,
-    .fields = capos_process_status_fields,
+    .fields = capos_process_status_schema_fields,
 };
 
-static const struct capnp_field_info capos_fault_fields[] = {
+static const struct capnp_field_info capos_fault_schema_fields[] = {
     {
         .name = "vector",
         .doc = "Processor exception number.\n",
@@ -1240,10 +1240,10 @@ const struct capnp_node_info capos_fault_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = capos_fault_fields,
+    .fields = capos_fault_schema_fields,
 };
 
-static const struct capnp_field_info capos_kernel_params_fields[] = {
+static const struct capnp_field_info capos_kernel_params_schema_fields[] = {
     {
         .name = "tickHz",
         .doc = "Timer interrupts a second, while anything waits for time: 20 to 1,000.\n",
@@ -1296,10 +1296,10 @@ const struct capnp_node_info capos_kernel_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = capos_kernel_params_fields,
+    .fields = capos_kernel_params_schema_fields,
 };
 
-static const struct capnp_enumerant_info capos_kernel_params_leak_enumerants[] = {
+static const struct capnp_enumerant_info capos_kernel_params_leak_schema_enumerants[] = {
     {
         .name = "none",
         .doc = "",
@@ -1332,7 +1332,7 @@ const struct capnp_node_info capos_kernel_params_leak_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 4,
-    .enumerants = capos_kernel_params_leak_enumerants,
+    .enumerants = capos_kernel_params_leak_schema_enumerants,
 };
 
 static const struct capnp_node_info *const capos_schema_nodes[] = {

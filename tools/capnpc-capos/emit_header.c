@@ -100,8 +100,9 @@ static void emit_imports(const struct model *model, const struct model_file *fil
     for (size_t i = 0; i < file->count; i++) {
         import_members(model, file->order[i], &imports);
     }
+    out_print(out, "%s", imports.count != 0 ? "\n" : "");
     for (size_t i = 0; i < imports.count; i++) {
-        out_print(out, "#include <%s.h>\n", imports.list[i]->label);
+        out_print(out, "#include \"%s.h\"\n", imports.list[i]->label);
     }
 }
 

@@ -18,7 +18,7 @@ struct tables {
     const struct model *model;
     const struct model_file *file;
     struct out body;
-    const char *owner; /* the declaration at hand; auxiliary tables take its name */
+    const char *owner; /* the node at hand; auxiliary tables take its name */
     unsigned number;   /* of auxiliary tables of it so far */
     const struct decl **others;
     size_t other_count; /* declarations of other files that are referred to, each once */
@@ -232,7 +232,8 @@ static void fields_info(struct tables *t, const struct decl *decl)
     if (count == 0) {
         return;
     }
-    out_print(&t->body, "static const struct capnp_field_info %s_fields[] = {\n", decl->name);
+    out_print(&t->body, "static const struct capnp_field_info %s_schema_fields[] = {\n",
+              decl->name);
     for (uint32_t i = 0; i < count; i++) {
         struct field field = model_field(t->model, decl, i);
         struct schema_field_ordinal ordinal = schema_field_get_ordinal(field.field);
@@ -259,7 +260,7 @@ static void enumerants_info(struct tables *t, const struct decl *decl)
     if (count == 0) {
         return;
     }
-    out_print(&t->body, "static const struct capnp_enumerant_info %s_enumerants[] = {\n",
+    out_print(&t->body, "static const struct capnp_enumerant_info %s_schema_enumerants[] = {\n",
               decl->name);
     for (uint32_t i = 0; i < count; i++) {
         struct schema_enumerant e = schema_enumerant_list_at(list, i);
@@ -336,14 +337,15 @@ static void methods_info(struct tables *t, const struct decl *decl)
                        node_of(t, above), brand);
     }
     if (count != 0) {
-        out_print(&t->body, "static const struct capnp_method_node %s_methods[] = {\n", decl->name);
+        out_print(&t->body, "static const struct capnp_method_node %s_schema_methods[] = {\n",
+                  decl->name);
         for (uint32_t i = 0; i < count; i++) {
             out_print(&t->body, "%s", infos[i]);
         }
         out_print(&t->body, "};\n\n");
     }
     if (super_count != 0) {
-        out_print(&t->body, "static const struct capnp_type_info %s_superclasses[] = {\n",
+        out_print(&t->body, "static const struct capnp_type_info %s_schema_superclasses[] = {\n",
                   decl->name);
         for (uint32_t i = 0; i < super_count; i++) {
             out_print(&t->body, "%s", infos[count + i]);
@@ -358,7 +360,7 @@ static void methods_info(struct tables *t, const struct decl *decl)
 /* The name of a declaration's table, or NULL for one that is empty. */
 static const char *table_of(const struct decl *decl, const char *table, uint32_t count)
 {
-    return count != 0 ? out_string("%s_%s", decl->name, table) : "NULL";
+    return count != 0 ? out_string("%s_schema_%s", decl->name, table) : "NULL";
 }
 
 static void struct_info(const struct decl *decl, struct out *out)
@@ -406,7 +408,7 @@ static void node_info(struct tables *t, const struct decl *decl, bool is_static)
     struct schema_node_parameter_list parameters = schema_node_get_parameters(decl->node);
     const char *rest = "";
 
-    t->owner = decl->name;
+    t->owner = out_string("%s_schema", decl->name);
     t->number = 0;
     const char *names = names_info(t, parameters);
     if (decl->kind == DECL_STRUCT) {
@@ -487,10 +489,10 @@ static void emit_others(const struct tables *t, struct out *out)
             known = t->others[k]->file == file && !is_repeated(t->others[k]);
         }
         if (!known) {
-            out_print(out, "#include <%s>\n", emit_path(file->label, ".schema.h"));
+            out_print(out, "#include \"%s\"\n", emit_path(file->label, ".schema.h"));
         }
     }
-    out_print(out, "\n");
+    out_print(out, "\n#include <stddef.h>\n\n");
     for (size_t i = 0; i < t->other_count; i++) {
         if (is_repeated(t->others[i])) {
             out_print(out, "static const struct capnp_node_info %s_schema;\n\n",
@@ -522,7 +524,7 @@ void emit_schema_source(const struct model *model, const struct model_file *file
     emit_top(file, " * The tables that the header declares.\n", out);
     const char *path = emit_path(file->path, ".schema.h");
     const char *slash = strrchr(path, '/');
-    out_print(out, "#include \"%s\"\n\n#include <stddef.h>\n", slash != NULL ? slash + 1 : path);
+    out_print(out, "#include \"%s\"\n", slash != NULL ? slash + 1 : path);
     emit_others(&t, out);
     out_print(out, "%.*s", (int)t.body.len, t.body.text);
 }

@@ -13,7 +13,8 @@
 #include <capnp/interface.h>
 #include <capnp/list.h>
 #include <capnp/read.h>
-#include <other.capnp.h>
+
+#include "other.capnp.h"
 
 #define EVERY_YES true
 

@@ -5,9 +5,9 @@
  * The tables that the header declares.
  */
 #include "everything.schema.h"
+#include "other.schema.h"
 
 #include <stddef.h>
-#include <other.schema.h>
 
 static const struct capnp_node_info stream_stream_result_schema;
 
@@ -206,7 +206,7 @@ const struct capnp_node_info every_nothing_schema = {
     .value_bits = 0x0ull,
 };
 
-static const uint64_t every_greeting_value2[] = {
+static const uint64_t every_greeting_schema_value2[] = {
     0x0000006200000001ull,
     0x61642220646f6f67ull,
     0x00000000000a2279ull,
@@ -222,10 +222,10 @@ const struct capnp_node_info every_greeting_schema = {
     .param_names = NULL,
     .param_count = 0,
     .type = {.kind = CAPNP_TYPE_TEXT},
-    .value = {.base = (const uint8_t *)every_greeting_value2, .bytes = 24},
+    .value = {.base = (const uint8_t *)every_greeting_schema_value2, .bytes = 24},
 };
 
-static const uint64_t every_bytes_value2[] = {
+static const uint64_t every_bytes_schema_value2[] = {
     0x0000002200000001ull,
     0x00000000fffe0100ull,
 };
@@ -240,7 +240,7 @@ const struct capnp_node_info every_bytes_schema = {
     .param_names = NULL,
     .param_count = 0,
     .type = {.kind = CAPNP_TYPE_DATA},
-    .value = {.base = (const uint8_t *)every_bytes_value2, .bytes = 16},
+    .value = {.base = (const uint8_t *)every_bytes_schema_value2, .bytes = 16},
 };
 
 const struct capnp_node_info every_unit_schema = {
@@ -256,9 +256,9 @@ const struct capnp_node_info every_unit_schema = {
     .value_bits = 0x1ull,
 };
 
-static const struct capnp_type_info every_primes_element2 = {.kind = CAPNP_TYPE_UINT16};
+static const struct capnp_type_info every_primes_schema_element2 = {.kind = CAPNP_TYPE_UINT16};
 
-static const uint64_t every_primes_value3[] = {
+static const uint64_t every_primes_schema_value3[] = {
     0x0000002300000001ull,
     0x0007000500030002ull,
 };
@@ -272,13 +272,13 @@ const struct capnp_node_info every_primes_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_primes_element2},
-    .value = {.base = (const uint8_t *)every_primes_value3, .bytes = 16},
+    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_primes_schema_element2},
+    .value = {.base = (const uint8_t *)every_primes_schema_value3, .bytes = 16},
 };
 
-static const struct capnp_type_info every_flags_element2 = {.kind = CAPNP_TYPE_BOOL};
+static const struct capnp_type_info every_flags_schema_element2 = {.kind = CAPNP_TYPE_BOOL};
 
-static const uint64_t every_flags_value3[] = {
+static const uint64_t every_flags_schema_value3[] = {
     0x0000002100000001ull,
     0x000000000000000dull,
 };
@@ -292,13 +292,13 @@ const struct capnp_node_info every_flags_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_flags_element2},
-    .value = {.base = (const uint8_t *)every_flags_value3, .bytes = 16},
+    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_flags_schema_element2},
+    .value = {.base = (const uint8_t *)every_flags_schema_value3, .bytes = 16},
 };
 
-static const struct capnp_type_info every_words_element2 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info every_words_schema_element2 = {.kind = CAPNP_TYPE_TEXT};
 
-static const uint64_t every_words_value3[] = {
+static const uint64_t every_words_schema_value3[] = {
     0x0000001600000001ull,
     0x0000002200000005ull,
     0x0000002200000005ull,
@@ -315,16 +315,16 @@ const struct capnp_node_info every_words_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_words_element2},
-    .value = {.base = (const uint8_t *)every_words_value3, .bytes = 40},
+    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_words_schema_element2},
+    .value = {.base = (const uint8_t *)every_words_schema_value3, .bytes = 40},
 };
 
-static const struct capnp_type_info every_table_element2 = {.kind = CAPNP_TYPE_UINT8};
+static const struct capnp_type_info every_table_schema_element2 = {.kind = CAPNP_TYPE_UINT8};
 
-static const struct capnp_type_info every_table_element3 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                            &every_table_element2};
+static const struct capnp_type_info every_table_schema_element3 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_table_schema_element2};
 
-static const uint64_t every_table_value4[] = {
+static const uint64_t every_table_schema_value4[] = {
     0x0000001e00000001ull,
     0x0000001200000009ull,
     0x0000000200000009ull,
@@ -342,11 +342,11 @@ const struct capnp_node_info every_table_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_table_element3},
-    .value = {.base = (const uint8_t *)every_table_value4, .bytes = 48},
+    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_table_schema_element3},
+    .value = {.base = (const uint8_t *)every_table_schema_value4, .bytes = 48},
 };
 
-static const uint64_t every_origin_value2[] = {
+static const uint64_t every_origin_schema_value2[] = {
     0x0001000300000000ull,
     0x000c000000000000ull,
     0xc004000000000000ull,
@@ -365,13 +365,13 @@ const struct capnp_node_info every_origin_schema = {
     .param_names = NULL,
     .param_count = 0,
     .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
-    .value = {.base = (const uint8_t *)every_origin_value2, .bytes = 48},
+    .value = {.base = (const uint8_t *)every_origin_schema_value2, .bytes = 48},
 };
 
-static const struct capnp_type_info every_points_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                             &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_points_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_point_schema, .brand = NULL};
 
-static const uint64_t every_points_value3[] = {
+static const uint64_t every_points_schema_value3[] = {
     0x0000006700000001ull,
     0x000100030000000cull,
     0x0004000000000000ull,
@@ -398,29 +398,29 @@ const struct capnp_node_info every_points_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_points_element2},
-    .value = {.base = (const uint8_t *)every_points_value3, .bytes = 120},
+    .type = {.kind = CAPNP_TYPE_LIST, .element = &every_points_schema_element2},
+    .value = {.base = (const uint8_t *)every_points_schema_value3, .bytes = 120},
 };
 
-static const struct capnp_type_info every_boxed_params2[] = {
+static const struct capnp_type_info every_boxed_schema_params2[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_boxed_bindings3[] = {
+static const struct capnp_binding_info every_boxed_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_boxed_params2,
+        .params = every_boxed_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_boxed_brand3 = {
-    .bindings = every_boxed_bindings3,
+static const struct capnp_brand_info every_boxed_schema_brand3 = {
+    .bindings = every_boxed_schema_bindings3,
     .binding_count = 1,
 };
 
-static const uint64_t every_boxed_value4[] = {
+static const uint64_t every_boxed_schema_value4[] = {
     0x0004000100000000ull,
     0x0000000000000000ull,
     0x0000003a0000000dull,
@@ -439,11 +439,11 @@ const struct capnp_node_info every_boxed_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_boxed_brand3},
-    .value = {.base = (const uint8_t *)every_boxed_value4, .bytes = 56},
+    .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_boxed_schema_brand3},
+    .value = {.base = (const uint8_t *)every_boxed_schema_value4, .bytes = 56},
 };
 
-static const uint64_t every_prime_text_value2[] = {
+static const uint64_t every_prime_text_schema_value2[] = {
     0x0000006200000001ull,
     0x61642220646f6f67ull,
     0x00000000000a2279ull,
@@ -459,10 +459,10 @@ const struct capnp_node_info every_prime_text_schema = {
     .param_names = NULL,
     .param_count = 0,
     .type = {.kind = CAPNP_TYPE_TEXT},
-    .value = {.base = (const uint8_t *)every_prime_text_value2, .bytes = 24},
+    .value = {.base = (const uint8_t *)every_prime_text_schema_value2, .bytes = 24},
 };
 
-static const struct capnp_field_info every_point_fields[] = {
+static const struct capnp_field_info every_point_schema_fields[] = {
     {
         .name = "x",
         .doc = "",
@@ -523,10 +523,10 @@ const struct capnp_node_info every_point_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 4,
-    .fields = every_point_fields,
+    .fields = every_point_schema_fields,
 };
 
-static const uint64_t every_defaults_value2[] = {
+static const uint64_t every_defaults_schema_value2[] = {
     0x0001000300000000ull,
     0x000c000000000000ull,
     0xc004000000000000ull,
@@ -535,19 +535,19 @@ static const uint64_t every_defaults_value2[] = {
     0x00006e696769726full,
 };
 
-static const struct capnp_type_info every_defaults_element3 = {.kind = CAPNP_TYPE_UINT16};
+static const struct capnp_type_info every_defaults_schema_element3 = {.kind = CAPNP_TYPE_UINT16};
 
-static const uint64_t every_defaults_value4[] = {
+static const uint64_t every_defaults_schema_value4[] = {
     0x0000002300000001ull,
     0x0007000500030002ull,
 };
 
-static const struct capnp_type_info every_defaults_element5 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info every_defaults_schema_element5 = {.kind = CAPNP_TYPE_TEXT};
 
-static const struct capnp_type_info every_defaults_element6 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                               &every_defaults_element5};
+static const struct capnp_type_info every_defaults_schema_element6 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_defaults_schema_element5};
 
-static const uint64_t every_defaults_value7[] = {
+static const uint64_t every_defaults_schema_value7[] = {
     0x0000001e00000001ull,
     0x0000001600000009ull,
     0x0000000600000015ull,
@@ -560,10 +560,10 @@ static const uint64_t every_defaults_value7[] = {
     0x0000000000000063ull,
 };
 
-static const struct capnp_type_info every_defaults_element8 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                               &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_defaults_schema_element8 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_point_schema, .brand = NULL};
 
-static const uint64_t every_defaults_value9[] = {
+static const uint64_t every_defaults_schema_value9[] = {
     0x0000002700000001ull,
     0x0001000300000004ull,
     0x7fd6000000000000ull,
@@ -573,31 +573,31 @@ static const uint64_t every_defaults_value9[] = {
     0x00000000656e696eull,
 };
 
-static const uint64_t every_defaults_value10[] = {
+static const uint64_t every_defaults_schema_value10[] = {
     0x0000004200000001ull,
     0x00746c7561666564ull,
 };
 
-static const uint64_t every_defaults_value11[] = {
+static const uint64_t every_defaults_schema_value11[] = {
     0x0000001200000001ull,
     0x000000000000addeull,
 };
 
-static const uint64_t every_defaults_value12[] = {
+static const uint64_t every_defaults_schema_value12[] = {
     0x0001000200000000ull,
     0x7fe0000000000000ull,
     0x0000000000000001ull,
     0x0000000000000000ull,
 };
 
-static const struct capnp_field_info every_defaults_fields[] = {
+static const struct capnp_field_info every_defaults_schema_fields[] = {
     {
         .name = "origin",
         .doc = "",
         .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
         .has_default = true,
         .offset = 0,
-        .default_value = {.base = (const uint8_t *)every_defaults_value2, .bytes = 48},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value2, .bytes = 48},
         .ordinal = 0,
         .code_order = 0,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -605,10 +605,10 @@ static const struct capnp_field_info every_defaults_fields[] = {
     {
         .name = "primes",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_element3},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_schema_element3},
         .has_default = true,
         .offset = 1,
-        .default_value = {.base = (const uint8_t *)every_defaults_value4, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value4, .bytes = 16},
         .ordinal = 1,
         .code_order = 1,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -616,10 +616,10 @@ static const struct capnp_field_info every_defaults_fields[] = {
     {
         .name = "list",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_element6},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_schema_element6},
         .has_default = true,
         .offset = 2,
-        .default_value = {.base = (const uint8_t *)every_defaults_value7, .bytes = 80},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value7, .bytes = 80},
         .ordinal = 2,
         .code_order = 2,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -627,10 +627,10 @@ static const struct capnp_field_info every_defaults_fields[] = {
     {
         .name = "points",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_element8},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_defaults_schema_element8},
         .has_default = true,
         .offset = 3,
-        .default_value = {.base = (const uint8_t *)every_defaults_value9, .bytes = 56},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value9, .bytes = 56},
         .ordinal = 3,
         .code_order = 3,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -641,7 +641,7 @@ static const struct capnp_field_info every_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_TEXT},
         .has_default = true,
         .offset = 4,
-        .default_value = {.base = (const uint8_t *)every_defaults_value10, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value10, .bytes = 16},
         .ordinal = 4,
         .code_order = 4,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -652,7 +652,7 @@ static const struct capnp_field_info every_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_DATA},
         .has_default = true,
         .offset = 5,
-        .default_value = {.base = (const uint8_t *)every_defaults_value11, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value11, .bytes = 16},
         .ordinal = 5,
         .code_order = 5,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -707,7 +707,7 @@ static const struct capnp_field_info every_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_STRUCT, .node = &other_measure_schema, .brand = NULL},
         .has_default = true,
         .offset = 6,
-        .default_value = {.base = (const uint8_t *)every_defaults_value12, .bytes = 32},
+        .default_value = {.base = (const uint8_t *)every_defaults_schema_value12, .bytes = 32},
         .ordinal = 10,
         .code_order = 10,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -729,13 +729,13 @@ const struct capnp_node_info every_defaults_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 11,
-    .fields = every_defaults_fields,
+    .fields = every_defaults_schema_fields,
 };
 
-static const struct capnp_type_info every_nested_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &every_nested_inner_innermost_schema, .brand = NULL};
+static const struct capnp_type_info every_nested_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_nested_inner_innermost_schema, .brand = NULL};
 
-static const struct capnp_field_info every_nested_fields[] = {
+static const struct capnp_field_info every_nested_schema_fields[] = {
     {
         .name = "inner",
         .doc = "",
@@ -759,7 +759,7 @@ static const struct capnp_field_info every_nested_fields[] = {
     {
         .name = "deeps",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_nested_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_nested_schema_element2},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -783,10 +783,10 @@ const struct capnp_node_info every_nested_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = every_nested_fields,
+    .fields = every_nested_schema_fields,
 };
 
-static const struct capnp_field_info every_nested_inner_fields[] = {
+static const struct capnp_field_info every_nested_inner_schema_fields[] = {
     {
         .name = "most",
         .doc = "",
@@ -814,10 +814,10 @@ const struct capnp_node_info every_nested_inner_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_nested_inner_fields,
+    .fields = every_nested_inner_schema_fields,
 };
 
-static const struct capnp_field_info every_nested_inner_innermost_fields[] = {
+static const struct capnp_field_info every_nested_inner_innermost_schema_fields[] = {
     {
         .name = "colour",
         .doc = "",
@@ -846,7 +846,7 @@ const struct capnp_node_info every_nested_inner_innermost_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_nested_inner_innermost_fields,
+    .fields = every_nested_inner_innermost_schema_fields,
 };
 
 const struct capnp_node_info every_nested_inner_innermost_depth_schema = {
@@ -862,7 +862,7 @@ const struct capnp_node_info every_nested_inner_innermost_depth_schema = {
     .value_bits = 0x3ull,
 };
 
-static const struct capnp_enumerant_info every_nested_inner_innermost_colour_enumerants[] = {
+static const struct capnp_enumerant_info every_nested_inner_innermost_colour_schema_enumerants[] = {
     {
         .name = "red",
         .doc = "",
@@ -890,89 +890,89 @@ const struct capnp_node_info every_nested_inner_innermost_colour_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 3,
-    .enumerants = every_nested_inner_innermost_colour_enumerants,
+    .enumerants = every_nested_inner_innermost_colour_schema_enumerants,
 };
 
-static const struct capnp_type_info every_lists_element2 = {.kind = CAPNP_TYPE_VOID};
+static const struct capnp_type_info every_lists_schema_element2 = {.kind = CAPNP_TYPE_VOID};
 
-static const struct capnp_type_info every_lists_element3 = {.kind = CAPNP_TYPE_BOOL};
+static const struct capnp_type_info every_lists_schema_element3 = {.kind = CAPNP_TYPE_BOOL};
 
-static const struct capnp_type_info every_lists_element4 = {.kind = CAPNP_TYPE_ENUM, .node =
-                                                            &other_unit_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element4 = {.kind = CAPNP_TYPE_ENUM, .node =
+    &other_unit_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_element5 = {.kind = CAPNP_TYPE_FLOAT32};
+static const struct capnp_type_info every_lists_schema_element5 = {.kind = CAPNP_TYPE_FLOAT32};
 
-static const struct capnp_type_info every_lists_element6 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info every_lists_schema_element6 = {.kind = CAPNP_TYPE_TEXT};
 
-static const struct capnp_type_info every_lists_element7 = {.kind = CAPNP_TYPE_DATA};
+static const struct capnp_type_info every_lists_schema_element7 = {.kind = CAPNP_TYPE_DATA};
 
-static const struct capnp_type_info every_lists_element8 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                            &other_measure_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element8 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &other_measure_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_element9 = {.kind = CAPNP_TYPE_INT16};
+static const struct capnp_type_info every_lists_schema_element9 = {.kind = CAPNP_TYPE_INT16};
 
-static const struct capnp_type_info every_lists_element10 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element9};
+static const struct capnp_type_info every_lists_schema_element10 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element9};
 
-static const struct capnp_type_info every_lists_element11 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                             &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element11 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_point_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_element12 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element11};
+static const struct capnp_type_info every_lists_schema_element12 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element11};
 
-static const struct capnp_type_info every_lists_element13 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element12};
+static const struct capnp_type_info every_lists_schema_element13 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element12};
 
-static const struct capnp_type_info every_lists_element14 = {.kind = CAPNP_TYPE_BOOL};
+static const struct capnp_type_info every_lists_schema_element14 = {.kind = CAPNP_TYPE_BOOL};
 
-static const struct capnp_type_info every_lists_element15 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element14};
+static const struct capnp_type_info every_lists_schema_element15 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element14};
 
-static const struct capnp_type_info every_lists_element16 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info every_lists_schema_element16 = {.kind = CAPNP_TYPE_TEXT};
 
-static const struct capnp_type_info every_lists_element17 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element16};
+static const struct capnp_type_info every_lists_schema_element17 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element16};
 
-static const struct capnp_type_info every_lists_element18 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                             &every_shape_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element18 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_shape_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_element19 = {.kind = CAPNP_TYPE_INTERFACE, .node =
-                                                             &every_handle_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element19 = {.kind = CAPNP_TYPE_INTERFACE,
+    .node = &every_handle_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_params20[] = {
+static const struct capnp_type_info every_lists_schema_params20[] = {
     {.kind = CAPNP_TYPE_DATA},
 };
 
-static const struct capnp_binding_info every_lists_bindings21[] = {
+static const struct capnp_binding_info every_lists_schema_bindings21[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_lists_params20,
+        .params = every_lists_schema_params20,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_lists_brand21 = {
-    .bindings = every_lists_bindings21,
+static const struct capnp_brand_info every_lists_schema_brand21 = {
+    .bindings = every_lists_schema_bindings21,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_lists_element22 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &every_box_schema, .brand = &every_lists_brand21};
+static const struct capnp_type_info every_lists_schema_element22 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_box_schema, .brand = &every_lists_schema_brand21};
 
-static const struct capnp_type_info every_lists_element23 = {.kind = CAPNP_TYPE_INTERFACE, .node =
-                                                             &every_handle_schema, .brand = NULL};
+static const struct capnp_type_info every_lists_schema_element23 = {.kind = CAPNP_TYPE_INTERFACE,
+    .node = &every_handle_schema, .brand = NULL};
 
-static const struct capnp_type_info every_lists_element24 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                             &every_lists_element23};
+static const struct capnp_type_info every_lists_schema_element24 = {.kind = CAPNP_TYPE_LIST,
+    .element = &every_lists_schema_element23};
 
-static const struct capnp_type_info every_lists_element25 = {.kind = CAPNP_TYPE_ANY};
+static const struct capnp_type_info every_lists_schema_element25 = {.kind = CAPNP_TYPE_ANY};
 
-static const struct capnp_field_info every_lists_fields[] = {
+static const struct capnp_field_info every_lists_schema_fields[] = {
     {
         .name = "voids",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -982,7 +982,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "bools",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element3},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element3},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -992,7 +992,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "units",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element4},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element4},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -1002,7 +1002,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "floats",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element5},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element5},
         .has_default = false,
         .offset = 3,
         .ordinal = 3,
@@ -1012,7 +1012,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "texts",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element6},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element6},
         .has_default = false,
         .offset = 4,
         .ordinal = 4,
@@ -1022,7 +1022,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "datas",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element7},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element7},
         .has_default = false,
         .offset = 5,
         .ordinal = 5,
@@ -1032,7 +1032,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "measures",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element8},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element8},
         .has_default = false,
         .offset = 6,
         .ordinal = 6,
@@ -1042,7 +1042,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "grid",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element10},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element10},
         .has_default = false,
         .offset = 7,
         .ordinal = 7,
@@ -1052,7 +1052,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "cube",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element13},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element13},
         .has_default = false,
         .offset = 8,
         .ordinal = 8,
@@ -1062,7 +1062,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "boolRows",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element15},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element15},
         .has_default = false,
         .offset = 9,
         .ordinal = 9,
@@ -1072,7 +1072,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "textRows",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element17},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element17},
         .has_default = false,
         .offset = 10,
         .ordinal = 10,
@@ -1082,7 +1082,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "shapes",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element18},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element18},
         .has_default = false,
         .offset = 11,
         .ordinal = 11,
@@ -1092,7 +1092,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "handles",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element19},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element19},
         .has_default = false,
         .offset = 12,
         .ordinal = 12,
@@ -1102,7 +1102,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "boxes",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element22},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element22},
         .has_default = false,
         .offset = 13,
         .ordinal = 13,
@@ -1112,7 +1112,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "handleRows",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element24},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element24},
         .has_default = false,
         .offset = 14,
         .ordinal = 14,
@@ -1122,7 +1122,7 @@ static const struct capnp_field_info every_lists_fields[] = {
     {
         .name = "anyHandles",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_element25},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_lists_schema_element25},
         .has_default = false,
         .offset = 15,
         .ordinal = 15,
@@ -1146,10 +1146,10 @@ const struct capnp_node_info every_lists_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 16,
-    .fields = every_lists_fields,
+    .fields = every_lists_schema_fields,
 };
 
-static const struct capnp_field_info every_anything_fields[] = {
+static const struct capnp_field_info every_anything_schema_fields[] = {
     {
         .name = "any",
         .doc = "",
@@ -1227,13 +1227,13 @@ const struct capnp_node_info every_anything_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 6,
-    .fields = every_anything_fields,
+    .fields = every_anything_schema_fields,
 };
 
-static const struct capnp_type_info every_shape_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                            &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_shape_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_point_schema, .brand = NULL};
 
-static const struct capnp_field_info every_shape_fields[] = {
+static const struct capnp_field_info every_shape_schema_fields[] = {
     {
         .name = "before",
         .doc = "",
@@ -1279,7 +1279,7 @@ static const struct capnp_field_info every_shape_fields[] = {
     {
         .name = "path",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_shape_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_shape_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 10,
@@ -1355,10 +1355,10 @@ const struct capnp_node_info every_shape_schema = {
     .union_count = 8,
     .union_offset = 1,
     .field_count = 10,
-    .fields = every_shape_fields,
+    .fields = every_shape_schema_fields,
 };
 
-static const struct capnp_field_info every_shape_box_fields[] = {
+static const struct capnp_field_info every_shape_box_schema_fields[] = {
     {
         .name = "width",
         .doc = "",
@@ -1407,10 +1407,10 @@ const struct capnp_node_info every_shape_box_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = every_shape_box_fields,
+    .fields = every_shape_box_schema_fields,
 };
 
-static const struct capnp_field_info every_shape_box_fill_fields[] = {
+static const struct capnp_field_info every_shape_box_fill_schema_fields[] = {
     {
         .name = "empty",
         .doc = "",
@@ -1459,10 +1459,10 @@ const struct capnp_node_info every_shape_box_fill_schema = {
     .union_count = 3,
     .union_offset = 6,
     .field_count = 3,
-    .fields = every_shape_box_fill_fields,
+    .fields = every_shape_box_fill_schema_fields,
 };
 
-static const struct capnp_field_info every_shape_box_fill_pattern_fields[] = {
+static const struct capnp_field_info every_shape_box_fill_pattern_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -1512,10 +1512,10 @@ const struct capnp_node_info every_shape_box_fill_pattern_schema = {
     .union_count = 2,
     .union_offset = 7,
     .field_count = 3,
-    .fields = every_shape_box_fill_pattern_fields,
+    .fields = every_shape_box_fill_pattern_schema_fields,
 };
 
-static const struct capnp_field_info every_keywords_fields[] = {
+static const struct capnp_field_info every_keywords_schema_fields[] = {
     {
         .name = "int",
         .doc = "",
@@ -1617,10 +1617,10 @@ const struct capnp_node_info every_keywords_schema = {
     .union_count = 2,
     .union_offset = 6,
     .field_count = 8,
-    .fields = every_keywords_fields,
+    .fields = every_keywords_schema_fields,
 };
 
-static const struct capnp_field_info every_keywords_class_fields[] = {
+static const struct capnp_field_info every_keywords_class_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -1649,10 +1649,10 @@ const struct capnp_node_info every_keywords_class_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_keywords_class_fields,
+    .fields = every_keywords_class_schema_fields,
 };
 
-static const struct capnp_field_info every_keywords_class_3_fields[] = {
+static const struct capnp_field_info every_keywords_class_3_schema_fields[] = {
     {
         .name = "default",
         .doc = "",
@@ -1703,10 +1703,10 @@ const struct capnp_node_info every_keywords_class_3_schema = {
     .union_count = 2,
     .union_offset = 5,
     .field_count = 3,
-    .fields = every_keywords_class_3_fields,
+    .fields = every_keywords_class_3_schema_fields,
 };
 
-static const struct capnp_field_info every_keywords_class_2_fields[] = {
+static const struct capnp_field_info every_keywords_class_2_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -1735,10 +1735,10 @@ const struct capnp_node_info every_keywords_class_2_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_keywords_class_2_fields,
+    .fields = every_keywords_class_2_schema_fields,
 };
 
-static const struct capnp_field_info every_which_fields[] = {
+static const struct capnp_field_info every_which_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -1767,10 +1767,10 @@ const struct capnp_node_info every_which_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_which_fields,
+    .fields = every_which_schema_fields,
 };
 
-static const struct capnp_field_info every_point_which_2_fields[] = {
+static const struct capnp_field_info every_point_which_2_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -1799,17 +1799,17 @@ const struct capnp_node_info every_point_which_2_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_point_which_2_fields,
+    .fields = every_point_which_2_schema_fields,
 };
 
-static const struct capnp_type_info every_point_list_type_element2 = {.kind = CAPNP_TYPE_STRUCT,
-    .node = &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_point_list_type_schema_element2 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL};
 
-static const struct capnp_field_info every_point_list_type_fields[] = {
+static const struct capnp_field_info every_point_list_type_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_point_list_type_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_point_list_type_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1833,10 +1833,10 @@ const struct capnp_node_info every_point_list_type_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_point_list_type_fields,
+    .fields = every_point_list_type_schema_fields,
 };
 
-static const struct capnp_field_info every_other_name_fields[] = {
+static const struct capnp_field_info every_other_name_schema_fields[] = {
     {
         .name = "oldName",
         .doc = "",
@@ -1865,7 +1865,7 @@ const struct capnp_node_info every_other_name_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_other_name_fields,
+    .fields = every_other_name_schema_fields,
 };
 
 const struct capnp_node_info every_empty_schema = {
@@ -1886,50 +1886,50 @@ const struct capnp_node_info every_empty_schema = {
     .fields = NULL,
 };
 
-static const char *const every_box_names1[] = {
+static const char *const every_box_schema_names1[] = {
     "T",
 };
 
-static const struct capnp_type_info every_box_params2[] = {
+static const struct capnp_type_info every_box_schema_params2[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0x8383e247e5897c4aull},
 };
 
-static const struct capnp_binding_info every_box_bindings3[] = {
+static const struct capnp_binding_info every_box_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_box_params2,
+        .params = every_box_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_box_brand3 = {
-    .bindings = every_box_bindings3,
+static const struct capnp_brand_info every_box_schema_brand3 = {
+    .bindings = every_box_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_box_element4 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &every_box_schema, .brand = &every_box_brand3};
+static const struct capnp_type_info every_box_schema_element4 = {.kind = CAPNP_TYPE_STRUCT, .node =
+    &every_box_schema, .brand = &every_box_schema_brand3};
 
-static const struct capnp_type_info every_box_params5[] = {
+static const struct capnp_type_info every_box_schema_params5[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0x8383e247e5897c4aull},
 };
 
-static const struct capnp_binding_info every_box_bindings6[] = {
+static const struct capnp_binding_info every_box_schema_bindings6[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_box_params5,
+        .params = every_box_schema_params5,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_box_brand6 = {
-    .bindings = every_box_bindings6,
+static const struct capnp_brand_info every_box_schema_brand6 = {
+    .bindings = every_box_schema_bindings6,
     .binding_count = 1,
 };
 
-static const struct capnp_field_info every_box_fields[] = {
+static const struct capnp_field_info every_box_schema_fields[] = {
     {
         .name = "content",
         .doc = "",
@@ -1954,7 +1954,7 @@ static const struct capnp_field_info every_box_fields[] = {
     {
         .name = "rest",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_box_element4},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_box_schema_element4},
         .has_default = false,
         .offset = 1,
         .ordinal = 2,
@@ -1964,7 +1964,7 @@ static const struct capnp_field_info every_box_fields[] = {
     {
         .name = "next",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_box_brand6},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_box_schema_brand6},
         .has_default = false,
         .offset = 2,
         .ordinal = 3,
@@ -2000,7 +2000,7 @@ const struct capnp_node_info every_box_schema = {
     .name = "Box",
     .display_name = "everything.capnp:Box",
     .doc = "",
-    .param_names = every_box_names1,
+    .param_names = every_box_schema_names1,
     .param_count = 1,
     .data_words = 1,
     .pointer_count = 4,
@@ -2008,32 +2008,32 @@ const struct capnp_node_info every_box_schema = {
     .union_count = 2,
     .union_offset = 2,
     .field_count = 6,
-    .fields = every_box_fields,
+    .fields = every_box_schema_fields,
 };
 
-static const char *const every_box_label_names1[] = {
+static const char *const every_box_label_schema_names1[] = {
     "U",
 };
 
-static const struct capnp_type_info every_box_label_params2[] = {
+static const struct capnp_type_info every_box_label_schema_params2[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0xdc592990bfb464cbull},
 };
 
-static const struct capnp_binding_info every_box_label_bindings3[] = {
+static const struct capnp_binding_info every_box_label_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_box_label_params2,
+        .params = every_box_label_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_box_label_brand3 = {
-    .bindings = every_box_label_bindings3,
+static const struct capnp_brand_info every_box_label_schema_brand3 = {
+    .bindings = every_box_label_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_field_info every_box_label_fields[] = {
+static const struct capnp_field_info every_box_label_schema_fields[] = {
     {
         .name = "key",
         .doc = "",
@@ -2057,7 +2057,7 @@ static const struct capnp_field_info every_box_label_fields[] = {
     {
         .name = "box",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_box_label_brand3},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_box_label_schema_brand3},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -2073,7 +2073,7 @@ const struct capnp_node_info every_box_label_schema = {
     .name = "Label",
     .display_name = "everything.capnp:Box.Label",
     .doc = "",
-    .param_names = every_box_label_names1,
+    .param_names = every_box_label_schema_names1,
     .param_count = 1,
     .data_words = 0,
     .pointer_count = 3,
@@ -2081,10 +2081,10 @@ const struct capnp_node_info every_box_label_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = every_box_label_fields,
+    .fields = every_box_label_schema_fields,
 };
 
-static const struct capnp_field_info every_box_open_fields[] = {
+static const struct capnp_field_info every_box_open_schema_fields[] = {
     {
         .name = "lid",
         .doc = "",
@@ -2112,243 +2112,243 @@ const struct capnp_node_info every_box_open_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_box_open_fields,
+    .fields = every_box_open_schema_fields,
 };
 
-static const struct capnp_type_info every_generics_params2[] = {
+static const struct capnp_type_info every_generics_schema_params2[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_generics_bindings3[] = {
+static const struct capnp_binding_info every_generics_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params2,
+        .params = every_generics_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand3 = {
-    .bindings = every_generics_bindings3,
+static const struct capnp_brand_info every_generics_schema_brand3 = {
+    .bindings = every_generics_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params4[] = {
+static const struct capnp_type_info every_generics_schema_params4[] = {
     {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
 };
 
-static const struct capnp_binding_info every_generics_bindings5[] = {
+static const struct capnp_binding_info every_generics_schema_bindings5[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params4,
+        .params = every_generics_schema_params4,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand5 = {
-    .bindings = every_generics_bindings5,
+static const struct capnp_brand_info every_generics_schema_brand5 = {
+    .bindings = every_generics_schema_bindings5,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params6[] = {
+static const struct capnp_type_info every_generics_schema_params6[] = {
     {.kind = CAPNP_TYPE_ANY},
 };
 
-static const struct capnp_binding_info every_generics_bindings7[] = {
+static const struct capnp_binding_info every_generics_schema_bindings7[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params6,
+        .params = every_generics_schema_params6,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand7 = {
-    .bindings = every_generics_bindings7,
+static const struct capnp_brand_info every_generics_schema_brand7 = {
+    .bindings = every_generics_schema_bindings7,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params8[] = {
+static const struct capnp_type_info every_generics_schema_params8[] = {
     {.kind = CAPNP_TYPE_INTERFACE, .node = &every_handle_schema, .brand = NULL},
 };
 
-static const struct capnp_binding_info every_generics_bindings9[] = {
+static const struct capnp_binding_info every_generics_schema_bindings9[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params8,
+        .params = every_generics_schema_params8,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand9 = {
-    .bindings = every_generics_bindings9,
+static const struct capnp_brand_info every_generics_schema_brand9 = {
+    .bindings = every_generics_schema_bindings9,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_element10 = {.kind = CAPNP_TYPE_UINT16};
+static const struct capnp_type_info every_generics_schema_element10 = {.kind = CAPNP_TYPE_UINT16};
 
-static const struct capnp_type_info every_generics_params11[] = {
-    {.kind = CAPNP_TYPE_LIST, .element = &every_generics_element10},
+static const struct capnp_type_info every_generics_schema_params11[] = {
+    {.kind = CAPNP_TYPE_LIST, .element = &every_generics_schema_element10},
 };
 
-static const struct capnp_binding_info every_generics_bindings12[] = {
+static const struct capnp_binding_info every_generics_schema_bindings12[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params11,
+        .params = every_generics_schema_params11,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand12 = {
-    .bindings = every_generics_bindings12,
+static const struct capnp_brand_info every_generics_schema_brand12 = {
+    .bindings = every_generics_schema_bindings12,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params13[] = {
+static const struct capnp_type_info every_generics_schema_params13[] = {
     {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
 };
 
-static const struct capnp_binding_info every_generics_bindings14[] = {
+static const struct capnp_binding_info every_generics_schema_bindings14[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params13,
+        .params = every_generics_schema_params13,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand14 = {
-    .bindings = every_generics_bindings14,
+static const struct capnp_brand_info every_generics_schema_brand14 = {
+    .bindings = every_generics_schema_bindings14,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params15[] = {
-    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand14},
+static const struct capnp_type_info every_generics_schema_params15[] = {
+    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand14},
 };
 
-static const struct capnp_binding_info every_generics_bindings16[] = {
+static const struct capnp_binding_info every_generics_schema_bindings16[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params15,
+        .params = every_generics_schema_params15,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand16 = {
-    .bindings = every_generics_bindings16,
+static const struct capnp_brand_info every_generics_schema_brand16 = {
+    .bindings = every_generics_schema_bindings16,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_element17 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &every_point_schema, .brand = NULL};
+static const struct capnp_type_info every_generics_schema_element17 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &every_point_schema, .brand = NULL};
 
-static const struct capnp_type_info every_generics_params18[] = {
+static const struct capnp_type_info every_generics_schema_params18[] = {
     {.kind = CAPNP_TYPE_TEXT},
-    {.kind = CAPNP_TYPE_LIST, .element = &every_generics_element17},
+    {.kind = CAPNP_TYPE_LIST, .element = &every_generics_schema_element17},
 };
 
-static const struct capnp_binding_info every_generics_bindings19[] = {
+static const struct capnp_binding_info every_generics_schema_bindings19[] = {
     {
         .scope_id = 0xf79925531e747ebcull,
-        .params = every_generics_params18,
+        .params = every_generics_schema_params18,
         .param_count = 2,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand19 = {
-    .bindings = every_generics_bindings19,
+static const struct capnp_brand_info every_generics_schema_brand19 = {
+    .bindings = every_generics_schema_bindings19,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params20[] = {
+static const struct capnp_type_info every_generics_schema_params20[] = {
     {.kind = CAPNP_TYPE_DATA},
     {.kind = CAPNP_TYPE_ANY},
 };
 
-static const struct capnp_binding_info every_generics_bindings21[] = {
+static const struct capnp_binding_info every_generics_schema_bindings21[] = {
     {
         .scope_id = 0xf79925531e747ebcull,
-        .params = every_generics_params20,
+        .params = every_generics_schema_params20,
         .param_count = 2,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand21 = {
-    .bindings = every_generics_bindings21,
+static const struct capnp_brand_info every_generics_schema_brand21 = {
+    .bindings = every_generics_schema_bindings21,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params22[] = {
+static const struct capnp_type_info every_generics_schema_params22[] = {
     {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
 };
 
-static const struct capnp_type_info every_generics_params23[] = {
+static const struct capnp_type_info every_generics_schema_params23[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_generics_bindings24[] = {
+static const struct capnp_binding_info every_generics_schema_bindings24[] = {
     {
         .scope_id = 0xdc592990bfb464cbull,
-        .params = every_generics_params22,
+        .params = every_generics_schema_params22,
         .param_count = 1,
         .inherits = false,
     },
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params23,
+        .params = every_generics_schema_params23,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand24 = {
-    .bindings = every_generics_bindings24,
+static const struct capnp_brand_info every_generics_schema_brand24 = {
+    .bindings = every_generics_schema_bindings24,
     .binding_count = 2,
 };
 
-static const struct capnp_type_info every_generics_params25[] = {
+static const struct capnp_type_info every_generics_schema_params25[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_generics_bindings26[] = {
+static const struct capnp_binding_info every_generics_schema_bindings26[] = {
     {
         .scope_id = 0x899e79cad17df36bull,
-        .params = every_generics_params25,
+        .params = every_generics_schema_params25,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand26 = {
-    .bindings = every_generics_bindings26,
+static const struct capnp_brand_info every_generics_schema_brand26 = {
+    .bindings = every_generics_schema_bindings26,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_generics_params27[] = {
+static const struct capnp_type_info every_generics_schema_params27[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_generics_bindings28[] = {
+static const struct capnp_binding_info every_generics_schema_bindings28[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_generics_params27,
+        .params = every_generics_schema_params27,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_generics_brand28 = {
-    .bindings = every_generics_bindings28,
+static const struct capnp_brand_info every_generics_schema_brand28 = {
+    .bindings = every_generics_schema_bindings28,
     .binding_count = 1,
 };
 
-static const uint64_t every_generics_value29[] = {
+static const uint64_t every_generics_schema_value29[] = {
     0x0004000100000000ull,
     0x0000000000000004ull,
     0x0000005a0000000dull,
@@ -2359,11 +2359,11 @@ static const uint64_t every_generics_value29[] = {
     0x000000000000746cull,
 };
 
-static const struct capnp_field_info every_generics_fields[] = {
+static const struct capnp_field_info every_generics_schema_fields[] = {
     {
         .name = "text",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand3},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand3},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -2373,7 +2373,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "point",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand5},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand5},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -2383,7 +2383,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "anything",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand7},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand7},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -2403,7 +2403,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "handle",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand9},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand9},
         .has_default = false,
         .offset = 4,
         .ordinal = 4,
@@ -2413,7 +2413,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "numbers",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand12},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand12},
         .has_default = false,
         .offset = 5,
         .ordinal = 5,
@@ -2423,7 +2423,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "nested",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand16},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand16},
         .has_default = false,
         .offset = 6,
         .ordinal = 6,
@@ -2433,7 +2433,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "pair",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &other_pair_schema, .brand = &every_generics_brand19},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &other_pair_schema, .brand = &every_generics_schema_brand19},
         .has_default = false,
         .offset = 7,
         .ordinal = 7,
@@ -2443,7 +2443,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "half",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &other_pair_schema, .brand = &every_generics_brand21},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &other_pair_schema, .brand = &every_generics_schema_brand21},
         .has_default = false,
         .offset = 8,
         .ordinal = 8,
@@ -2453,7 +2453,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "label",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_label_schema, .brand = &every_generics_brand24},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_label_schema, .brand = &every_generics_schema_brand24},
         .has_default = false,
         .offset = 9,
         .ordinal = 9,
@@ -2463,7 +2463,7 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "growing",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_growing_schema, .brand = &every_generics_brand26},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_growing_schema, .brand = &every_generics_schema_brand26},
         .has_default = false,
         .offset = 10,
         .ordinal = 10,
@@ -2473,10 +2473,10 @@ static const struct capnp_field_info every_generics_fields[] = {
     {
         .name = "withDefault",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_brand28},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_generics_schema_brand28},
         .has_default = true,
         .offset = 11,
-        .default_value = {.base = (const uint8_t *)every_generics_value29, .bytes = 64},
+        .default_value = {.base = (const uint8_t *)every_generics_schema_value29, .bytes = 64},
         .ordinal = 11,
         .code_order = 11,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -2498,50 +2498,50 @@ const struct capnp_node_info every_generics_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 12,
-    .fields = every_generics_fields,
+    .fields = every_generics_schema_fields,
 };
 
-static const char *const every_growing_names1[] = {
+static const char *const every_growing_schema_names1[] = {
     "T",
 };
 
-static const struct capnp_type_info every_growing_params2[] = {
+static const struct capnp_type_info every_growing_schema_params2[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0x899e79cad17df36bull},
 };
 
-static const struct capnp_binding_info every_growing_bindings3[] = {
+static const struct capnp_binding_info every_growing_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_growing_params2,
+        .params = every_growing_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_growing_brand3 = {
-    .bindings = every_growing_bindings3,
+static const struct capnp_brand_info every_growing_schema_brand3 = {
+    .bindings = every_growing_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_growing_params4[] = {
-    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_growing_brand3},
+static const struct capnp_type_info every_growing_schema_params4[] = {
+    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_growing_schema_brand3},
 };
 
-static const struct capnp_binding_info every_growing_bindings5[] = {
+static const struct capnp_binding_info every_growing_schema_bindings5[] = {
     {
         .scope_id = 0x899e79cad17df36bull,
-        .params = every_growing_params4,
+        .params = every_growing_schema_params4,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_growing_brand5 = {
-    .bindings = every_growing_bindings5,
+static const struct capnp_brand_info every_growing_schema_brand5 = {
+    .bindings = every_growing_schema_bindings5,
     .binding_count = 1,
 };
 
-static const struct capnp_field_info every_growing_fields[] = {
+static const struct capnp_field_info every_growing_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -2555,7 +2555,7 @@ static const struct capnp_field_info every_growing_fields[] = {
     {
         .name = "next",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_growing_schema, .brand = &every_growing_brand5},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_growing_schema, .brand = &every_growing_schema_brand5},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -2571,7 +2571,7 @@ const struct capnp_node_info every_growing_schema = {
     .name = "Growing",
     .display_name = "everything.capnp:Growing",
     .doc = "",
-    .param_names = every_growing_names1,
+    .param_names = every_growing_schema_names1,
     .param_count = 1,
     .data_words = 0,
     .pointer_count = 2,
@@ -2579,10 +2579,10 @@ const struct capnp_node_info every_growing_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_growing_fields,
+    .fields = every_growing_schema_fields,
 };
 
-static const struct capnp_method_node every_handle_methods[] = {
+static const struct capnp_method_node every_handle_schema_methods[] = {
     {
         .name = "name",
         .doc = "",
@@ -2629,7 +2629,7 @@ const struct capnp_node_info every_handle_schema = {
     .param_count = 0,
     .method_count = 3,
     .superclass_count = 0,
-    .methods = every_handle_methods,
+    .methods = every_handle_schema_methods,
     .superclasses = NULL,
 };
 
@@ -2651,7 +2651,7 @@ const struct capnp_node_info every_handle_name_params_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info every_handle_name_results_fields[] = {
+static const struct capnp_field_info every_handle_name_results_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -2679,7 +2679,7 @@ const struct capnp_node_info every_handle_name_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_handle_name_results_fields,
+    .fields = every_handle_name_results_schema_fields,
 };
 
 const struct capnp_node_info every_handle_clone_params_schema = {
@@ -2700,7 +2700,7 @@ const struct capnp_node_info every_handle_clone_params_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info every_handle_clone_results_fields[] = {
+static const struct capnp_field_info every_handle_clone_results_schema_fields[] = {
     {
         .name = "handle",
         .doc = "",
@@ -2728,10 +2728,10 @@ const struct capnp_node_info every_handle_clone_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_handle_clone_results_fields,
+    .fields = every_handle_clone_results_schema_fields,
 };
 
-static const struct capnp_field_info every_handle_same_params_fields[] = {
+static const struct capnp_field_info every_handle_same_params_schema_fields[] = {
     {
         .name = "other",
         .doc = "",
@@ -2759,10 +2759,10 @@ const struct capnp_node_info every_handle_same_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_handle_same_params_fields,
+    .fields = every_handle_same_params_schema_fields,
 };
 
-static const struct capnp_field_info every_handle_same_results_fields[] = {
+static const struct capnp_field_info every_handle_same_results_schema_fields[] = {
     {
         .name = "same",
         .doc = "",
@@ -2791,10 +2791,10 @@ const struct capnp_node_info every_handle_same_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_handle_same_results_fields,
+    .fields = every_handle_same_results_schema_fields,
 };
 
-static const struct capnp_method_node every_reader_methods[] = {
+static const struct capnp_method_node every_reader_schema_methods[] = {
     {
         .name = "read",
         .doc = "",
@@ -2830,7 +2830,7 @@ static const struct capnp_method_node every_reader_methods[] = {
     },
 };
 
-static const struct capnp_type_info every_reader_superclasses[] = {
+static const struct capnp_type_info every_reader_schema_superclasses[] = {
     {.kind = CAPNP_TYPE_INTERFACE, .node = &other_closeable_schema, .brand = NULL},
 };
 
@@ -2845,11 +2845,11 @@ const struct capnp_node_info every_reader_schema = {
     .param_count = 0,
     .method_count = 3,
     .superclass_count = 1,
-    .methods = every_reader_methods,
-    .superclasses = every_reader_superclasses,
+    .methods = every_reader_schema_methods,
+    .superclasses = every_reader_schema_superclasses,
 };
 
-static const struct capnp_field_info every_reader_read_params_fields[] = {
+static const struct capnp_field_info every_reader_read_params_schema_fields[] = {
     {
         .name = "count",
         .doc = "",
@@ -2878,10 +2878,10 @@ const struct capnp_node_info every_reader_read_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_reader_read_params_fields,
+    .fields = every_reader_read_params_schema_fields,
 };
 
-static const struct capnp_field_info every_reader_read_results_fields[] = {
+static const struct capnp_field_info every_reader_read_results_schema_fields[] = {
     {
         .name = "data",
         .doc = "",
@@ -2909,10 +2909,10 @@ const struct capnp_node_info every_reader_read_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_reader_read_results_fields,
+    .fields = every_reader_read_results_schema_fields,
 };
 
-static const struct capnp_field_info every_reader_close_params_fields[] = {
+static const struct capnp_field_info every_reader_close_params_schema_fields[] = {
     {
         .name = "reason",
         .doc = "",
@@ -2940,7 +2940,7 @@ const struct capnp_node_info every_reader_close_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_reader_close_params_fields,
+    .fields = every_reader_close_params_schema_fields,
 };
 
 const struct capnp_node_info every_reader_close_results_schema = {
@@ -2997,7 +2997,7 @@ const struct capnp_node_info every_reader_read_send_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_method_node every_writer_methods[] = {
+static const struct capnp_method_node every_writer_schema_methods[] = {
     {
         .name = "write",
         .doc = "",
@@ -3022,7 +3022,7 @@ static const struct capnp_method_node every_writer_methods[] = {
     },
 };
 
-static const struct capnp_type_info every_writer_superclasses[] = {
+static const struct capnp_type_info every_writer_schema_superclasses[] = {
     {.kind = CAPNP_TYPE_INTERFACE, .node = &other_closeable_schema, .brand = NULL},
 };
 
@@ -3037,11 +3037,11 @@ const struct capnp_node_info every_writer_schema = {
     .param_count = 0,
     .method_count = 2,
     .superclass_count = 1,
-    .methods = every_writer_methods,
-    .superclasses = every_writer_superclasses,
+    .methods = every_writer_schema_methods,
+    .superclasses = every_writer_schema_superclasses,
 };
 
-static const struct capnp_field_info every_writer_write_params_fields[] = {
+static const struct capnp_field_info every_writer_write_params_schema_fields[] = {
     {
         .name = "data",
         .doc = "",
@@ -3069,10 +3069,10 @@ const struct capnp_node_info every_writer_write_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_writer_write_params_fields,
+    .fields = every_writer_write_params_schema_fields,
 };
 
-static const struct capnp_field_info every_writer_write_results_fields[] = {
+static const struct capnp_field_info every_writer_write_results_schema_fields[] = {
     {
         .name = "count",
         .doc = "",
@@ -3101,10 +3101,10 @@ const struct capnp_node_info every_writer_write_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_writer_write_results_fields,
+    .fields = every_writer_write_results_schema_fields,
 };
 
-static const struct capnp_field_info every_writer_switch_params_fields[] = {
+static const struct capnp_field_info every_writer_switch_params_schema_fields[] = {
     {
         .name = "int",
         .doc = "",
@@ -3144,10 +3144,10 @@ const struct capnp_node_info every_writer_switch_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_writer_switch_params_fields,
+    .fields = every_writer_switch_params_schema_fields,
 };
 
-static const struct capnp_field_info every_writer_switch_results_fields[] = {
+static const struct capnp_field_info every_writer_switch_results_schema_fields[] = {
     {
         .name = "return",
         .doc = "",
@@ -3176,10 +3176,10 @@ const struct capnp_node_info every_writer_switch_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_writer_switch_results_fields,
+    .fields = every_writer_switch_results_schema_fields,
 };
 
-static const struct capnp_method_node every_file_methods[] = {
+static const struct capnp_method_node every_file_schema_methods[] = {
     {
         .name = "seek",
         .doc = "",
@@ -3237,7 +3237,7 @@ static const struct capnp_method_node every_file_methods[] = {
     },
 };
 
-static const struct capnp_type_info every_file_superclasses[] = {
+static const struct capnp_type_info every_file_schema_superclasses[] = {
     {.kind = CAPNP_TYPE_INTERFACE, .node = &every_reader_schema, .brand = NULL},
     {.kind = CAPNP_TYPE_INTERFACE, .node = &every_writer_schema, .brand = NULL},
     {.kind = CAPNP_TYPE_INTERFACE, .node = &every_handle_schema, .brand = NULL},
@@ -3254,11 +3254,11 @@ const struct capnp_node_info every_file_schema = {
     .param_count = 0,
     .method_count = 5,
     .superclass_count = 3,
-    .methods = every_file_methods,
-    .superclasses = every_file_superclasses,
+    .methods = every_file_schema_methods,
+    .superclasses = every_file_schema_superclasses,
 };
 
-static const struct capnp_field_info every_file_seek_params_fields[] = {
+static const struct capnp_field_info every_file_seek_params_schema_fields[] = {
     {
         .name = "offset",
         .doc = "",
@@ -3287,10 +3287,10 @@ const struct capnp_node_info every_file_seek_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_file_seek_params_fields,
+    .fields = every_file_seek_params_schema_fields,
 };
 
-static const struct capnp_field_info every_file_seek_results_fields[] = {
+static const struct capnp_field_info every_file_seek_results_schema_fields[] = {
     {
         .name = "offset",
         .doc = "",
@@ -3319,10 +3319,10 @@ const struct capnp_node_info every_file_seek_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_file_seek_results_fields,
+    .fields = every_file_seek_results_schema_fields,
 };
 
-static const struct capnp_field_info every_file_stream_params_fields[] = {
+static const struct capnp_field_info every_file_stream_params_schema_fields[] = {
     {
         .name = "data",
         .doc = "",
@@ -3350,7 +3350,7 @@ const struct capnp_node_info every_file_stream_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_file_stream_params_fields,
+    .fields = every_file_stream_params_schema_fields,
 };
 
 const struct capnp_node_info every_file_empty_params_schema = {
@@ -3389,7 +3389,7 @@ const struct capnp_node_info every_file_empty_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info every_file_floats_params_fields[] = {
+static const struct capnp_field_info every_file_floats_params_schema_fields[] = {
     {
         .name = "x",
         .doc = "",
@@ -3429,10 +3429,10 @@ const struct capnp_node_info every_file_floats_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_file_floats_params_fields,
+    .fields = every_file_floats_params_schema_fields,
 };
 
-static const struct capnp_field_info every_file_floats_results_fields[] = {
+static const struct capnp_field_info every_file_floats_results_schema_fields[] = {
     {
         .name = "length",
         .doc = "",
@@ -3461,14 +3461,14 @@ const struct capnp_node_info every_file_floats_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_file_floats_results_fields,
+    .fields = every_file_floats_results_schema_fields,
 };
 
-static const char *const every_store_names1[] = {
+static const char *const every_store_schema_names1[] = {
     "T",
 };
 
-static const struct capnp_binding_info every_store_bindings2[] = {
+static const struct capnp_binding_info every_store_schema_bindings2[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3477,12 +3477,12 @@ static const struct capnp_binding_info every_store_bindings2[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand2 = {
-    .bindings = every_store_bindings2,
+static const struct capnp_brand_info every_store_schema_brand2 = {
+    .bindings = every_store_schema_bindings2,
     .binding_count = 1,
 };
 
-static const struct capnp_binding_info every_store_bindings3[] = {
+static const struct capnp_binding_info every_store_schema_bindings3[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3491,12 +3491,12 @@ static const struct capnp_binding_info every_store_bindings3[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand3 = {
-    .bindings = every_store_bindings3,
+static const struct capnp_brand_info every_store_schema_brand3 = {
+    .bindings = every_store_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_binding_info every_store_bindings5[] = {
+static const struct capnp_binding_info every_store_schema_bindings5[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3505,12 +3505,12 @@ static const struct capnp_binding_info every_store_bindings5[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand5 = {
-    .bindings = every_store_bindings5,
+static const struct capnp_brand_info every_store_schema_brand5 = {
+    .bindings = every_store_schema_bindings5,
     .binding_count = 1,
 };
 
-static const struct capnp_binding_info every_store_bindings6[] = {
+static const struct capnp_binding_info every_store_schema_bindings6[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3519,12 +3519,12 @@ static const struct capnp_binding_info every_store_bindings6[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand6 = {
-    .bindings = every_store_bindings6,
+static const struct capnp_brand_info every_store_schema_brand6 = {
+    .bindings = every_store_schema_bindings6,
     .binding_count = 1,
 };
 
-static const struct capnp_binding_info every_store_bindings8[] = {
+static const struct capnp_binding_info every_store_schema_bindings8[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3533,12 +3533,12 @@ static const struct capnp_binding_info every_store_bindings8[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand8 = {
-    .bindings = every_store_bindings8,
+static const struct capnp_brand_info every_store_schema_brand8 = {
+    .bindings = every_store_schema_bindings8,
     .binding_count = 1,
 };
 
-static const struct capnp_binding_info every_store_bindings9[] = {
+static const struct capnp_binding_info every_store_schema_bindings9[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
         .params = NULL,
@@ -3547,78 +3547,78 @@ static const struct capnp_binding_info every_store_bindings9[] = {
     },
 };
 
-static const struct capnp_brand_info every_store_brand9 = {
-    .bindings = every_store_bindings9,
+static const struct capnp_brand_info every_store_schema_brand9 = {
+    .bindings = every_store_schema_bindings9,
     .binding_count = 1,
 };
 
-static const char *const every_store_names10[] = {
+static const char *const every_store_schema_names10[] = {
     "U",
 };
 
-static const struct capnp_type_info every_store_params11[] = {
+static const struct capnp_type_info every_store_schema_params11[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0xe06fcdc64a59f630ull},
 };
 
-static const struct capnp_binding_info every_store_bindings12[] = {
+static const struct capnp_binding_info every_store_schema_bindings12[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_store_params11,
+        .params = every_store_schema_params11,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_store_brand12 = {
-    .bindings = every_store_bindings12,
+static const struct capnp_brand_info every_store_schema_brand12 = {
+    .bindings = every_store_schema_bindings12,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_store_params13[] = {
+static const struct capnp_type_info every_store_schema_params13[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0xe06fcdc64a59f630ull},
 };
 
-static const struct capnp_binding_info every_store_bindings14[] = {
+static const struct capnp_binding_info every_store_schema_bindings14[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_store_params13,
+        .params = every_store_schema_params13,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_store_brand14 = {
-    .bindings = every_store_bindings14,
+static const struct capnp_brand_info every_store_schema_brand14 = {
+    .bindings = every_store_schema_bindings14,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_store_params15[] = {
-    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_store_brand14},
+static const struct capnp_type_info every_store_schema_params15[] = {
+    {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_store_schema_brand14},
 };
 
-static const struct capnp_binding_info every_store_bindings16[] = {
+static const struct capnp_binding_info every_store_schema_bindings16[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_store_params15,
+        .params = every_store_schema_params15,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_store_brand16 = {
-    .bindings = every_store_bindings16,
+static const struct capnp_brand_info every_store_schema_brand16 = {
+    .bindings = every_store_schema_bindings16,
     .binding_count = 1,
 };
 
-static const struct capnp_method_node every_store_methods[] = {
+static const struct capnp_method_node every_store_schema_methods[] = {
     {
         .name = "put",
         .doc = "",
         .code_order = 0,
         .params = &every_store_put_params_schema,
         .results = &every_store_put_results_schema,
-        .params_brand = &every_store_brand2,
-        .results_brand = &every_store_brand3,
+        .params_brand = &every_store_schema_brand2,
+        .results_brand = &every_store_schema_brand3,
         .implicit_names = NULL,
         .implicit_count = 0,
     },
@@ -3628,8 +3628,8 @@ static const struct capnp_method_node every_store_methods[] = {
         .code_order = 1,
         .params = &every_store_list_params_schema,
         .results = &every_store_list_results_schema,
-        .params_brand = &every_store_brand5,
-        .results_brand = &every_store_brand6,
+        .params_brand = &every_store_schema_brand5,
+        .results_brand = &every_store_schema_brand6,
         .implicit_names = NULL,
         .implicit_count = 0,
     },
@@ -3639,9 +3639,9 @@ static const struct capnp_method_node every_store_methods[] = {
         .code_order = 2,
         .params = &every_store_convert_params_schema,
         .results = &every_store_convert_results_schema,
-        .params_brand = &every_store_brand8,
-        .results_brand = &every_store_brand9,
-        .implicit_names = every_store_names10,
+        .params_brand = &every_store_schema_brand8,
+        .results_brand = &every_store_schema_brand9,
+        .implicit_names = every_store_schema_names10,
         .implicit_count = 1,
     },
     {
@@ -3650,8 +3650,8 @@ static const struct capnp_method_node every_store_methods[] = {
         .code_order = 3,
         .params = &every_box_schema,
         .results = &every_box_schema,
-        .params_brand = &every_store_brand12,
-        .results_brand = &every_store_brand16,
+        .params_brand = &every_store_schema_brand12,
+        .results_brand = &every_store_schema_brand16,
         .implicit_names = NULL,
         .implicit_count = 0,
     },
@@ -3664,15 +3664,15 @@ const struct capnp_node_info every_store_schema = {
     .name = "Store",
     .display_name = "everything.capnp:Store",
     .doc = "",
-    .param_names = every_store_names1,
+    .param_names = every_store_schema_names1,
     .param_count = 1,
     .method_count = 4,
     .superclass_count = 0,
-    .methods = every_store_methods,
+    .methods = every_store_schema_methods,
     .superclasses = NULL,
 };
 
-static const struct capnp_field_info every_store_put_params_fields[] = {
+static const struct capnp_field_info every_store_put_params_schema_fields[] = {
     {
         .name = "key",
         .doc = "",
@@ -3710,10 +3710,10 @@ const struct capnp_node_info every_store_put_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_store_put_params_fields,
+    .fields = every_store_put_params_schema_fields,
 };
 
-static const struct capnp_field_info every_store_put_results_fields[] = {
+static const struct capnp_field_info every_store_put_results_schema_fields[] = {
     {
         .name = "old",
         .doc = "",
@@ -3741,7 +3741,7 @@ const struct capnp_node_info every_store_put_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_store_put_results_fields,
+    .fields = every_store_put_results_schema_fields,
 };
 
 const struct capnp_node_info every_store_list_params_schema = {
@@ -3762,32 +3762,32 @@ const struct capnp_node_info every_store_list_params_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_type_info every_store_list_results_params2[] = {
+static const struct capnp_type_info every_store_list_results_schema_params2[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0xe06fcdc64a59f630ull},
 };
 
-static const struct capnp_binding_info every_store_list_results_bindings3[] = {
+static const struct capnp_binding_info every_store_list_results_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_store_list_results_params2,
+        .params = every_store_list_results_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_store_list_results_brand3 = {
-    .bindings = every_store_list_results_bindings3,
+static const struct capnp_brand_info every_store_list_results_schema_brand3 = {
+    .bindings = every_store_list_results_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_type_info every_store_list_results_element4 = {.kind = CAPNP_TYPE_STRUCT,
-    .node = &every_box_schema, .brand = &every_store_list_results_brand3};
+static const struct capnp_type_info every_store_list_results_schema_element4 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_store_list_results_schema_brand3};
 
-static const struct capnp_field_info every_store_list_results_fields[] = {
+static const struct capnp_field_info every_store_list_results_schema_fields[] = {
     {
         .name = "all",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_store_list_results_element4},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &every_store_list_results_schema_element4},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -3811,32 +3811,32 @@ const struct capnp_node_info every_store_list_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_store_list_results_fields,
+    .fields = every_store_list_results_schema_fields,
 };
 
-static const char *const every_store_convert_params_names1[] = {
+static const char *const every_store_convert_params_schema_names1[] = {
     "U",
 };
 
-static const struct capnp_type_info every_store_convert_params_params2[] = {
+static const struct capnp_type_info every_store_convert_params_schema_params2[] = {
     {.kind = CAPNP_TYPE_PARAMETER, .parameter = 0, .scope_id = 0x93bc7cf7a5a9ed50ull},
 };
 
-static const struct capnp_binding_info every_store_convert_params_bindings3[] = {
+static const struct capnp_binding_info every_store_convert_params_schema_bindings3[] = {
     {
         .scope_id = 0x8383e247e5897c4aull,
-        .params = every_store_convert_params_params2,
+        .params = every_store_convert_params_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_store_convert_params_brand3 = {
-    .bindings = every_store_convert_params_bindings3,
+static const struct capnp_brand_info every_store_convert_params_schema_brand3 = {
+    .bindings = every_store_convert_params_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_field_info every_store_convert_params_fields[] = {
+static const struct capnp_field_info every_store_convert_params_schema_fields[] = {
     {
         .name = "to",
         .doc = "",
@@ -3850,7 +3850,7 @@ static const struct capnp_field_info every_store_convert_params_fields[] = {
     {
         .name = "with",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_store_convert_params_brand3},
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &every_box_schema, .brand = &every_store_convert_params_schema_brand3},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -3866,7 +3866,7 @@ const struct capnp_node_info every_store_convert_params_schema = {
     .name = "convert$Params",
     .display_name = "everything.capnp:Store.convert$Params",
     .doc = "",
-    .param_names = every_store_convert_params_names1,
+    .param_names = every_store_convert_params_schema_names1,
     .param_count = 1,
     .data_words = 0,
     .pointer_count = 2,
@@ -3874,14 +3874,14 @@ const struct capnp_node_info every_store_convert_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_store_convert_params_fields,
+    .fields = every_store_convert_params_schema_fields,
 };
 
-static const char *const every_store_convert_results_names1[] = {
+static const char *const every_store_convert_results_schema_names1[] = {
     "U",
 };
 
-static const struct capnp_field_info every_store_convert_results_fields[] = {
+static const struct capnp_field_info every_store_convert_results_schema_fields[] = {
     {
         .name = "from",
         .doc = "",
@@ -3901,7 +3901,7 @@ const struct capnp_node_info every_store_convert_results_schema = {
     .name = "convert$Results",
     .display_name = "everything.capnp:Store.convert$Results",
     .doc = "",
-    .param_names = every_store_convert_results_names1,
+    .param_names = every_store_convert_results_schema_names1,
     .param_count = 1,
     .data_words = 0,
     .pointer_count = 1,
@@ -3909,28 +3909,28 @@ const struct capnp_node_info every_store_convert_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = every_store_convert_results_fields,
+    .fields = every_store_convert_results_schema_fields,
 };
 
-static const struct capnp_type_info every_text_store_params3[] = {
+static const struct capnp_type_info every_text_store_schema_params3[] = {
     {.kind = CAPNP_TYPE_TEXT},
 };
 
-static const struct capnp_binding_info every_text_store_bindings4[] = {
+static const struct capnp_binding_info every_text_store_schema_bindings4[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
-        .params = every_text_store_params3,
+        .params = every_text_store_schema_params3,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_text_store_brand4 = {
-    .bindings = every_text_store_bindings4,
+static const struct capnp_brand_info every_text_store_schema_brand4 = {
+    .bindings = every_text_store_schema_bindings4,
     .binding_count = 1,
 };
 
-static const struct capnp_method_node every_text_store_methods[] = {
+static const struct capnp_method_node every_text_store_schema_methods[] = {
     {
         .name = "clear",
         .doc = "",
@@ -3944,8 +3944,8 @@ static const struct capnp_method_node every_text_store_methods[] = {
     },
 };
 
-static const struct capnp_type_info every_text_store_superclasses[] = {
-    {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_text_store_brand4},
+static const struct capnp_type_info every_text_store_schema_superclasses[] = {
+    {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_text_store_schema_brand4},
 };
 
 const struct capnp_node_info every_text_store_schema = {
@@ -3959,8 +3959,8 @@ const struct capnp_node_info every_text_store_schema = {
     .param_count = 0,
     .method_count = 1,
     .superclass_count = 1,
-    .methods = every_text_store_methods,
-    .superclasses = every_text_store_superclasses,
+    .methods = every_text_store_schema_methods,
+    .superclasses = every_text_store_schema_superclasses,
 };
 
 const struct capnp_node_info every_text_store_clear_params_schema = {
@@ -3999,25 +3999,25 @@ const struct capnp_node_info every_text_store_clear_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_type_info every_point_stores_params3[] = {
+static const struct capnp_type_info every_point_stores_schema_params3[] = {
     {.kind = CAPNP_TYPE_STRUCT, .node = &every_point_schema, .brand = NULL},
 };
 
-static const struct capnp_binding_info every_point_stores_bindings4[] = {
+static const struct capnp_binding_info every_point_stores_schema_bindings4[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
-        .params = every_point_stores_params3,
+        .params = every_point_stores_schema_params3,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_point_stores_brand4 = {
-    .bindings = every_point_stores_bindings4,
+static const struct capnp_brand_info every_point_stores_schema_brand4 = {
+    .bindings = every_point_stores_schema_bindings4,
     .binding_count = 1,
 };
 
-static const struct capnp_method_node every_point_stores_methods[] = {
+static const struct capnp_method_node every_point_stores_schema_methods[] = {
     {
         .name = "texts",
         .doc = "",
@@ -4031,8 +4031,8 @@ static const struct capnp_method_node every_point_stores_methods[] = {
     },
 };
 
-static const struct capnp_type_info every_point_stores_superclasses[] = {
-    {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_point_stores_brand4},
+static const struct capnp_type_info every_point_stores_schema_superclasses[] = {
+    {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_point_stores_schema_brand4},
 };
 
 const struct capnp_node_info every_point_stores_schema = {
@@ -4046,8 +4046,8 @@ const struct capnp_node_info every_point_stores_schema = {
     .param_count = 0,
     .method_count = 1,
     .superclass_count = 1,
-    .methods = every_point_stores_methods,
-    .superclasses = every_point_stores_superclasses,
+    .methods = every_point_stores_schema_methods,
+    .superclasses = every_point_stores_schema_superclasses,
 };
 
 const struct capnp_node_info every_point_stores_texts_params_schema = {
@@ -4068,25 +4068,25 @@ const struct capnp_node_info every_point_stores_texts_params_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_type_info every_point_stores_texts_results_params2[] = {
+static const struct capnp_type_info every_point_stores_texts_results_schema_params2[] = {
     {.kind = CAPNP_TYPE_DATA},
 };
 
-static const struct capnp_binding_info every_point_stores_texts_results_bindings3[] = {
+static const struct capnp_binding_info every_point_stores_texts_results_schema_bindings3[] = {
     {
         .scope_id = 0xe06fcdc64a59f630ull,
-        .params = every_point_stores_texts_results_params2,
+        .params = every_point_stores_texts_results_schema_params2,
         .param_count = 1,
         .inherits = false,
     },
 };
 
-static const struct capnp_brand_info every_point_stores_texts_results_brand3 = {
-    .bindings = every_point_stores_texts_results_bindings3,
+static const struct capnp_brand_info every_point_stores_texts_results_schema_brand3 = {
+    .bindings = every_point_stores_texts_results_schema_bindings3,
     .binding_count = 1,
 };
 
-static const struct capnp_field_info every_point_stores_texts_results_fields[] = {
+static const struct capnp_field_info every_point_stores_texts_results_schema_fields[] = {
     {
         .name = "store",
         .doc = "",
@@ -4100,7 +4100,7 @@ static const struct capnp_field_info every_point_stores_texts_results_fields[] =
     {
         .name = "plain",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_point_stores_texts_results_brand3},
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &every_store_schema, .brand = &every_point_stores_texts_results_schema_brand3},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -4124,7 +4124,7 @@ const struct capnp_node_info every_point_stores_texts_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = every_point_stores_texts_results_fields,
+    .fields = every_point_stores_texts_results_schema_fields,
 };
 
 static const struct capnp_node_info stream_stream_result_schema = {

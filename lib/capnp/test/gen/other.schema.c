@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-static const struct capnp_enumerant_info other_unit_enumerants[] = {
+static const struct capnp_enumerant_info other_unit_schema_enumerants[] = {
     {
         .name = "metre",
         .doc = "",
@@ -31,16 +31,16 @@ const struct capnp_node_info other_unit_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 2,
-    .enumerants = other_unit_enumerants,
+    .enumerants = other_unit_schema_enumerants,
 };
 
-static const uint64_t other_measure_value2[] = {
+static const uint64_t other_measure_schema_value2[] = {
     0x0000005a00000001ull,
     0x6c6c6562616c6e75ull,
     0x0000000000006465ull,
 };
 
-static const struct capnp_field_info other_measure_fields[] = {
+static const struct capnp_field_info other_measure_schema_fields[] = {
     {
         .name = "value",
         .doc = "",
@@ -69,7 +69,7 @@ static const struct capnp_field_info other_measure_fields[] = {
         .type = {.kind = CAPNP_TYPE_TEXT},
         .has_default = true,
         .offset = 0,
-        .default_value = {.base = (const uint8_t *)other_measure_value2, .bytes = 24},
+        .default_value = {.base = (const uint8_t *)other_measure_schema_value2, .bytes = 24},
         .ordinal = 2,
         .code_order = 2,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -91,15 +91,15 @@ const struct capnp_node_info other_measure_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = other_measure_fields,
+    .fields = other_measure_schema_fields,
 };
 
-static const char *const other_pair_names1[] = {
+static const char *const other_pair_schema_names1[] = {
     "First",
     "Second",
 };
 
-static const struct capnp_field_info other_pair_fields[] = {
+static const struct capnp_field_info other_pair_schema_fields[] = {
     {
         .name = "first",
         .doc = "",
@@ -129,7 +129,7 @@ const struct capnp_node_info other_pair_schema = {
     .name = "Pair",
     .display_name = "other.capnp:Pair",
     .doc = "",
-    .param_names = other_pair_names1,
+    .param_names = other_pair_schema_names1,
     .param_count = 2,
     .data_words = 0,
     .pointer_count = 2,
@@ -137,10 +137,10 @@ const struct capnp_node_info other_pair_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = other_pair_fields,
+    .fields = other_pair_schema_fields,
 };
 
-static const struct capnp_method_node other_closeable_methods[] = {
+static const struct capnp_method_node other_closeable_schema_methods[] = {
     {
         .name = "close",
         .doc = "",
@@ -165,7 +165,7 @@ const struct capnp_node_info other_closeable_schema = {
     .param_count = 0,
     .method_count = 1,
     .superclass_count = 0,
-    .methods = other_closeable_methods,
+    .methods = other_closeable_schema_methods,
     .superclasses = NULL,
 };
 

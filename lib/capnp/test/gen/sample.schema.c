@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-static const struct capnp_enumerant_info sample_colour_enumerants[] = {
+static const struct capnp_enumerant_info sample_colour_schema_enumerants[] = {
     {
         .name = "red",
         .doc = "",
@@ -36,7 +36,7 @@ const struct capnp_node_info sample_colour_schema = {
     .param_names = NULL,
     .param_count = 0,
     .enumerant_count = 3,
-    .enumerants = sample_colour_enumerants,
+    .enumerants = sample_colour_schema_enumerants,
 };
 
 const struct capnp_node_info sample_answer_schema = {
@@ -52,7 +52,7 @@ const struct capnp_node_info sample_answer_schema = {
     .value_bits = 0xffffffd6ull,
 };
 
-static const uint64_t sample_greeting_value2[] = {
+static const uint64_t sample_greeting_schema_value2[] = {
     0x000000a200000001ull,
     0x7722206f6c6c6568ull,
     0x3f3f2022646c726full,
@@ -69,7 +69,7 @@ const struct capnp_node_info sample_greeting_schema = {
     .param_names = NULL,
     .param_count = 0,
     .type = {.kind = CAPNP_TYPE_TEXT},
-    .value = {.base = (const uint8_t *)sample_greeting_value2, .bytes = 32},
+    .value = {.base = (const uint8_t *)sample_greeting_schema_value2, .bytes = 32},
 };
 
 const struct capnp_node_info sample_largest_schema = {
@@ -85,7 +85,7 @@ const struct capnp_node_info sample_largest_schema = {
     .value_bits = 0xffffffffffffffffull,
 };
 
-static const struct capnp_field_info sample_scalars_fields[] = {
+static const struct capnp_field_info sample_scalars_schema_fields[] = {
     {
         .name = "yes",
         .doc = "",
@@ -257,45 +257,45 @@ const struct capnp_node_info sample_scalars_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 14,
-    .fields = sample_scalars_fields,
+    .fields = sample_scalars_schema_fields,
 };
 
-static const struct capnp_type_info sample_lists_element2 = {.kind = CAPNP_TYPE_VOID};
+static const struct capnp_type_info sample_lists_schema_element2 = {.kind = CAPNP_TYPE_VOID};
 
-static const struct capnp_type_info sample_lists_element3 = {.kind = CAPNP_TYPE_BOOL};
+static const struct capnp_type_info sample_lists_schema_element3 = {.kind = CAPNP_TYPE_BOOL};
 
-static const struct capnp_type_info sample_lists_element4 = {.kind = CAPNP_TYPE_INT8};
+static const struct capnp_type_info sample_lists_schema_element4 = {.kind = CAPNP_TYPE_INT8};
 
-static const struct capnp_type_info sample_lists_element5 = {.kind = CAPNP_TYPE_UINT16};
+static const struct capnp_type_info sample_lists_schema_element5 = {.kind = CAPNP_TYPE_UINT16};
 
-static const struct capnp_type_info sample_lists_element6 = {.kind = CAPNP_TYPE_UINT32};
+static const struct capnp_type_info sample_lists_schema_element6 = {.kind = CAPNP_TYPE_UINT32};
 
-static const struct capnp_type_info sample_lists_element7 = {.kind = CAPNP_TYPE_UINT64};
+static const struct capnp_type_info sample_lists_schema_element7 = {.kind = CAPNP_TYPE_UINT64};
 
-static const struct capnp_type_info sample_lists_element8 = {.kind = CAPNP_TYPE_FLOAT64};
+static const struct capnp_type_info sample_lists_schema_element8 = {.kind = CAPNP_TYPE_FLOAT64};
 
-static const struct capnp_type_info sample_lists_element9 = {.kind = CAPNP_TYPE_ENUM, .node =
-                                                             &sample_colour_schema, .brand = NULL};
+static const struct capnp_type_info sample_lists_schema_element9 = {.kind = CAPNP_TYPE_ENUM, .node =
+    &sample_colour_schema, .brand = NULL};
 
-static const struct capnp_type_info sample_lists_element10 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info sample_lists_schema_element10 = {.kind = CAPNP_TYPE_TEXT};
 
-static const struct capnp_type_info sample_lists_element11 = {.kind = CAPNP_TYPE_DATA};
+static const struct capnp_type_info sample_lists_schema_element11 = {.kind = CAPNP_TYPE_DATA};
 
-static const struct capnp_type_info sample_lists_element12 = {.kind = CAPNP_TYPE_STRUCT, .node =
-    &sample_scalars_schema, .brand = NULL};
+static const struct capnp_type_info sample_lists_schema_element12 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &sample_scalars_schema, .brand = NULL};
 
-static const struct capnp_type_info sample_lists_element13 = {.kind = CAPNP_TYPE_UINT8};
+static const struct capnp_type_info sample_lists_schema_element13 = {.kind = CAPNP_TYPE_UINT8};
 
-static const struct capnp_type_info sample_lists_element14 = {.kind = CAPNP_TYPE_LIST, .element =
-                                                              &sample_lists_element13};
+static const struct capnp_type_info sample_lists_schema_element14 = {.kind = CAPNP_TYPE_LIST,
+    .element = &sample_lists_schema_element13};
 
-static const struct capnp_type_info sample_lists_element15 = {.kind = CAPNP_TYPE_INT64};
+static const struct capnp_type_info sample_lists_schema_element15 = {.kind = CAPNP_TYPE_INT64};
 
-static const struct capnp_field_info sample_lists_fields[] = {
+static const struct capnp_field_info sample_lists_schema_fields[] = {
     {
         .name = "voids",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -305,7 +305,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "bools",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element3},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element3},
         .has_default = false,
         .offset = 1,
         .ordinal = 1,
@@ -315,7 +315,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "i8s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element4},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element4},
         .has_default = false,
         .offset = 2,
         .ordinal = 2,
@@ -325,7 +325,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "u16s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element5},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element5},
         .has_default = false,
         .offset = 3,
         .ordinal = 3,
@@ -335,7 +335,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "u32s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element6},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element6},
         .has_default = false,
         .offset = 4,
         .ordinal = 4,
@@ -345,7 +345,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "u64s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element7},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element7},
         .has_default = false,
         .offset = 5,
         .ordinal = 5,
@@ -355,7 +355,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "f64s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element8},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element8},
         .has_default = false,
         .offset = 6,
         .ordinal = 6,
@@ -365,7 +365,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "colours",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element9},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element9},
         .has_default = false,
         .offset = 7,
         .ordinal = 7,
@@ -375,7 +375,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "texts",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element10},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element10},
         .has_default = false,
         .offset = 8,
         .ordinal = 8,
@@ -385,7 +385,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "datas",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element11},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element11},
         .has_default = false,
         .offset = 9,
         .ordinal = 9,
@@ -395,7 +395,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "scalars",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element12},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element12},
         .has_default = false,
         .offset = 10,
         .ordinal = 10,
@@ -405,7 +405,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "grid",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element14},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element14},
         .has_default = false,
         .offset = 11,
         .ordinal = 11,
@@ -415,7 +415,7 @@ static const struct capnp_field_info sample_lists_fields[] = {
     {
         .name = "i64s",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_element15},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_lists_schema_element15},
         .has_default = false,
         .offset = 12,
         .ordinal = 12,
@@ -439,13 +439,13 @@ const struct capnp_node_info sample_lists_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 13,
-    .fields = sample_lists_fields,
+    .fields = sample_lists_schema_fields,
 };
 
-static const struct capnp_type_info sample_tree_element2 = {.kind = CAPNP_TYPE_STRUCT, .node =
-                                                            &sample_tree_schema, .brand = NULL};
+static const struct capnp_type_info sample_tree_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
+    .node = &sample_tree_schema, .brand = NULL};
 
-static const struct capnp_field_info sample_tree_fields[] = {
+static const struct capnp_field_info sample_tree_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -479,7 +479,7 @@ static const struct capnp_field_info sample_tree_fields[] = {
     {
         .name = "children",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_tree_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_tree_schema_element2},
         .has_default = false,
         .offset = 3,
         .ordinal = 3,
@@ -503,21 +503,21 @@ const struct capnp_node_info sample_tree_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 4,
-    .fields = sample_tree_fields,
+    .fields = sample_tree_schema_fields,
 };
 
-static const uint64_t sample_defaults_value2[] = {
+static const uint64_t sample_defaults_schema_value2[] = {
     0x0000005a00000001ull,
     0x7561666564207962ull,
     0x000000000000746cull,
 };
 
-static const uint64_t sample_defaults_value3[] = {
+static const uint64_t sample_defaults_schema_value3[] = {
     0x0000001a00000001ull,
     0x00000000003fff00ull,
 };
 
-static const uint64_t sample_defaults_value4[] = {
+static const uint64_t sample_defaults_schema_value4[] = {
     0x0000000600000000ull,
     0x000000000000ff00ull,
     0x0000000000000000ull,
@@ -527,7 +527,7 @@ static const uint64_t sample_defaults_value4[] = {
     0x0000000000000000ull,
 };
 
-static const uint64_t sample_defaults_value5[] = {
+static const uint64_t sample_defaults_schema_value5[] = {
     0x0004000000000000ull,
     0x0000002a0000000dull,
     0x000400000000000cull,
@@ -552,17 +552,17 @@ static const uint64_t sample_defaults_value5[] = {
     0x0000000000000062ull,
 };
 
-static const struct capnp_type_info sample_defaults_element6 = {.kind = CAPNP_TYPE_UINT32};
+static const struct capnp_type_info sample_defaults_schema_element6 = {.kind = CAPNP_TYPE_UINT32};
 
-static const uint64_t sample_defaults_value7[] = {
+static const uint64_t sample_defaults_schema_value7[] = {
     0x0000001c00000001ull,
     0x0000000200000001ull,
     0x0000000000000003ull,
 };
 
-static const struct capnp_type_info sample_defaults_element8 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info sample_defaults_schema_element8 = {.kind = CAPNP_TYPE_TEXT};
 
-static const uint64_t sample_defaults_value9[] = {
+static const uint64_t sample_defaults_schema_value9[] = {
     0x0000001600000001ull,
     0x0000002200000005ull,
     0x0000002200000005ull,
@@ -570,21 +570,21 @@ static const uint64_t sample_defaults_value9[] = {
     0x00000000006f7774ull,
 };
 
-static const struct capnp_type_info sample_defaults_element10 = {.kind = CAPNP_TYPE_BOOL};
+static const struct capnp_type_info sample_defaults_schema_element10 = {.kind = CAPNP_TYPE_BOOL};
 
-static const uint64_t sample_defaults_value11[] = {
+static const uint64_t sample_defaults_schema_value11[] = {
     0x0000001900000001ull,
     0x0000000000000005ull,
 };
 
-static const struct capnp_field_info sample_defaults_fields[] = {
+static const struct capnp_field_info sample_defaults_schema_fields[] = {
     {
         .name = "text",
         .doc = "",
         .type = {.kind = CAPNP_TYPE_TEXT},
         .has_default = true,
         .offset = 0,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value2, .bytes = 24},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value2, .bytes = 24},
         .ordinal = 0,
         .code_order = 0,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -595,7 +595,7 @@ static const struct capnp_field_info sample_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_DATA},
         .has_default = true,
         .offset = 1,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value3, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value3, .bytes = 16},
         .ordinal = 1,
         .code_order = 1,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -606,7 +606,7 @@ static const struct capnp_field_info sample_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_STRUCT, .node = &sample_scalars_schema, .brand = NULL},
         .has_default = true,
         .offset = 2,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value4, .bytes = 56},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value4, .bytes = 56},
         .ordinal = 2,
         .code_order = 2,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -617,7 +617,7 @@ static const struct capnp_field_info sample_defaults_fields[] = {
         .type = {.kind = CAPNP_TYPE_STRUCT, .node = &sample_tree_schema, .brand = NULL},
         .has_default = true,
         .offset = 3,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value5, .bytes = 176},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value5, .bytes = 176},
         .ordinal = 3,
         .code_order = 3,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -625,10 +625,10 @@ static const struct capnp_field_info sample_defaults_fields[] = {
     {
         .name = "numbers",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_element6},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_schema_element6},
         .has_default = true,
         .offset = 4,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value7, .bytes = 24},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value7, .bytes = 24},
         .ordinal = 4,
         .code_order = 4,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -636,10 +636,10 @@ static const struct capnp_field_info sample_defaults_fields[] = {
     {
         .name = "words",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_element8},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_schema_element8},
         .has_default = true,
         .offset = 5,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value9, .bytes = 40},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value9, .bytes = 40},
         .ordinal = 5,
         .code_order = 5,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -647,10 +647,10 @@ static const struct capnp_field_info sample_defaults_fields[] = {
     {
         .name = "flags",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_element10},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_defaults_schema_element10},
         .has_default = true,
         .offset = 6,
-        .default_value = {.base = (const uint8_t *)sample_defaults_value11, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)sample_defaults_schema_value11, .bytes = 16},
         .ordinal = 6,
         .code_order = 6,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -672,10 +672,10 @@ const struct capnp_node_info sample_defaults_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 7,
-    .fields = sample_defaults_fields,
+    .fields = sample_defaults_schema_fields,
 };
 
-static const struct capnp_field_info sample_choice_fields[] = {
+static const struct capnp_field_info sample_choice_schema_fields[] = {
     {
         .name = "before",
         .doc = "",
@@ -785,10 +785,10 @@ const struct capnp_node_info sample_choice_schema = {
     .union_count = 7,
     .union_offset = 1,
     .field_count = 9,
-    .fields = sample_choice_fields,
+    .fields = sample_choice_schema_fields,
 };
 
-static const struct capnp_field_info sample_choice_pair_fields[] = {
+static const struct capnp_field_info sample_choice_pair_schema_fields[] = {
     {
         .name = "first",
         .doc = "",
@@ -827,10 +827,10 @@ const struct capnp_node_info sample_choice_pair_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = sample_choice_pair_fields,
+    .fields = sample_choice_pair_schema_fields,
 };
 
-static const struct capnp_field_info sample_choice_inner_fields[] = {
+static const struct capnp_field_info sample_choice_inner_schema_fields[] = {
     {
         .name = "small",
         .doc = "",
@@ -870,10 +870,10 @@ const struct capnp_node_info sample_choice_inner_schema = {
     .union_count = 2,
     .union_offset = 3,
     .field_count = 2,
-    .fields = sample_choice_inner_fields,
+    .fields = sample_choice_inner_schema_fields,
 };
 
-static const struct capnp_field_info sample_whatever_fields[] = {
+static const struct capnp_field_info sample_whatever_schema_fields[] = {
     {
         .name = "any",
         .doc = "",
@@ -901,10 +901,10 @@ const struct capnp_node_info sample_whatever_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_whatever_fields,
+    .fields = sample_whatever_schema_fields,
 };
 
-static const struct capnp_field_info sample_young_fields[] = {
+static const struct capnp_field_info sample_young_schema_fields[] = {
     {
         .name = "a",
         .doc = "",
@@ -933,15 +933,15 @@ const struct capnp_node_info sample_young_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_young_fields,
+    .fields = sample_young_schema_fields,
 };
 
-static const uint64_t sample_grown_value2[] = {
+static const uint64_t sample_grown_schema_value2[] = {
     0x0000004200000001ull,
     0x0064656d616e6e75ull,
 };
 
-static const struct capnp_field_info sample_grown_fields[] = {
+static const struct capnp_field_info sample_grown_schema_fields[] = {
     {
         .name = "a",
         .doc = "",
@@ -981,7 +981,7 @@ static const struct capnp_field_info sample_grown_fields[] = {
         .type = {.kind = CAPNP_TYPE_TEXT},
         .has_default = true,
         .offset = 0,
-        .default_value = {.base = (const uint8_t *)sample_grown_value2, .bytes = 16},
+        .default_value = {.base = (const uint8_t *)sample_grown_schema_value2, .bytes = 16},
         .ordinal = 3,
         .code_order = 3,
         .discriminant = CAPNP_NO_DISCRIMINANT,
@@ -1003,16 +1003,17 @@ const struct capnp_node_info sample_grown_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 4,
-    .fields = sample_grown_fields,
+    .fields = sample_grown_schema_fields,
 };
 
-static const struct capnp_type_info sample_young_list_type_element2 = {.kind = CAPNP_TYPE_UINT32};
+static const struct capnp_type_info sample_young_list_type_schema_element2 = {.kind =
+                                                                              CAPNP_TYPE_UINT32};
 
-static const struct capnp_field_info sample_young_list_type_fields[] = {
+static const struct capnp_field_info sample_young_list_type_schema_fields[] = {
     {
         .name = "list",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_young_list_type_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_young_list_type_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1036,17 +1037,17 @@ const struct capnp_node_info sample_young_list_type_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_young_list_type_fields,
+    .fields = sample_young_list_type_schema_fields,
 };
 
-static const struct capnp_type_info sample_grown_list_type_element2 = {.kind = CAPNP_TYPE_STRUCT,
-    .node = &sample_grown_schema, .brand = NULL};
+static const struct capnp_type_info sample_grown_list_type_schema_element2 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &sample_grown_schema, .brand = NULL};
 
-static const struct capnp_field_info sample_grown_list_type_fields[] = {
+static const struct capnp_field_info sample_grown_list_type_schema_fields[] = {
     {
         .name = "list",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_grown_list_type_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_grown_list_type_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1070,16 +1071,17 @@ const struct capnp_node_info sample_grown_list_type_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_grown_list_type_fields,
+    .fields = sample_grown_list_type_schema_fields,
 };
 
-static const struct capnp_type_info sample_text_list_type_element2 = {.kind = CAPNP_TYPE_TEXT};
+static const struct capnp_type_info sample_text_list_type_schema_element2 = {.kind =
+                                                                             CAPNP_TYPE_TEXT};
 
-static const struct capnp_field_info sample_text_list_type_fields[] = {
+static const struct capnp_field_info sample_text_list_type_schema_fields[] = {
     {
         .name = "list",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_text_list_type_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_text_list_type_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1103,10 +1105,10 @@ const struct capnp_node_info sample_text_list_type_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_text_list_type_fields,
+    .fields = sample_text_list_type_schema_fields,
 };
 
-static const struct capnp_field_info sample_named_fields[] = {
+static const struct capnp_field_info sample_named_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -1145,17 +1147,17 @@ const struct capnp_node_info sample_named_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 2,
-    .fields = sample_named_fields,
+    .fields = sample_named_schema_fields,
 };
 
-static const struct capnp_type_info sample_named_list_type_element2 = {.kind = CAPNP_TYPE_STRUCT,
-    .node = &sample_named_schema, .brand = NULL};
+static const struct capnp_type_info sample_named_list_type_schema_element2 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &sample_named_schema, .brand = NULL};
 
-static const struct capnp_field_info sample_named_list_type_fields[] = {
+static const struct capnp_field_info sample_named_list_type_schema_fields[] = {
     {
         .name = "list",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_named_list_type_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_named_list_type_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1179,10 +1181,10 @@ const struct capnp_node_info sample_named_list_type_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_named_list_type_fields,
+    .fields = sample_named_list_type_schema_fields,
 };
 
-static const struct capnp_method_node sample_tester_methods[] = {
+static const struct capnp_method_node sample_tester_schema_methods[] = {
     {
         .name = "scalars",
         .doc = "",
@@ -1240,11 +1242,11 @@ const struct capnp_node_info sample_tester_schema = {
     .param_count = 0,
     .method_count = 4,
     .superclass_count = 0,
-    .methods = sample_tester_methods,
+    .methods = sample_tester_schema_methods,
     .superclasses = NULL,
 };
 
-static const struct capnp_field_info sample_tester_scalars_params_fields[] = {
+static const struct capnp_field_info sample_tester_scalars_params_schema_fields[] = {
     {
         .name = "colour",
         .doc = "",
@@ -1295,10 +1297,10 @@ const struct capnp_node_info sample_tester_scalars_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = sample_tester_scalars_params_fields,
+    .fields = sample_tester_scalars_params_schema_fields,
 };
 
-static const struct capnp_field_info sample_tester_scalars_results_fields[] = {
+static const struct capnp_field_info sample_tester_scalars_results_schema_fields[] = {
     {
         .name = "negative",
         .doc = "",
@@ -1327,10 +1329,10 @@ const struct capnp_node_info sample_tester_scalars_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_tester_scalars_results_fields,
+    .fields = sample_tester_scalars_results_schema_fields,
 };
 
-static const struct capnp_field_info sample_tester_switch_params_fields[] = {
+static const struct capnp_field_info sample_tester_switch_params_schema_fields[] = {
     {
         .name = "tree",
         .doc = "",
@@ -1358,7 +1360,7 @@ const struct capnp_node_info sample_tester_switch_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_tester_switch_params_fields,
+    .fields = sample_tester_switch_params_schema_fields,
 };
 
 const struct capnp_node_info sample_tester_switch_results_schema = {
@@ -1379,7 +1381,7 @@ const struct capnp_node_info sample_tester_switch_results_schema = {
     .fields = NULL,
 };
 
-static const struct capnp_field_info sample_tester_mixed_params_fields[] = {
+static const struct capnp_field_info sample_tester_mixed_params_schema_fields[] = {
     {
         .name = "name",
         .doc = "",
@@ -1428,17 +1430,17 @@ const struct capnp_node_info sample_tester_mixed_params_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 3,
-    .fields = sample_tester_mixed_params_fields,
+    .fields = sample_tester_mixed_params_schema_fields,
 };
 
-static const struct capnp_type_info sample_tester_mixed_results_element2 = {.kind =
-                                                                            CAPNP_TYPE_TEXT};
+static const struct capnp_type_info sample_tester_mixed_results_schema_element2 = {.kind =
+    CAPNP_TYPE_TEXT};
 
-static const struct capnp_field_info sample_tester_mixed_results_fields[] = {
+static const struct capnp_field_info sample_tester_mixed_results_schema_fields[] = {
     {
         .name = "words",
         .doc = "",
-        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_tester_mixed_results_element2},
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &sample_tester_mixed_results_schema_element2},
         .has_default = false,
         .offset = 0,
         .ordinal = 0,
@@ -1462,7 +1464,7 @@ const struct capnp_node_info sample_tester_mixed_results_schema = {
     .union_count = 0,
     .union_offset = 0,
     .field_count = 1,
-    .fields = sample_tester_mixed_results_fields,
+    .fields = sample_tester_mixed_results_schema_fields,
 };
 
 static const struct capnp_node_info *const sample_schema_nodes[] = {
