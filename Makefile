@@ -37,7 +37,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/bench.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -57,9 +57,11 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # set-up is done. SETUP=no leaves the machine alone.
 
 test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib generate
+bench_goals := bench bench-%
 image_goals := iso run-iso run-uefi
-setup_part  := $(if $(filter $(test_goals),$(MAKECMDGOALS)),test,$(if $(filter \
-               $(image_goals),$(MAKECMDGOALS)),image,build))
+asks_for     = $(filter $($(1)_goals),$(MAKECMDGOALS))
+setup_part  := $(if $(call asks_for,test),test,$(if $(call asks_for,bench),$(if \
+               $(call asks_for,image),test,bench),$(if $(call asks_for,image),image,build)))
 ifeq ($(SETUP)$(call has_flag,n),yes)
 include $(O)/setup/$(setup_part).mk
 else
@@ -236,7 +238,7 @@ $(foreach v,host san fuzz,\
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/check.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

@@ -5,7 +5,7 @@
 RUN      ?=
 qemu_run := $(PYTHON) tools/qemu-run
 
-.PHONY: run run-iso run-uefi bench
+.PHONY: run run-iso run-uefi
 
 ## run              boot the default manifest (PVH, the quick way); exits 0 only if all is well
 run: $(KERNEL) $(MANIFEST)
@@ -18,7 +18,3 @@ run-iso: $(ISO)
 ## run-uefi         the same from the ISO, through UEFI and boot loader
 run-uefi: $(ISO)
 	$(Q)$(qemu_run) $(RUN) --uefi --iso $(ISO)
-
-## bench            what the basic operations cost, in guest instructions
-bench: $(O)/kernel.elf $(O)/system-measure.bin
-	$(Q)$(qemu_run) $(RUN) --icount --kernel $< --manifest $(O)/system-measure.bin

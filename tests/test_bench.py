@@ -5,9 +5,11 @@ The limits are promises, not measurements: `make bench` prints the measurements.
 """
 
 import re
+import subprocess
+import sys
 
 import pytest
-from conftest import BUILD, KERNEL, PASS, qemu_run
+from conftest import BUILD, KERNEL, PASS, ROOT, qemu_run
 
 LIMITS = {
     "cap_enter": 100,
@@ -37,3 +39,21 @@ def test_the_loop_of_two_instructions_takes_two(costs):
 @pytest.mark.parametrize("name", sorted(LIMITS))
 def test_an_operation_costs_no_more_than_promised(costs, name):
     assert costs[name] <= LIMITS[name]
+
+
+@pytest.fixture(name="messages", scope="module")
+def messages_fixture():
+    """Cost with this tree's Cap'n Proto and with the stock library, by the name of the row."""
+    programs = [BUILD / "host/bench/capnp" / name for name in ("ours", "theirs")]
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/bench-capnp", *programs],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=300,
+    )  # fmt: skip
+    rows = re.findall(r"^C (\S+) +([\d.]+) +([\d.]+) ", done.stdout, re.MULTILINE)
+    return {name: (float(ours), float(theirs)) for name, ours, theirs in rows}
+
+
+@pytest.mark.parametrize("name", ["small-build", "small-read", "large-build", "large-read"])
+def test_a_message_costs_no_more_than_with_the_stock_library(messages, name):
+    ours, theirs = messages[name]
+    assert 0 < ours <= theirs

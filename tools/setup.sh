@@ -5,7 +5,8 @@
 #
 #   setup.sh build     what `make` and `make run` need
 #   setup.sh image     the same, and what the ISO images and UEFI need
-#   setup.sh test      the same, and what the tests need
+#   setup.sh bench     what `make bench` needs
+#   setup.sh test      all of these, and what the tests need
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
 # Silent when all is there. Otherwise it says what it installs and installs it,
@@ -36,8 +37,10 @@ packages() {
 	test  libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
-	test  capnproto          capnp
-	test  libcapnp-dev       /usr/include/capnp/schema.capnp
+	bench capnproto          capnp
+	bench libcapnp-dev       /usr/include/capnp/schema.capnp
+	bench g++                g++
+	bench valgrind           valgrind
 	image grub-common        grub-mkrescue
 	image grub-pc-bin        /usr/lib/grub/i386-pc
 	image grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
@@ -105,7 +108,7 @@ doctor() {
 	npm:brings an evaluator where there is no cue
 	shellcheck:reads the shell scripts (make shell-check)
 	EOF
-	absent=$(missing build image test)
+	absent=$(missing build image bench test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
 	elif is_debian; then
@@ -152,17 +155,18 @@ case "$#:${1-}" in
 1:--doctor)
 	doctor
 	;;
-1:build | 1:image | 1:test)
+1:build | 1:image | 1:bench | 1:test)
 	case $1 in
 	build) wanted=$(missing build) ;;
 	image) wanted=$(missing build image) ;;
-	test) wanted=$(missing build image test) ;;
+	bench) wanted=$(missing build bench) ;;
+	test) wanted=$(missing build image bench test) ;;
 	esac
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
 *)
-	echo "usage: $0 build|image|test|--doctor" >&2
+	echo "usage: $0 build|image|bench|test|--doctor" >&2
 	exit 2
 	;;
 esac
