@@ -227,7 +227,7 @@ static bool is_part(const struct methods *methods, const char *name)
 static const char *method_name(const struct methods *methods, const struct decl *decl,
                                const struct decl *interface, const char *wanted)
 {
-    const char *name = is_part(methods, wanted) ? out_string("%s_", wanted) : wanted;
+    const char *name = is_part(methods, wanted) ? out_string("%s_2", wanted) : wanted;
 
     if (has_method(methods, name) && interface != decl) {
         wanted = out_string("%s_%s", name_inside(interface, decl->file), wanted);

@@ -262,7 +262,7 @@ const char *name_inside(const struct decl *decl, const struct decl *file);
 const char *name_member(const char *label, struct capnp_text text,
                         struct schema_annotation_list annotations);
 
-/* PREFIX_NAME in capitals; with an underscore behind it where a generated macro has that name. */
+/* PREFIX_NAME in capitals; with a number behind it where a generated macro has that name. */
 const char *name_constant(const struct decl *scope, const char *name);
 
 /* Whether $C.prefix or $C.name is among the annotations, and is not empty. */

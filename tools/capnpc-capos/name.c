@@ -157,17 +157,33 @@ const char *name_member(const char *label, struct capnp_text text,
     return given != NULL ? given : in_snake_case(name);
 }
 
-const char *name_constant(const struct decl *scope, const char *name)
+/* Whether a generated macro of the declaration has this name behind the declaration's. */
+static bool is_generated(const struct decl *scope, const char *name)
 {
     static const char *const of_struct[] = {"data_words", "pointers", "bytes", "which_count"};
     static const char *const of_interface[] = {"id", "method_count"};
     static const char *const of_enum[] = {"count"};
-    bool taken = scope->kind == DECL_STRUCT ? is_one_of(name, of_struct, 4)
-                 : scope->kind == DECL_INTERFACE
-                     ? is_one_of(name, of_interface, 2)
-                     : scope->kind == DECL_ENUM && is_one_of(name, of_enum, 1);
 
-    return in_capitals(out_string("%s_%s%s", scope->name, name, taken ? "_" : ""));
+    switch (scope->kind) {
+    case DECL_STRUCT:
+        return is_one_of(name, of_struct, 4);
+    case DECL_INTERFACE:
+        return is_one_of(name, of_interface, 2);
+    case DECL_ENUM:
+        return is_one_of(name, of_enum, 1);
+    case DECL_FILE:
+    case DECL_CONST:
+    case DECL_ANNOTATION:
+        break;
+    }
+    return false;
+}
+
+const char *name_constant(const struct decl *scope, const char *name)
+{
+    const char *number = is_generated(scope, name) ? "_2" : "";
+
+    return in_capitals(out_string("%s_%s%s", scope->name, name, number));
 }
 
 /* ---------------------------------------------------------------------------
@@ -361,9 +377,8 @@ void name_decl(const struct model *model, struct decl *decl)
         name = out_string("%s_%s", name, decl->is_group ? "group" : "type");
     }
     if (decl->kind == DECL_CONST && decl->parent->kind != DECL_FILE) {
-        const char *last = strrchr(own, '_') != NULL ? strrchr(own, '_') + 1 : own;
-        bool collides = ends_in(name_constant(decl->parent, last), "_");
-        name = collides ? out_string("%s_", name) : name;
+        bool is_taken = is_generated(decl->parent, in_snake_case(decl->schema_name));
+        name = is_taken ? out_string("%s_2", name) : name;
     }
     if (!is_name(name)) {
         out_refuse(decl->label, "its name cannot be one in C; give another with $C.name");

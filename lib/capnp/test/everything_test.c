@@ -79,7 +79,7 @@ static void constants_of_numbers(void **state)
     assert_memory_equal(EVERY_BYTES.ptr, "\0\1\xfe\xff", 4);
     assert_int_equal(EVERY_UNIT, OTHER_UNIT_SECOND);
     assert_int_equal(EVERY_NESTED_INNER_INNERMOST_DEPTH, 3);
-    assert_int_equal(EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT_, 2);
+    assert_int_equal(EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT_2, 2);
     assert_int_equal(EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT, 3);
 }
 
@@ -292,7 +292,7 @@ static void unions_in_groups(void **state)
     /* Members whose values have the names of the struct's own macros. */
     every_shape_set_data_words(b, 1);
     assert_int_equal(every_shape_which(every_shape_read_root(reopen(&x, 0))),
-                     EVERY_SHAPE_DATA_WORDS_);
+                     EVERY_SHAPE_DATA_WORDS_2);
     every_shape_set_handle(b, handle(3));
     r = every_shape_read_root(reopen(&x, 4));
     assert_true(every_shape_check(r));
@@ -490,7 +490,7 @@ static enum capnp_answer handle_clone(void *self, struct capnp_call *call,
 
 static const struct every_file_server file_server = {
     .seek = file_seek,
-    .dispatch_ = file_dispatch,
+    .dispatch_2 = file_dispatch,
     .close = file_close,
     .other_closeable_close = closeable_close,
     .switch_ = file_switch,

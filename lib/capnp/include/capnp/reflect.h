@@ -109,13 +109,13 @@ struct capnp_enumerant_info {
 struct capnp_method_node {
     const char *name;
     const char *doc;
-    uint16_t code_order;
     const struct capnp_node_info *params; /* STRUCT */
     const struct capnp_node_info *results;
     const struct capnp_brand_info *params_brand;
     const struct capnp_brand_info *results_brand;
     const char *const *implicit_names; /* its own type parameters */
     uint16_t implicit_count;
+    uint16_t code_order;
 };
 
 enum capnp_node_kind {

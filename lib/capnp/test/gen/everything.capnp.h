@@ -57,7 +57,7 @@
 enum every_nested_inner_innermost_colour {
     EVERY_NESTED_INNER_INNERMOST_COLOUR_RED = 0,
     EVERY_NESTED_INNER_INNERMOST_COLOUR_GREEN = 1,
-    EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT_ = 2,
+    EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT_2 = 2,
 };
 #define EVERY_NESTED_INNER_INNERMOST_COLOUR_COUNT 3u
 
@@ -2444,8 +2444,8 @@ enum every_shape_which {
     EVERY_SHAPE_PATH = 3,
     EVERY_SHAPE_HANDLE = 4,
     EVERY_SHAPE_UNKNOWN = 5,
-    EVERY_SHAPE_DATA_WORDS_ = 6,
-    EVERY_SHAPE_WHICH_COUNT_ = 7,
+    EVERY_SHAPE_DATA_WORDS_2 = 6,
+    EVERY_SHAPE_WHICH_COUNT_2 = 7,
 };
 #define EVERY_SHAPE_WHICH_COUNT 8u
 
@@ -2519,7 +2519,7 @@ static inline bool every_shape_has_unknown(struct every_shape r)
 
 static inline uint8_t every_shape_get_data_words(struct every_shape r)
 {
-    if (every_shape_which(r) != EVERY_SHAPE_DATA_WORDS_) {
+    if (every_shape_which(r) != EVERY_SHAPE_DATA_WORDS_2) {
         return 0;
     }
     return capnp_get_u8(r.s, 1);
@@ -2527,7 +2527,7 @@ static inline uint8_t every_shape_get_data_words(struct every_shape r)
 
 static inline uint8_t every_shape_get_which_count(struct every_shape r)
 {
-    if (every_shape_which(r) != EVERY_SHAPE_WHICH_COUNT_) {
+    if (every_shape_which(r) != EVERY_SHAPE_WHICH_COUNT_2) {
         return 0;
     }
     return capnp_get_u8(r.s, 1);
@@ -2615,13 +2615,13 @@ static inline struct capnp_any_builder every_shape_init_unknown(struct every_sha
 
 static inline void every_shape_set_data_words(struct every_shape_builder b, uint8_t value)
 {
-    capnp_set_u16(b.b, 2, EVERY_SHAPE_DATA_WORDS_);
+    capnp_set_u16(b.b, 2, EVERY_SHAPE_DATA_WORDS_2);
     capnp_set_u8(b.b, 1, value);
 }
 
 static inline void every_shape_set_which_count(struct every_shape_builder b, uint8_t value)
 {
-    capnp_set_u16(b.b, 2, EVERY_SHAPE_WHICH_COUNT_);
+    capnp_set_u16(b.b, 2, EVERY_SHAPE_WHICH_COUNT_2);
     capnp_set_u8(b.b, 1, value);
 }
 
@@ -8145,7 +8145,7 @@ struct every_reader_server {
     /* The same name as what it inherits. */
     enum capnp_answer (*close)(void *self, struct capnp_call *call,
                                struct every_reader_close_params params);
-    enum capnp_answer (*read_send_)(void *self, struct capnp_call *call);
+    enum capnp_answer (*read_send_2)(void *self, struct capnp_call *call);
     enum capnp_answer (*other_closeable_close)(void *self, struct capnp_call *call);
 };
 
@@ -8193,17 +8193,17 @@ every_reader_dispatch_close(const struct every_reader_server *server, void *self
 }
 
 static inline enum capnp_answer
-every_reader_dispatch_read_send_(const struct every_reader_server *server, void *self,
-                                 struct capnp_call *call)
+every_reader_dispatch_read_send_2(const struct every_reader_server *server, void *self,
+                                  struct capnp_call *call)
 {
-    if (server->read_send_ == NULL) {
+    if (server->read_send_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->read_send_(self, call);
+    return server->read_send_2(self, call);
 }
 
 static inline enum capnp_answer
@@ -8241,7 +8241,7 @@ static inline enum capnp_answer every_reader_dispatch(const struct every_reader_
     case EVERY_READER_CLOSE:
         return every_reader_dispatch_close(server, self, call);
     case EVERY_READER_READ_SEND:
-        return every_reader_dispatch_read_send_(server, self, call);
+        return every_reader_dispatch_read_send_2(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }
@@ -8375,8 +8375,8 @@ struct every_file_server {
     enum capnp_answer (*seek)(void *self, struct capnp_call *call,
                               struct every_file_seek_params params,
                               struct every_file_seek_results_builder results);
-    enum capnp_answer (*dispatch_)(void *self, struct capnp_call *call, struct every_point params,
-                                   struct other_measure_builder results);
+    enum capnp_answer (*dispatch_2)(void *self, struct capnp_call *call, struct every_point params,
+                                    struct other_measure_builder results);
     enum capnp_answer (*stream)(void *self, struct capnp_call *call,
                                 struct every_file_stream_params params);
     enum capnp_answer (*empty)(void *self, struct capnp_call *call);
@@ -8389,7 +8389,7 @@ struct every_file_server {
     /* The same name as what it inherits. */
     enum capnp_answer (*close)(void *self, struct capnp_call *call,
                                struct every_reader_close_params params);
-    enum capnp_answer (*read_send_)(void *self, struct capnp_call *call);
+    enum capnp_answer (*read_send_2)(void *self, struct capnp_call *call);
     enum capnp_answer (*other_closeable_close)(void *self, struct capnp_call *call);
     enum capnp_answer (*write)(void *self, struct capnp_call *call,
                                struct every_writer_write_params params,
@@ -8430,13 +8430,13 @@ static inline enum capnp_answer every_file_dispatch_seek(const struct every_file
 }
 
 static inline enum capnp_answer
-every_file_dispatch_dispatch_(const struct every_file_server *server, void *self,
-                              struct capnp_call *call)
+every_file_dispatch_dispatch_2(const struct every_file_server *server, void *self,
+                               struct capnp_call *call)
 {
     struct capnp_message m;
     struct capnp_arena arena;
 
-    if (server->dispatch_ == NULL) {
+    if (server->dispatch_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
@@ -8452,7 +8452,7 @@ every_file_dispatch_dispatch_(const struct every_file_server *server, void *self
     if (!capnp_arena_ok(&arena)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->dispatch_(self, call, params, results));
+    return capnp_call_built(call, &arena, server->dispatch_2(self, call, params, results));
 }
 
 static inline enum capnp_answer every_file_dispatch_stream(const struct every_file_server *server,
@@ -8553,17 +8553,17 @@ static inline enum capnp_answer every_file_dispatch_close(const struct every_fil
 }
 
 static inline enum capnp_answer
-every_file_dispatch_read_send_(const struct every_file_server *server, void *self,
-                               struct capnp_call *call)
+every_file_dispatch_read_send_2(const struct every_file_server *server, void *self,
+                                struct capnp_call *call)
 {
-    if (server->read_send_ == NULL) {
+    if (server->read_send_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->read_send_(self, call);
+    return server->read_send_2(self, call);
 }
 
 static inline enum capnp_answer
@@ -8705,7 +8705,7 @@ static inline enum capnp_answer every_file_dispatch(const struct every_file_serv
         case EVERY_READER_CLOSE:
             return every_file_dispatch_close(server, self, call);
         case EVERY_READER_READ_SEND:
-            return every_file_dispatch_read_send_(server, self, call);
+            return every_file_dispatch_read_send_2(server, self, call);
         default:
             return capnp_call_unimplemented(call);
         }
@@ -8747,7 +8747,7 @@ static inline enum capnp_answer every_file_dispatch(const struct every_file_serv
     case EVERY_FILE_SEEK:
         return every_file_dispatch_seek(server, self, call);
     case EVERY_FILE_DISPATCH:
-        return every_file_dispatch_dispatch_(server, self, call);
+        return every_file_dispatch_dispatch_2(server, self, call);
     case EVERY_FILE_STREAM:
         return every_file_dispatch_stream(server, self, call);
     case EVERY_FILE_EMPTY:

@@ -254,9 +254,9 @@ static inline struct rt_status every_reader_close(struct rt_ring *ring, struct e
     return s;
 }
 
-static inline struct rt_status every_reader_read_send__send(struct rt_call *call,
-                                                            struct rt_ring *ring,
-                                                            struct every_reader target)
+static inline struct rt_status every_reader_read_send_2_send(struct rt_call *call,
+                                                             struct rt_ring *ring,
+                                                             struct every_reader target)
 {
     struct rt_status s = rt_call_begin(call, ring, 0, 0);
     if (!rt_ok(s)) {
@@ -269,12 +269,12 @@ static inline struct rt_status every_reader_read_send__send(struct rt_call *call
     return s;
 }
 
-static inline struct rt_status every_reader_read_send_(struct rt_ring *ring,
-                                                       struct every_reader target)
+static inline struct rt_status every_reader_read_send_2(struct rt_ring *ring,
+                                                        struct every_reader target)
 {
     struct rt_call call;
 
-    struct rt_status s = every_reader_read_send__send(&call, ring, target);
+    struct rt_status s = every_reader_read_send_2_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
@@ -517,12 +517,12 @@ static inline struct rt_status every_file_seek(struct rt_ring *ring, struct ever
 }
 
 /* Takes room for the call; its parameters are then built, and submitted. */
-static inline struct rt_status every_file_dispatch__begin(struct rt_call *call,
-                                                          struct rt_ring *ring,
-                                                          uint32_t params_room,
-                                                          uint32_t results_room,
-                                                          struct capnp_arena *arena,
-                                                          struct every_point_builder *params)
+static inline struct rt_status every_file_dispatch_2_begin(struct rt_call *call,
+                                                           struct rt_ring *ring,
+                                                           uint32_t params_room,
+                                                           uint32_t results_room,
+                                                           struct capnp_arena *arena,
+                                                           struct every_point_builder *params)
 {
     struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
     if (rt_ok(s)) {
@@ -533,9 +533,9 @@ static inline struct rt_status every_file_dispatch__begin(struct rt_call *call,
 }
 
 /* Submits what was built. When that fails, the call has been ended. */
-static inline struct rt_status every_file_dispatch__submit(struct rt_call *call,
-                                                           struct every_file target,
-                                                           const struct capnp_arena *arena)
+static inline struct rt_status every_file_dispatch_2_submit(struct rt_call *call,
+                                                            struct every_file target,
+                                                            const struct capnp_arena *arena)
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
@@ -549,9 +549,9 @@ static inline struct rt_status every_file_dispatch__submit(struct rt_call *call,
 }
 
 /* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status every_file_dispatch__take(const struct rt_call *call,
-                                                         struct capnp_message *m,
-                                                         struct other_measure *out)
+static inline struct rt_status every_file_dispatch_2_take(const struct rt_call *call,
+                                                          struct capnp_message *m,
+                                                          struct other_measure *out)
 {
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -766,9 +766,9 @@ static inline struct rt_status every_file_close(struct rt_ring *ring, struct eve
     return s;
 }
 
-static inline struct rt_status every_file_read_send__send(struct rt_call *call,
-                                                          struct rt_ring *ring,
-                                                          struct every_file target)
+static inline struct rt_status every_file_read_send_2_send(struct rt_call *call,
+                                                           struct rt_ring *ring,
+                                                           struct every_file target)
 {
     struct rt_status s = rt_call_begin(call, ring, 0, 0);
     if (!rt_ok(s)) {
@@ -781,11 +781,12 @@ static inline struct rt_status every_file_read_send__send(struct rt_call *call,
     return s;
 }
 
-static inline struct rt_status every_file_read_send_(struct rt_ring *ring, struct every_file target)
+static inline struct rt_status every_file_read_send_2(struct rt_ring *ring,
+                                                      struct every_file target)
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_read_send__send(&call, ring, target);
+    struct rt_status s = every_file_read_send_2_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
