@@ -90,9 +90,11 @@ static bool inside(const uint8_t *p, const uint8_t *base, uint64_t bytes)
     return (uintptr_t)p - (uintptr_t)base < bytes;
 }
 
-static uint64_t far_word(uint32_t segment, uint64_t byte, uint32_t kind)
+/* Makes a slot point to a byte of a segment, where a landing pad or content lies. */
+static void store_far(uint8_t *slot, uint32_t kind, uint32_t segment, uint32_t byte)
 {
-    return (uint64_t)segment << 32 | byte | kind;
+    capnp_store_u32(slot, byte | kind);
+    capnp_store_u32(slot + 4, segment);
 }
 
 void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, uint64_t word)
@@ -101,19 +103,18 @@ void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, 
         capnp_store_pointer(slot, to, word);
         return;
     }
-    uint32_t target = (uint32_t)(a->growth->count - UINT64_C(1));
-    uint64_t start = (uint64_t)(to - a->base);
+    uint32_t newest = a->growth->count - 1u;
+    uint32_t end = a->used;
     if (words_left(a) != 0) {
-        uint64_t pad_at = a->used;
         capnp_store_pointer(capnp_arena_take(a, 1), to, word);
-        capnp_store_u64(slot, far_word(target, pad_at, FAR_ONE));
+        store_far(slot, FAR_ONE, newest, end);
         return;
     }
+    uint32_t start = (uint32_t)(to - a->base);
     uint8_t *pad = capnp_arena_take(a, 2);
     if (pad != NULL) {
-        capnp_store_u64(pad, far_word(target, start, FAR_ONE));
+        store_far(pad, FAR_ONE, newest, start);
         capnp_store_u64(pad + 8, word);
-        uint64_t pad_at = (uint64_t)(pad - a->base);
-        capnp_store_u64(slot, far_word(target + 1u, pad_at, FAR_TWO));
+        store_far(slot, FAR_TWO, newest + 1u, (uint32_t)(pad - a->base));
     }
 }
