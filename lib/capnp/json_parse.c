@@ -169,7 +169,7 @@ static bool take_character(struct parser *p, struct character *c)
 /* Goes through a string, from behind its opening quote; puts its bytes into a list, if given. */
 static bool take_string(struct parser *p, const struct capnp_list_builder *to, uint32_t *len)
 {
-    struct character c;
+    struct character c = {.len = 0};
 
     *len = 0;
     do {
@@ -189,7 +189,7 @@ static bool take_string(struct parser *p, const struct capnp_list_builder *to, u
 static bool string_is(const struct parser *p, const char *name)
 {
     struct parser ahead = *p;
-    struct character c;
+    struct character c = {.len = 0};
 
     while (take_character(&ahead, &c)) {
         for (uint32_t i = 0; i < c.len; i++, name++) {

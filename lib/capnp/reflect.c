@@ -316,11 +316,10 @@ static void walk_value(const struct capnp_value *v)
 
 static void walk_record(const struct capnp_record *r)
 {
-    const struct capnp_field_info *which = capnp_record_which(r);
-
     for (uint32_t i = 0; i < r->node->field_count; i++) {
         const struct capnp_field_info *field = &r->node->fields[i];
-        if (field == which || capnp_record_is_set(r, field)) {
+        bool has_default = field->default_value.base != NULL && capnp_record_has_turn(r, field);
+        if (has_default || capnp_record_is_set(r, field)) {
             struct capnp_value v = capnp_record_get(r, field);
             walk_value(&v);
         }

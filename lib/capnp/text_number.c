@@ -152,7 +152,7 @@ struct decimal {
 /* The decimal that mantissa * 2^exponent is. */
 static void expand(struct decimal *d, uint64_t mantissa, int32_t exponent)
 {
-    struct large n;
+    struct large n = {.count = 0};
     uint8_t reversed[DECIMALS_MAX];
     uint32_t count = 0;
 
@@ -303,10 +303,13 @@ uint32_t capnp_format_f64(uint64_t bits, char out[static CAPNP_NUMBER_MAX])
 uint32_t capnp_format_f32(uint32_t bits, char out[static CAPNP_NUMBER_MAX])
 {
     uint64_t wide = capnp_f64_from_f32(bits);
+    uint32_t magnitude = bits & 0x7fffffffu;
     uint32_t len = format_rounded(wide, 6, out);
 
+    /* The stock tool trusts no few digits of a number below the normal ones. */
+    bool subnormal = magnitude != 0 && magnitude < 0x800000u;
     if ((wide & CAPNP_F64_INF) == CAPNP_F64_INF ||
-        capnp_f32_from_f64(read_back(out, len)) == (bits & 0x7fffffffu)) {
+        (!subnormal && capnp_f32_from_f64(read_back(out, len)) == magnitude)) {
         return len;
     }
     return format_rounded(wide, 8, out);
@@ -466,7 +469,7 @@ bool capnp_parse_f64(struct capnp_text text, uint64_t *bits)
         large_multiply(&d.n, 10, 1);
         d.exponent--;
     }
-    struct large divisor;
+    struct large divisor = {.count = 0};
     large_set(&divisor, 1);
     for (int64_t i = d.exponent; i < 0; i++) {
         large_multiply(&divisor, 10, 0);

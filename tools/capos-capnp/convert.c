@@ -380,7 +380,7 @@ static bool convert_readable(struct conversion *c, const uint8_t *input, size_t 
 bool convert(struct conversion *c, const uint8_t *input, size_t len, struct buffer *output)
 {
     if (len == 0) {
-        return true; /* no messages */
+        return refuse(c, "the input is empty");
     }
     switch (c->from) {
     case FORMAT_BINARY:
