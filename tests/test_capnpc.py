@@ -35,7 +35,7 @@ def request_of(schema, *options):
     ).stdout
 
 
-def generate(request, directory):
+def generate(request, directory, timeout=60):
     """The plugin's exit status and complaints, for this request."""
     options = f"exitcode={SANITIZER}:detect_leaks=1"
     run = subprocess.run(
@@ -43,7 +43,7 @@ def generate(request, directory):
         input=request,
         cwd=directory,
         capture_output=True,
-        timeout=60,
+        timeout=timeout,
         check=False,
         env={**os.environ, "ASAN_OPTIONS": options, "UBSAN_OPTIONS": f"exitcode={SANITIZER}"},
     )
@@ -182,6 +182,15 @@ def test_paths_outside(path, tmp_path):
     assert status == REFUSED
     assert "is not a path inside the output directory" in errors
     assert list(files_of(tmp_path)) == [schema.name]
+
+
+def test_many_members(tmp_path):
+    """A struct and an enum of a thousand members take no time worth mentioning."""
+    fields = "".join(f"field{i}x @{i} :UInt32;" for i in range(1000))
+    values = "".join(f"value{i}x @{i};" for i in range(1000))
+    schema = tmp_path / "x.capnp"
+    schema.write_text(f"{HEADER}struct S {{ {fields} }} enum E {{ {values} }}")
+    assert generate(request_of(schema), tmp_path, timeout=20) == (0, "")
 
 
 def test_empty_and_foreign_input(tmp_path):

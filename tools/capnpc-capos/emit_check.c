@@ -85,8 +85,16 @@ static void emit_walk(const struct model *model, const struct field *field, cons
         out_line(out, "%*sif (!capnp_any_check(%s)) {", indent, "", each);
         out_print(out, "%*s    return false;\n%*s}\n", indent, "", indent, "");
         break;
-    default:
+    case TYPE_VOID:
+    case TYPE_BOOL:
+    case TYPE_INT:
+    case TYPE_FLOAT:
+    case TYPE_ENUM:
+    case TYPE_TEXT:
+    case TYPE_DATA:
+    case TYPE_CAP:
         out_line(out, "%*s(void)%s;", indent, "", each);
+        break;
     }
     indent -= 4;
     out_print(out, "%*s}\n", indent, "");

@@ -190,6 +190,17 @@ static bool declares(const struct model_file *file, enum decl_kind kind)
     return false;
 }
 
+/* Whether a constant of the file is words. */
+static bool has_words(const struct model *model, const struct model_file *file)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        if (file->order[i]->kind == DECL_CONST && emit_const_is_words(model, file->order[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void emit_header(const struct model *model, const struct model_file *file, struct out *out)
 {
     bool interfaces = declares(file, DECL_INTERFACE);
@@ -199,10 +210,8 @@ void emit_header(const struct model *model, const struct model_file *file, struc
              " * passed by value; <capnp/read.h> and <capnp/build.h> say how they behave.\n",
              out);
     out_print(out, "#pragma once\n\n#include <capnp/build.h>\n");
-    for (size_t i = 0, done = 0; i < file->count && !done; i++) {
-        const struct decl *decl = file->order[i];
-        done = decl->kind == DECL_CONST && emit_const_is_words(model, decl);
-        out_print(out, "%s", done ? "#include <capnp/constant.h>\n" : "");
+    if (has_words(model, file)) {
+        out_print(out, "#include <capnp/constant.h>\n");
     }
     out_print(out, "%s",
               interfaces ? "#include <capnp/dispatch.h>\n#include <capnp/interface.h>\n" : "");

@@ -47,25 +47,6 @@ bool model_has_union(const struct decl *decl)
     return schema_node_struct_get_discriminant_count(decl->s) != 0;
 }
 
-/* The i-th field's name; with a number behind it where fields before it have the name. */
-static const char *field_name(const struct decl *decl, uint32_t i)
-{
-    struct schema_field_list fields = schema_node_struct_get_fields(decl->s);
-    struct schema_field f = schema_field_list_at(fields, i);
-    const char *label = out_string("%s.%s", decl->label, name_string(schema_field_get_name(f)));
-    const char *name =
-        name_member(label, schema_field_get_name(f), schema_field_get_annotations(f));
-    unsigned number = 1;
-
-    for (uint32_t k = 0; k < i; k++) {
-        struct schema_field before = schema_field_list_at(fields, k);
-        const char *other = name_member(decl->label, schema_field_get_name(before),
-                                        schema_field_get_annotations(before));
-        number += strcmp(name, other) == 0;
-    }
-    return number == 1 ? name : out_string("%s_%u", name, number);
-}
-
 struct field model_field(const struct model *model, const struct decl *decl, uint32_t i)
 {
     struct schema_field f = schema_field_list_at(schema_node_struct_get_fields(decl->s), i);
@@ -74,7 +55,7 @@ struct field model_field(const struct model *model, const struct decl *decl, uin
         .owner = decl,
         .field = f,
         .index = i,
-        .name = field_name(decl, i),
+        .name = decl->members[i],
         .doc = model_member_doc(decl, i),
         .discriminant = schema_field_get_discriminant_value(f),
     };
@@ -158,11 +139,52 @@ bool model_holds_capabilities(const struct model *model, const struct decl *decl
 }
 
 /* ---------------------------------------------------------------------------
- * Enumerants */
+ * Names of fields and enumerants */
 
 static struct schema_enumerant_list enumerants(const struct decl *decl)
 {
     return schema_node_enum_get_enumerants(schema_node_get_enum(decl->node));
+}
+
+static uint32_t member_count(const struct decl *decl)
+{
+    return decl->kind == DECL_STRUCT ? model_field_count(decl)
+           : decl->kind == DECL_ENUM ? model_enumerant_count(decl)
+                                     : 0;
+}
+
+/* What the i-th member wants to be called. */
+static const char *wanted_name(const struct decl *decl, uint32_t i)
+{
+    struct capnp_text text;
+    struct schema_annotation_list annotations;
+
+    if (decl->kind == DECL_STRUCT) {
+        struct schema_field f = schema_field_list_at(schema_node_struct_get_fields(decl->s), i);
+        text = schema_field_get_name(f);
+        annotations = schema_field_get_annotations(f);
+    } else {
+        struct schema_enumerant e = schema_enumerant_list_at(enumerants(decl), i);
+        text = schema_enumerant_get_name(e);
+        annotations = schema_enumerant_get_annotations(e);
+    }
+    return name_member(out_string("%s.%s", decl->label, name_string(text)), text, annotations);
+}
+
+void model_name_members(struct decl *decl)
+{
+    uint32_t count = member_count(decl);
+    const char **wanted = out_alloc((count + 1u) * sizeof *wanted);
+
+    decl->members = out_alloc((count + 1u) * sizeof *decl->members);
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned number = 1;
+        wanted[i] = wanted_name(decl, i);
+        for (uint32_t k = 0; k < i; k++) {
+            number += strcmp(wanted[k], wanted[i]) == 0;
+        }
+        decl->members[i] = number == 1 ? wanted[i] : out_string("%s_%u", wanted[i], number);
+    }
 }
 
 uint32_t model_enumerant_count(const struct decl *decl)
@@ -172,18 +194,7 @@ uint32_t model_enumerant_count(const struct decl *decl)
 
 const char *model_enumerant(const struct decl *decl, uint32_t i)
 {
-    struct schema_enumerant e = schema_enumerant_list_at(enumerants(decl), i);
-    const char *name =
-        name_member(decl->label, schema_enumerant_get_name(e), schema_enumerant_get_annotations(e));
-    unsigned number = 1;
-
-    for (uint32_t k = 0; k < i; k++) {
-        struct schema_enumerant before = schema_enumerant_list_at(enumerants(decl), k);
-        const char *other = name_member(decl->label, schema_enumerant_get_name(before),
-                                        schema_enumerant_get_annotations(before));
-        number += strcmp(name, other) == 0;
-    }
-    return name_constant(decl, number == 1 ? name : out_string("%s_%u", name, number));
+    return name_constant(decl, decl->members[i]);
 }
 
 /* ---------------------------------------------------------------------------

@@ -114,6 +114,7 @@ static void name_all(const struct model *model)
             unsigned when = decl->kind == DECL_FILE ? 0 : decl->is_group ? 2 : 1;
             if (when == turn && decl->kind != DECL_ANNOTATION) {
                 name_decl(model, decl);
+                model_name_members(decl);
             }
         }
     }

@@ -14,7 +14,8 @@
  * A generic struct is a declaration like any other, whose parameters read as
  * AnyPointer. Where a file binds them (Box(Text)), the file gets an instance: a
  * declaration with the same node, a name of its own (box_of_text) and the bound
- * types in place of the parameters.
+ * types in place of the parameters. Capabilities of a generic interface are of the
+ * plain one; an interface that extends it has methods with the bound types.
  *
  *   model.c     declarations and files: what the request consists of
  *   name.c      what C calls things
@@ -87,6 +88,7 @@ struct decl {
     const char *name;                    /* in C: snake_case with the prefix */
     const char *upper;                   /* the same in capitals */
     const char *schema_name;             /* the declaration's own name in the schema */
+    const char **members;                /* the names of fields or enumerants, without its own */
     struct decl *file;       /* itself, for a file; an instance's is that which uses it */
     struct decl *parent;     /* what it is declared in; NULL for a file */
     const struct decl *base; /* what this is an instance of, or itself */
@@ -179,6 +181,12 @@ const char *model_member_doc(const struct decl *decl, uint32_t i);
 
 /* ---------------------------------------------------------------------------
  * Members */
+
+/*
+ * Gives fields and enumerants their names: a number goes behind one that another
+ * before it has.
+ */
+void model_name_members(struct decl *decl);
 
 uint32_t model_field_count(const struct decl *decl);
 struct field model_field(const struct model *model, const struct decl *decl, uint32_t i);

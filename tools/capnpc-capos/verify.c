@@ -43,7 +43,7 @@ static void verify_struct(const struct model *model, const struct decl *decl)
         }
         verify_field(&field, label);
         for (uint32_t k = 0; k < i; k++) {
-            if (strcmp(model_field(model, decl, k).name, field.name) == 0) {
+            if (strcmp(decl->members[k], field.name) == 0) {
                 out_refuse(label, "has the C name of another field; rename one with $C.name");
             }
         }
