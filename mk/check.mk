@@ -26,7 +26,7 @@ tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
 unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS))
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
-.PHONY: test-lib test-config test-mkmanifest sanitize-lib capos-rt-check
+.PHONY: test-lib test-config test-mkmanifest test-capnp sanitize-lib capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
 test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
@@ -42,6 +42,10 @@ test-config: $(call tests_of,$(filter %/manifest_test.c,$(lib_TESTS)))
 ## test-mkmanifest  tests of mkmanifest
 test-mkmanifest: $(O)/host/mkmanifest $(O)/san/mkmanifest
 	$(Q)$(PYTHON) tools/run-tests --quiet --pytest tests/test_mkmanifest.py
+
+## test-capnp       conversions by capos-capnp against the stock tool; CAPNP_PAIRS=1000000 for more
+test-capnp: $(O)/san/capos-capnp
+	$(Q)$(PYTHON) tools/run-tests --quiet --pytest tests/test_capnp_convert.py
 
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \
@@ -169,10 +173,13 @@ fuzz_sources := $(wildcard fuzz/fuzz_*.c)
 fuzz_targets := $(fuzz_sources:%.c=$(O)/%)
 fuzz_link    := -fsanitize=fuzzer,address,undefined
 
+# The parts of tools that targets feed, all but their main().
+fuzz_INC   := -Itools/mkmanifest $(capos-capnp_INC)
+fuzz_parts := $(filter-out %/main.o,$(call objects_of,fuzz,$(mkmanifest_SRCS) $(capos-capnp_SRCS)))
+
 define fuzz # SOURCE
-$(call compile,fuzz,$(1),$(inc_tools) -Itools/mkmanifest)
-$(O)/$(1:.c=): $(O)/fuzz/$(1:.c=.o) $(filter-out %/main.o,$(call objects_of,fuzz,$(mkmanifest_SRCS))) \
-		$(call lib_archives,fuzz)
+$(call compile,fuzz,$(1),$(inc_tools) $(fuzz_INC))
+$(O)/$(1:.c=): $(O)/fuzz/$(1:.c=.o) $(fuzz_parts) $(call lib_archives,fuzz)
 	$$(call say,LINK,$$@)
 	$(Q)clang $(fuzz_link) -o $$@ $$^ $(mkmanifest_LIBS)
 endef

@@ -316,7 +316,11 @@ static void walk_value(const struct capnp_value *v)
 
 static void walk_record(const struct capnp_record *r)
 {
+    /* Defaults may hold defaults without end: what ends it is the error, once it is too deep. */
     for (uint32_t i = 0; i < r->node->field_count; i++) {
+        if (r->s.message->error != CAPNP_ERROR_NONE) {
+            return;
+        }
         const struct capnp_field_info *field = &r->node->fields[i];
         bool has_default = field->default_value.base != NULL && capnp_record_has_turn(r, field);
         if (has_default || capnp_record_is_set(r, field)) {

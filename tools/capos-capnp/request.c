@@ -20,6 +20,7 @@ struct reading {
     struct request *request;
     struct capnp_node_info *nodes; /* by id */
     size_t node_count;
+    bool *placed; /* by node: it is a group that a field was found for */
     struct schema_code_generator_request source;
     bool failed;
 };
@@ -307,6 +308,10 @@ static void read_group(struct reading *r, const struct capnp_node_info *node,
         group->pointer_count != node->pointer_count) {
         refuse(r, "%s.%s is no part of its struct", node->display_name, field->name);
     }
+    if (r->placed[group - r->nodes]) {
+        refuse(r, "%s.%s is another field's group", node->display_name, field->name);
+    }
+    r->placed[group - r->nodes] = true;
 }
 
 static void read_fields(struct reading *r, struct capnp_node_info *node, struct schema_node source,
@@ -484,6 +489,7 @@ static void read_nodes(struct reading *r)
 
     r->nodes = take(r, count, sizeof *r->nodes);
     r->node_count = count;
+    r->placed = take(r, count, sizeof *r->placed);
     for (uint32_t i = 0; i < count; i++) {
         read_head(r, &r->nodes[i], schema_node_list_at(list, i));
     }
