@@ -130,6 +130,43 @@ def test_schemas_of_the_compiler(compiler, tmp_path):
     assert compile_all(tmp_path, compiler, "") == 11
 
 
+AWKWARD = """
+interface A {
+  foo @0 (); fooTake @1 () -> (x :UInt8); id @2 (); methodCount @3 (); as @4 ();
+  begin @5 (call :UInt8, ring :UInt8, target :UInt8, s :UInt8, params :UInt8, arena :UInt8,
+            room :Text, bytes :Text, m :UInt8, out :UInt8, self :Data);
+  struct Foo { check @0 :UInt8; }
+}
+interface B extends(A) { foo @0 (); a @1 () -> (a :List(B), b :A); }
+struct S {
+  which @0 :UInt8; check @1 :Text; readRoot @2 :Data;
+  union { a @3 :Void; b :union { c @4 :Void; d @5 :List(S); } }
+  struct Check { x @0 :A; const bytes :UInt8 = 1; const dataWords :Data = 0x"00"; }
+}
+struct ListX { l @0 :List(ListX); }
+struct Builder { l @0 :List(Builder); }
+enum Nothing {}
+const nested :List(List(S)) = [[(which = 3)]];
+const none :List(Nothing) = [];
+struct G(T) {
+  struct H { v @0 :T; g @1 :G(T); }
+  enum E { a @0; }
+  interface I extends(A) { m @0 (t :T) -> (h :H); }
+  h @0 :H; hs @1 :List(H); e @2 :E; i @3 :I;
+}
+struct U { h @0 :G(S).H; g @1 :G(List(Text)); hl @2 :List(G(Data).H); i @3 :G(Text).I; }
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_awkward_names_and_nesting(compiler, tmp_path):
+    """Names that are those of generated functions, macros and arguments."""
+    schema = tmp_path / "x.capnp"
+    schema.write_text(HEADER + AWKWARD)
+    assert generate(request_of(schema), tmp_path) == (0, "")
+    assert compile_all(tmp_path, compiler, "") == 3
+
+
 UNSUPPORTED = {
     "names that are one in C by annotation": (
         'struct A { a @0 :UInt8; } struct B $C.name("a") { b @0 :UInt8; }',
