@@ -5,6 +5,9 @@
  *
  *     ours ROW N        does the row's operation N times; prints a checksum
  *
+ * Besides, call-build and call-check, which the tests count alone: the parameters of
+ * NullCap.echo with 16 bytes of data, by build_call and check_call.
+ *
  * Rows: small-build and small-read (the parameters of Console.writeLine, 32 bytes),
  * large-build and large-read (a manifest of 64 services with 4 grants each). A read
  * opens the message anew and reads every field.
@@ -43,6 +46,42 @@ static uint64_t small_read(uint32_t bytes)
     return capos_console_write_line_params_get_text(
                capos_console_write_line_params_read_root(&message))
         .len;
+}
+
+/* Not inlined, so that their instructions can be counted, and nothing is known of what they get. */
+static __attribute__((noinline)) uint32_t build_call(uint64_t value, struct capnp_data data)
+{
+    struct capnp_arena arena;
+
+    capnp_arena_init(&arena, words, sizeof words);
+    struct capos_null_cap_echo_params_builder params =
+        capos_null_cap_echo_params_build_root(&arena);
+    capos_null_cap_echo_params_set_value(params, value);
+    capos_null_cap_echo_params_set_data(params, data);
+    return capnp_arena_ok(&arena) ? capnp_arena_bytes(&arena) : 0;
+}
+
+static __attribute__((noinline)) bool check_call(const void *message, uint32_t bytes)
+{
+    struct capnp_message m;
+
+    return capnp_message_open_flat(&m, message, bytes) &&
+           capos_null_cap_echo_params_check(capos_null_cap_echo_params_read_root(&m));
+}
+
+static uint32_t call_build(void)
+{
+    static const uint8_t *volatile bytes = (const uint8_t *)"sixteen bytes...";
+    static volatile uint32_t len = 16;
+
+    return build_call(len, (struct capnp_data){.ptr = bytes, .len = len});
+}
+
+static uint64_t call_check(uint32_t bytes)
+{
+    const void *volatile message = words;
+
+    return check_call(message, bytes);
 }
 
 static void build_grant(struct capos_cap_grant_builder grant, uint32_t i)
@@ -128,10 +167,9 @@ static const struct {
     uint32_t (*build)(void);
     uint64_t (*read)(uint32_t bytes); /* NULL: the row is the building */
 } rows[] = {
-    {"small-build", small_build, NULL},
-    {"small-read", small_build, small_read},
-    {"large-build", large_build, NULL},
-    {"large-read", large_build, large_read},
+    {"small-build", small_build, NULL}, {"small-read", small_build, small_read},
+    {"call-build", call_build, NULL},   {"call-check", call_build, call_check},
+    {"large-build", large_build, NULL}, {"large-read", large_build, large_read},
 };
 
 int main(int argc, char **argv)

@@ -15,11 +15,37 @@ static uint8_t *take_zeroed(struct capnp_arena *a, uint64_t words)
     return p;
 }
 
+/* Bytes that are copied here rather than by a call. */
+#define SHORT_MAX 64u
+
+/* Copies 8 bytes or more by words, the last of which may overlap the one before. */
+static void copy_short(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+    for (uint32_t i = 0; i + 8u < len; i += 8u) {
+        capnp_store_u64(to + i, capnp_load_u64(from + i));
+    }
+    capnp_store_u64(to + len - 8u, capnp_load_u64(from + len - 8u));
+}
+
+/* Fills the room for some bytes and the zeros behind them. */
+static void lay_down(uint8_t *to, uint64_t words, const uint8_t *bytes, uint32_t len)
+{
+    if (words != 0) {
+        capnp_store_u64(to + (words - 1u) * 8u, 0);
+    }
+    if (len - 8u <= SHORT_MAX - 8u) {
+        copy_short(to, bytes, len);
+    } else if (len != 0) {
+        __builtin_memcpy(to, bytes, len);
+    }
+}
+
 void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
                              uint32_t pad)
 {
     uint64_t total = (uint64_t)len + pad;
     uint64_t words = (total + 7u) / 8u;
+    uint64_t word = total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u;
 
     if (p.slot == NULL) {
         return;
@@ -28,13 +54,12 @@ void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, u
     if (to == NULL) {
         return;
     }
-    if (words != 0) {
-        capnp_store_u64(to + (words - 1u) * 8u, 0);
+    lay_down(to, words, bytes, len);
+    if (CAPNP_LIKELY(p.arena->growth == NULL)) {
+        capnp_store_pointer(p.slot, to, word);
+    } else {
+        capnp_arena_point(p.arena, p.slot, to, word);
     }
-    if (len != 0) {
-        __builtin_memcpy(to, bytes, len);
-    }
-    capnp_arena_point(p.arena, p.slot, to, total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
 }
 
 struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,
