@@ -265,6 +265,41 @@ static void room_that_things_take(void **state)
     assert_true(capnp_data_bytes(data) == 1ull << 32);
 }
 
+/* Bytes of every length, from and into blocks just as long; their padding is zero. */
+static void bytes_of_every_length(void **state)
+{
+    (void)state;
+    for (uint32_t len = 0; len < 200; len++) {
+        uint8_t *bytes = malloc(len + 1u);
+        struct capnp_data data = {.ptr = bytes, .len = len};
+        size_t room = 16u + (size_t)capnp_data_bytes(data);
+        uint8_t *buffer = malloc(room);
+        struct capnp_arena a;
+        struct capnp_message m;
+        for (uint32_t i = 0; i < len; i++) {
+            bytes[i] = (uint8_t)(i + 1u);
+        }
+        bytes = realloc(bytes, len == 0 ? 1 : len);
+        data.ptr = bytes;
+        memset(buffer, 0xee, room);
+        capnp_arena_init(&a, buffer, room);
+        capnp_any_set_data(capnp_slot(capnp_build_root(&a, 0, 1), 0), data);
+        assert_true(capnp_arena_ok(&a));
+        assert_int_equal(capnp_arena_bytes(&a), room);
+        assert_true(capnp_message_open_flat(&m, buffer, room));
+        struct capnp_data found = capnp_get_data(capnp_root(&m, 0, 1), 0);
+        assert_int_equal(found.len, len);
+        for (uint32_t i = 0; i < len; i++) {
+            assert_int_equal(found.ptr[i], (uint8_t)(i + 1u));
+        }
+        for (size_t i = 16u + len; i < room; i++) {
+            assert_int_equal(buffer[i], 0);
+        }
+        free(buffer);
+        free(bytes);
+    }
+}
+
 /* ---------------------------------------------------------------------------
  * Copies */
 
@@ -345,15 +380,11 @@ static void copies_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_of_the_buffer),
-        cmocka_unit_test(every_room),
-        cmocka_unit_test(setters_on_nothing),
-        cmocka_unit_test(sizes_that_no_list_has),
-        cmocka_unit_test(element_behind_the_end),
-        cmocka_unit_test(root_comes_first),
-        cmocka_unit_test(structs_of_nothing),
-        cmocka_unit_test(room_that_things_take),
-        cmocka_unit_test(copies),
+        cmocka_unit_test(nothing_of_the_buffer),  cmocka_unit_test(every_room),
+        cmocka_unit_test(setters_on_nothing),     cmocka_unit_test(sizes_that_no_list_has),
+        cmocka_unit_test(element_behind_the_end), cmocka_unit_test(root_comes_first),
+        cmocka_unit_test(structs_of_nothing),     cmocka_unit_test(room_that_things_take),
+        cmocka_unit_test(bytes_of_every_length),  cmocka_unit_test(copies),
         cmocka_unit_test(copies_that_fail),
     };
 
