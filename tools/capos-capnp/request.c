@@ -338,6 +338,10 @@ static void read_fields(struct reading *r, struct capnp_node_info *node, struct 
             .code_order = schema_field_get_code_order(from),
             .discriminant = schema_field_get_discriminant_value(from),
         };
+        if (field->discriminant != CAPNP_NO_DISCRIMINANT &&
+            field->discriminant >= node->union_count) {
+            refuse(r, "%s.%s is no member of its struct's union", node->display_name, field->name);
+        }
         if (schema_field_ordinal_which(ordinal) == SCHEMA_FIELD_ORDINAL_EXPLICIT) {
             field->ordinal = schema_field_ordinal_get_explicit(ordinal);
         }
