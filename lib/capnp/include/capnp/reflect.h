@@ -24,6 +24,8 @@
  *      itself
  *   4  values are numbers of their field's width; default_value, where it is not
  *      empty, is a message whose root is the default
+ *   5  a union's discriminant lies inside its struct, and a member's is below
+ *      union_count
  *
  * The messages are anybody's: what is read by a table is as bounded as what is
  * read by generated code, since the same functions read it.
