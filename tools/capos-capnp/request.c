@@ -25,8 +25,10 @@ struct reading {
     bool failed;
 };
 
+/* The first refusal counts. Names in it are the request's, so it is made one printable line. */
 static void __attribute__((format(printf, 2, 3))) refuse(struct reading *r, const char *format, ...)
 {
+    char *problem = r->request->problem;
     va_list args;
 
     if (r->failed) {
@@ -34,8 +36,13 @@ static void __attribute__((format(printf, 2, 3))) refuse(struct reading *r, cons
     }
     r->failed = true;
     va_start(args, format);
-    vsnprintf(r->request->problem, sizeof r->request->problem, format, args);
+    vsnprintf(problem, sizeof r->request->problem, format, args);
     va_end(args);
+    for (; *problem != '\0'; problem++) {
+        if ((unsigned char)*problem < ' ' || *problem == 0x7f) {
+            *problem = '?';
+        }
+    }
 }
 
 /* Zeroed memory that lives as long as the request. */
