@@ -78,28 +78,6 @@ static void test_remove_anywhere_and_twice(void **state)
     expect(&head, NULL, 0);
 }
 
-static void test_append_all(void **state)
-{
-    struct list_node a, b;
-
-    (void)state;
-    items_init();
-    list_init(&a);
-    list_init(&b);
-    list_append_all(&a, &b);
-    expect(&a, NULL, 0);
-    list_push_back(&b, &items[2].node);
-    list_push_back(&b, &items[3].node);
-    list_append_all(&a, &b);
-    expect(&a, (unsigned[]){2, 3}, 2);
-    expect(&b, NULL, 0);
-    list_append_all(&a, &b);
-    list_push_back(&b, &items[5].node);
-    list_append_all(&a, &b);
-    expect(&a, (unsigned[]){2, 3, 5}, 3);
-    expect(&b, NULL, 0);
-}
-
 static void test_random(void **state)
 {
     struct list_node head;
@@ -157,8 +135,9 @@ static void test_check_sees_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ends),         cmocka_unit_test(test_remove_anywhere_and_twice),
-        cmocka_unit_test(test_append_all),        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_both_ends),
+        cmocka_unit_test(test_remove_anywhere_and_twice),
+        cmocka_unit_test(test_random),
         cmocka_unit_test(test_check_sees_damage),
     };
 

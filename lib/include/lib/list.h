@@ -95,19 +95,6 @@ static inline struct list_node *list_pop_front(struct list_node *head)
     return node;
 }
 
-/* Moves all of `from`, in order, to the end of `to`; `from` is empty afterwards. */
-static inline void list_append_all(struct list_node *to, struct list_node *from)
-{
-    if (list_is_empty(from)) {
-        return;
-    }
-    from->next->prev = to->prev;
-    to->prev->next = from->next;
-    from->prev->next = to;
-    to->prev = from->prev;
-    list_init(from);
-}
-
 /* Whether the links agree in both directions and come back within `nodes_max` nodes. */
 static inline bool list_check(const struct list_node *head, size_t nodes_max)
 {
