@@ -13,7 +13,8 @@
 #   build/kernel  build/kernel-bare   the kernel, with and without QEMU's exit device
 #   build/user                        programs that run on capOS
 #   build/host                        tools that run here
-#   build/san   build/fuzz            tools and tests that run here, under sanitizers
+#   build/san                         tools and tests that run here, under sanitizers
+#   build/fuzz  build/afl             what is fuzzed, for libFuzzer and for AFL++
 
 O     := build
 QEMU  ?= 1
@@ -103,9 +104,12 @@ flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
 flags_fuzz        := $(FFLAGS)
+flags_afl         := $(AFLAGS)
 
-# libFuzzer is clang's, whatever builds the rest.
-cc_of = $(if $(filter fuzz,$(1)),clang,$(CC))
+# libFuzzer is clang's, and AFL++ is its plugin, whatever builds the rest.
+cc_of = $(or $(cc_of_$(1)),$(CC))
+cc_of_fuzz := clang
+cc_of_afl  := AFL_QUIET=1 afl-clang-fast
 
 define flags_file # VARIANT
 ifneq ($$(file <$(O)/flags/$(1)),$(cc_of) $(cc_version) $(flags_$(1)))
@@ -115,7 +119,7 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(cc_of) $(cc_version) $(flags_$(1))' >$$@
 endef
-$(foreach v,kernel kernel-bare user host san fuzz,$(eval $(call flags_file,$(v))))
+$(foreach v,kernel kernel-bare user host san fuzz afl,$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
 objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
@@ -147,11 +151,11 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel user host san fuzz,\
+$(foreach v,kernel user host san fuzz afl,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
-$(foreach v,user host san fuzz,$(call compile,$(v),$(capnp_reflect_SRCS),$(inc_capnp)))
+$(foreach v,user host san fuzz afl,$(call compile,$(v),$(capnp_reflect_SRCS),$(inc_capnp)))
 lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS) \
 	$(if $(filter user,$(1)),$(capnp_reflect_SRCS)))
 
@@ -231,7 +235,7 @@ $(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(call tool_archives,$(1),$
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
 endef
-$(foreach v,host san fuzz,\
+$(foreach v,host san fuzz afl,\
 	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS) $(capnp_reflect_SRCS))))\
 	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS))))\
 	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))

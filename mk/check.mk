@@ -166,36 +166,49 @@ evaluate:
 
 # ---------------------------------------------------------------------------
 # Fuzzing: each fuzz/fuzz_<thing>.c is a target, fuzz/corpus/<thing> what it starts
-# from. The smoke run replays the corpus and then tries a few seconds more.
+# from. The smoke run replays the corpus and then tries a few seconds more. The same
+# targets are built for AFL++, which comes with a driver for what libFuzzer calls.
 
+AFL_SECONDS  := $(or $(FUZZ_SECONDS),2)
 FUZZ_SECONDS ?= 5
 fuzz_sources := $(wildcard fuzz/fuzz_*.c)
 fuzz_targets := $(fuzz_sources:%.c=$(O)/%)
+afl_targets  := $(fuzz_sources:fuzz/%.c=$(O)/afl/%)
 fuzz_link    := -fsanitize=fuzzer,address,undefined
+fuzz_corpus  = fuzz/corpus/$(1:fuzz_%=%)
 
 # The parts of tools that targets feed, all but their main().
 fuzz_INC   := -Itools/mkmanifest $(capos-capnp_INC)
-fuzz_parts := $(filter-out %/main.o,$(call objects_of,fuzz,$(mkmanifest_SRCS) $(capos-capnp_SRCS)))
+fuzz_parts = $(filter-out %/main.o,$(call objects_of,$(1),$(mkmanifest_SRCS) $(capos-capnp_SRCS)))
 
-define fuzz # SOURCE
-$(call compile,fuzz,$(1),$(inc_tools) $(fuzz_INC))
-$(O)/$(1:.c=): $(O)/fuzz/$(1:.c=.o) $(fuzz_parts) $(call lib_archives,fuzz)
+define fuzz # VARIANT, SOURCE, PROGRAM
+$(call compile,$(1),$(2),$(inc_tools) $(fuzz_INC))
+$(3): $(O)/$(1)/$(2:.c=.o) $(call fuzz_parts,$(1)) $(call lib_archives,$(1))
 	$$(call say,LINK,$$@)
-	$(Q)clang $(fuzz_link) -o $$@ $$^ $(mkmanifest_LIBS)
+	$(Q)$(call cc_of,$(1)) $(fuzz_link) -o $$@ $$^ $(mkmanifest_LIBS)
 endef
-$(foreach f,$(fuzz_sources),$(eval $(call fuzz,$(f))))
+$(foreach f,$(fuzz_sources),$(eval $(call fuzz,fuzz,$(f),$(f:%.c=$(O)/%))))
+$(foreach f,$(fuzz_sources),$(eval $(call fuzz,afl,$(f),$(f:fuzz/%.c=$(O)/afl/%))))
 
-.PHONY: fuzz-build fuzz-smoke
+.PHONY: fuzz-build fuzz-smoke fuzz-afl-build fuzz-afl-smoke
 
 ## fuzz-build       the fuzz targets, on libFuzzer
 fuzz-build: $(fuzz_targets)
 
 ## fuzz-smoke       each of them for FUZZ_SECONDS=5, from its corpus; findings stay in build/fuzz
 fuzz-smoke: $(fuzz_targets:%=%.smoke)
-%.smoke: %
+$(O)/fuzz/%.smoke: $(O)/fuzz/%
 	$(Q)mkdir -p $<.found && $< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-		-artifact_prefix=$<.found/ $<.found fuzz/corpus/$(<:$(O)/fuzz/fuzz_%=%) >$<.log 2>&1 \
+		-artifact_prefix=$<.found/ $<.found $(call fuzz_corpus,$*) >$<.log 2>&1 \
 		|| { tail -n 40 $<.log >&2; exit 1; }
+
+## fuzz-afl-build   the same targets, for AFL++
+fuzz-afl-build: $(afl_targets)
+
+## fuzz-afl-smoke   each of them for FUZZ_SECONDS=2; what crashes it or hangs stays in build/afl
+fuzz-afl-smoke: $(afl_targets:%=%.smoke)
+$(O)/afl/%.smoke: $(O)/afl/%
+	$(Q)sh tools/fuzz-afl $< $(call fuzz_corpus,$*) $(AFL_SECONDS)
 
 # ---------------------------------------------------------------------------
 # Both compilers build a system that passes.
@@ -217,13 +230,13 @@ check-other-cc:
 # Everything, counted.
 
 checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
-          generated-code-check check-cue check-other-cc fuzz-smoke
+          generated-code-check check-cue check-other-cc fuzz-smoke fuzz-afl-smoke
 
 .PHONY: test test-system test-parts
 
 # What the tests run: built in one go, so that two of them never build the same file.
 test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%) \
-            $(fuzz_targets) $(capnp_bench)/ours $(capnp_bench)/theirs
+            $(fuzz_targets) $(afl_targets) $(capnp_bench)/ours $(capnp_bench)/theirs
 
 ## test             build and run everything; the last line is "N passed, N failed"
 test:

@@ -46,6 +46,7 @@ SFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
           -fno-sanitize-recover=all
 FFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
           -fno-sanitize-recover=all
+AFLAGS := $(SFLAGS)
 
 LINK_BARE := -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
              -Wl,-z,max-page-size=4096

@@ -35,6 +35,7 @@ packages() {
 	test  python3-pytest-xdist /usr/lib/python3/dist-packages/xdist/__init__.py
 	test  clang              clang
 	test  libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
+	test  afl++              afl-clang-fast
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
 	bench capnproto          capnp
@@ -86,6 +87,7 @@ version() {
 		echo "$1"
 		;;
 	mformat) mformat --version 2>/dev/null | head -n 1 ;;
+	afl-clang-fast) afl-fuzz --version 2>/dev/null | sed -n 's/.*\(afl-fuzz++[0-9a-z.]*\).*/\1/p' ;;
 	xorriso) xorriso -version 2>/dev/null | grep -m 1 '^xorriso version' ;;
 	*) "$1" --version 2>/dev/null | head -n 1 ;;
 	esac
