@@ -4,15 +4,18 @@
 lib_SRCS := \
 	lib/account.c \
 	lib/assert.c \
+	lib/call.c \
 	lib/cap_table.c \
 	lib/elf.c \
+	lib/endpoint.c \
 	lib/frame_bitmap.c \
 	lib/lazy_buffer.c \
 	lib/manifest.c \
 	lib/memory_map.c \
 	lib/ring.c \
 	lib/status.c \
-	lib/timer_wheel.c
+	lib/timer_wheel.c \
+	lib/transfer.c
 
 # The Cap'n Proto runtime, which stands by itself.
 capnp_SRCS := \

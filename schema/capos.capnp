@@ -56,6 +56,169 @@ interface NullCap @0x9b7d20f3e81c5a64 {
   # calls this object has served.
 }
 
+interface Endpoint @0xd3a58f61e20c947b {
+  # An endpoint's owner facet: its holder receives and answers calls, by the ring
+  # entries RECV and RETURN, and makes client facets. What is called through a
+  # client facet is whatever its holder names; the server answers `unimplemented`
+  # to what it does not serve. When the last owner facet is gone, calls that wait
+  # and calls that come end as `disconnected`.
+
+  mint @0 (badge :UInt64, interfaceId :UInt64) -> (client :Capability);
+  # A client facet that carries this badge and is known as this interface, which is
+  # neither 0 nor that of Endpoint. Nobody can change either afterwards.
+}
+
+interface EndpointFactory @0x8c14e9d7b3f06a52 {
+  # Makes endpoints, charged to whoever calls.
+
+  create @0 () -> (endpoint :Endpoint);
+}
+
+interface MemoryObject @0xa96d03c7f15b28e4 {
+  # Pages of memory, zeroed when they are made. They are given back when the last
+  # capability and the last mapping is gone.
+
+  size @0 () -> (bytes :UInt64);
+
+  reader @1 () -> (reader :MemoryReader);
+  # A facet that can be mapped for reading only.
+}
+
+interface MemoryReader @0xe57b1d80a4c9362f {
+  # The read-only facet of a MemoryObject.
+
+  size @0 () -> (bytes :UInt64);
+}
+
+interface FrameAllocator @0xb82f6ae41d9c0573 {
+  # Makes MemoryObjects, charged to whoever calls.
+
+  allocFrame @0 () -> (memory :MemoryObject);
+  # One page.
+
+  freeFrame @1 (memory :MemoryObject) -> ();
+  # Gives the memory back at once. The capability must be moved here; refused
+  # while anybody else holds the object or has it mapped.
+
+  allocContiguous @2 (count :UInt32) -> (memory :MemoryObject);
+  # So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+}
+
+interface VirtualMemory @0xf1c30b96d8e7425a {
+  # The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
+  # addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX
+  # pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be
+  # writable and executable at once.
+
+  map @0 (hint :UInt64, size :UInt64, protection :Protection) -> (address :UInt64);
+  # Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
+
+  unmap @1 (address :UInt64, size :UInt64) -> ();
+  # All of the range must be mapped through this capability.
+
+  protect @2 (address :UInt64, size :UInt64, protection :Protection) -> ();
+  # Likewise. Pages of a MemoryReader cannot be made writable or executable.
+
+  mapObject @3 (memory :Capability, offset :UInt64, hint :UInt64, size :UInt64,
+                protection :Protection) -> (address :UInt64);
+  # Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
+  # any of it is mapped.
+
+  enum Protection {
+    read @0;
+    readWrite @1;
+    readExecute @2;
+  }
+}
+
+interface ProcessSpawner @0x94e8b75c20fad163 {
+  # Starts the programs of the boot manifest, charged to whoever calls.
+
+  spawn @0 (name :Text, binary :Text, grants :List(SpawnGrant), ring :RingSizes, limits :Limits)
+        -> (handle :ProcessHandle, clients :List(Capability));
+  # Starts a program under a name of its own. All or nothing: on any refusal every
+  # capability is where it was. `clients` are client facets of the endpoints made for
+  # the child, in the order of the grants that asked for one.
+}
+
+struct SpawnGrant {
+  # One capability that the child is born with.
+
+  name @0 :Text;
+  # In the CapSet; unique within one child.
+
+  source :union {
+    capability @1 :Capability;
+    # As the transfer descriptor says: copied, moved, or minted from an owner facet.
+
+    endpoint @2 :FreshEndpoint;
+    # The owner facet of an endpoint made for the child.
+
+    virtualMemory @3 :Void;
+    # The child's own address space.
+
+    capabilityManager @4 :Void;
+    # The child's own table.
+  }
+}
+
+struct FreshEndpoint {
+  # What the client facet that the parent gets is like.
+  badge @0 :UInt64;
+  interfaceId @1 :UInt64;
+}
+
+interface ProcessHandle @0xcd7215f8903b6ea4 {
+  # A process that was spawned. Cannot be handed on. Letting go of it leaves the
+  # process alone.
+
+  wait @0 () -> (status :ProcessStatus);
+  # Answers when the process has ended and all that it held has been given back;
+  # the same every time.
+
+  kill @1 () -> ();
+  # Ends the process as killed; one that has ended stays as it is.
+}
+
+interface BootPackage @0xbe0964d7a1f8c352 {
+  # The boot manifest, to read.
+
+  manifestSize @0 () -> (bytes :UInt64);
+
+  readManifest @1 (offset :UInt64, maxBytes :UInt32) -> (data :Data);
+  # What there is from `offset` on, at most `maxBytes`, which may be up to
+  # BOOT_READ_MAX; nothing from the end on.
+}
+
+interface CapabilityManager @0xc6f8210e4b7d95a3 {
+  # What one process holds and may use up.
+
+  list @0 (first :UInt32) -> (capabilities :List(CapabilityInfo), next :UInt32);
+  # At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
+  # to go on, 0 at the end.
+
+  usage @1 () -> (frames :Usage, heapBytes :Usage, slots :Usage, calls :Usage, processes :Usage);
+}
+
+struct CapabilityInfo {
+  id @0 :UInt64;
+  interfaceId @1 :UInt64;
+  badge @2 :UInt64;
+  name @3 :Text;
+  # The name it was granted under; empty if it came later.
+  object @4 :Text;
+  # What kind of object it refers to.
+  transferable @5 :Bool;
+}
+
+struct Usage {
+  # One kind of resource of one process.
+  used @0 :UInt64;
+  # Now, with what is lent to children.
+  peak @1 :UInt64;
+  max @2 :UInt64;
+}
+
 # ---------------------------------------------------------------------------
 # Boot manifest
 
@@ -121,6 +284,14 @@ enum KernelObject {
   # What the kernel can grant at boot.
   console @0;
   nullCap @1;
+  endpointFactory @2;
+  frameAllocator @3;
+  virtualMemory @4;
+  # The service's own address space.
+  processSpawner @5;
+  bootPackage @6;
+  capabilityManager @7;
+  # The service's own table.
 }
 
 struct ServiceExport {
@@ -158,8 +329,13 @@ struct RingSizes {
 struct Limits {
   # What one process may hold.
   frames @0 :UInt32 = 512;
-  # Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables.
+  # Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables,
+  # memory objects.
   capSlots @1 :UInt32 = 256;
+  processes @2 :UInt32 = 0;
+  # Children it may have at a time. What it gives to them comes out of its own limits.
+  calls @3 :UInt32 = 0;
+  # Entries in flight, children's included; 0: as many as its own ring can have.
 }
 
 struct ProcessStatus {

@@ -19,11 +19,28 @@ const char *capos_exception_type_name(uint16_t value)
     return value < CAPOS_EXCEPTION_TYPE_COUNT ? names[value] : NULL;
 }
 
+const char *capos_virtual_memory_protection_name(uint16_t value)
+{
+    static const char *const names[] = {
+        "read",
+        "readWrite",
+        "readExecute",
+    };
+
+    return value < CAPOS_VIRTUAL_MEMORY_PROTECTION_COUNT ? names[value] : NULL;
+}
+
 const char *capos_kernel_object_name(uint16_t value)
 {
     static const char *const names[] = {
         "console",
         "nullCap",
+        "endpointFactory",
+        "frameAllocator",
+        "virtualMemory",
+        "processSpawner",
+        "bootPackage",
+        "capabilityManager",
     };
 
     return value < CAPOS_KERNEL_OBJECT_COUNT ? names[value] : NULL;
@@ -52,7 +69,16 @@ const char *capos_kernel_params_leak_name(uint16_t value)
     return value < CAPOS_KERNEL_PARAMS_LEAK_COUNT ? names[value] : NULL;
 }
 
+static bool check_capos_spawn_grant_source(struct capos_spawn_grant_source r);
+
 static bool check_capos_cap_grant_source(struct capos_cap_grant_source r);
+
+static bool check_capos_spawn_grant_source(struct capos_spawn_grant_source r)
+{
+    (void)capos_spawn_grant_source_get_capability(r);
+    (void)capos_spawn_grant_source_get_endpoint(r);
+    return r.s.message->error == CAPNP_ERROR_NONE;
+}
 
 static bool check_capos_cap_grant_source(struct capos_cap_grant_source r)
 {
@@ -61,6 +87,77 @@ static bool check_capos_cap_grant_source(struct capos_cap_grant_source r)
         return false;
     }
     return r.s.message->error == CAPNP_ERROR_NONE;
+}
+
+bool capos_process_spawner_spawn_params_check(struct capos_process_spawner_spawn_params r)
+{
+    (void)capos_process_spawner_spawn_params_get_name(r);
+    (void)capos_process_spawner_spawn_params_get_binary(r);
+    if (capos_process_spawner_spawn_params_has_grants(r)) {
+        struct capos_spawn_grant_list list = capos_process_spawner_spawn_params_get_grants(r);
+        for (uint32_t i = 0; i < capos_spawn_grant_list_len(list); i++) {
+            if (!capos_spawn_grant_check(capos_spawn_grant_list_at(list, i))) {
+                return false;
+            }
+        }
+    }
+    (void)capos_process_spawner_spawn_params_get_ring(r);
+    (void)capos_process_spawner_spawn_params_get_limits(r);
+    return capnp_check_passed(r.s);
+}
+
+bool capos_process_spawner_spawn_results_check(struct capos_process_spawner_spawn_results r)
+{
+    (void)capos_process_spawner_spawn_results_get_handle(r);
+    if (capos_process_spawner_spawn_results_has_clients(r)) {
+        struct capnp_capability_list list = capos_process_spawner_spawn_results_get_clients(r);
+        for (uint32_t i = 0; i < capnp_capability_list_len(list); i++) {
+            (void)capnp_capability_list_at(list, i);
+        }
+    }
+    return capnp_check_passed(r.s);
+}
+
+bool capos_spawn_grant_check(struct capos_spawn_grant r)
+{
+    (void)capos_spawn_grant_get_name(r);
+    if (!check_capos_spawn_grant_source(capos_spawn_grant_get_source(r))) {
+        return false;
+    }
+    return capnp_check_passed(r.s);
+}
+
+bool capos_process_handle_wait_results_check(struct capos_process_handle_wait_results r)
+{
+    if (capos_process_handle_wait_results_has_status(r) &&
+        !capos_process_status_check(capos_process_handle_wait_results_get_status(r))) {
+        return false;
+    }
+    return capnp_check_passed(r.s);
+}
+
+bool capos_capability_manager_list_results_check(struct capos_capability_manager_list_results r)
+{
+    if (capos_capability_manager_list_results_has_capabilities(r)) {
+        struct capos_capability_info_list list =
+            capos_capability_manager_list_results_get_capabilities(r);
+        for (uint32_t i = 0; i < capos_capability_info_list_len(list); i++) {
+            if (!capos_capability_info_check(capos_capability_info_list_at(list, i))) {
+                return false;
+            }
+        }
+    }
+    return capnp_check_passed(r.s);
+}
+
+bool capos_capability_manager_usage_results_check(struct capos_capability_manager_usage_results r)
+{
+    (void)capos_capability_manager_usage_results_get_frames(r);
+    (void)capos_capability_manager_usage_results_get_heap_bytes(r);
+    (void)capos_capability_manager_usage_results_get_slots(r);
+    (void)capos_capability_manager_usage_results_get_calls(r);
+    (void)capos_capability_manager_usage_results_get_processes(r);
+    return capnp_check_passed(r.s);
 }
 
 bool capos_manifest_check(struct capos_manifest r)
@@ -169,6 +266,158 @@ static const struct capnp_method_info capos_null_cap_methods[] = {
     },
 };
 
+static const struct capnp_method_info capos_endpoint_methods[] = {
+    {
+        .name = "mint",
+        .doc = "A client facet that carries this badge and is known as this interface, which is\n"
+               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n",
+        .params_id = 0xe394b28705c13d49ull,
+        .results_id = 0xeefcf5b3ad6754fbull,
+    },
+};
+
+static const struct capnp_method_info capos_endpoint_factory_methods[] = {
+    {
+        .name = "create",
+        .doc = "",
+        .params_id = 0xc2e953ed4e8a0562ull,
+        .results_id = 0xda967ea08a819ad7ull,
+    },
+};
+
+static const struct capnp_method_info capos_memory_object_methods[] = {
+    {
+        .name = "size",
+        .doc = "",
+        .params_id = 0xcc33d0958607d3c1ull,
+        .results_id = 0xca6ee1094b751b00ull,
+    },
+    {
+        .name = "reader",
+        .doc = "A facet that can be mapped for reading only.\n",
+        .params_id = 0xcf3d86059dfd393bull,
+        .results_id = 0xf578f0531037802cull,
+    },
+};
+
+static const struct capnp_method_info capos_memory_reader_methods[] = {
+    {
+        .name = "size",
+        .doc = "",
+        .params_id = 0xa9e32ea8f98bb2a6ull,
+        .results_id = 0x84ac488a187f8f8full,
+    },
+};
+
+static const struct capnp_method_info capos_frame_allocator_methods[] = {
+    {
+        .name = "allocFrame",
+        .doc = "One page.\n",
+        .params_id = 0x893654f83b01bf93ull,
+        .results_id = 0x929e580ba00df3a6ull,
+    },
+    {
+        .name = "freeFrame",
+        .doc = "Gives the memory back at once. The capability must be moved here; refused\n"
+               "while anybody else holds the object or has it mapped.\n",
+        .params_id = 0xa40cb6506d48c774ull,
+        .results_id = 0xce39473d4060b6bfull,
+    },
+    {
+        .name = "allocContiguous",
+        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n",
+        .params_id = 0xa6e7e08d37c3e909ull,
+        .results_id = 0xfea198a8e23ccad9ull,
+    },
+};
+
+static const struct capnp_method_info capos_virtual_memory_methods[] = {
+    {
+        .name = "map",
+        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n",
+        .params_id = 0xd04e2e76e0cdd38aull,
+        .results_id = 0xc66885bccaac1066ull,
+    },
+    {
+        .name = "unmap",
+        .doc = "All of the range must be mapped through this capability.\n",
+        .params_id = 0xcf1d4740eb05b152ull,
+        .results_id = 0x9219a607d48a04c1ull,
+    },
+    {
+        .name = "protect",
+        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n",
+        .params_id = 0x864fe36a7549f8d2ull,
+        .results_id = 0x82a14419a962e61aull,
+    },
+    {
+        .name = "mapObject",
+        .doc = "Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while\n"
+               "any of it is mapped.\n",
+        .params_id = 0xee588c8c94f560e5ull,
+        .results_id = 0xcdb8276b275faea9ull,
+    },
+};
+
+static const struct capnp_method_info capos_process_spawner_methods[] = {
+    {
+        .name = "spawn",
+        .doc = "Starts a program under a name of its own. All or nothing: on any refusal every\n"
+               "capability is where it was. `clients` are client facets of the endpoints made for\n"
+               "the child, in the order of the grants that asked for one.\n",
+        .params_id = 0xc7c1caeb5151c9bdull,
+        .results_id = 0xeff8c58b2974b1ceull,
+    },
+};
+
+static const struct capnp_method_info capos_process_handle_methods[] = {
+    {
+        .name = "wait",
+        .doc = "Answers when the process has ended and all that it held has been given back;\n"
+               "the same every time.\n",
+        .params_id = 0x9a80e544584d2995ull,
+        .results_id = 0xa543524c6dac57dbull,
+    },
+    {
+        .name = "kill",
+        .doc = "Ends the process as killed; one that has ended stays as it is.\n",
+        .params_id = 0xd819f53a8fa53c51ull,
+        .results_id = 0xa342be02b1df5a7cull,
+    },
+};
+
+static const struct capnp_method_info capos_boot_package_methods[] = {
+    {
+        .name = "manifestSize",
+        .doc = "",
+        .params_id = 0x945e123260aff86cull,
+        .results_id = 0xfc9453006f5833feull,
+    },
+    {
+        .name = "readManifest",
+        .doc = "What there is from `offset` on, at most `maxBytes`, which may be up to\n"
+               "BOOT_READ_MAX; nothing from the end on.\n",
+        .params_id = 0xa29462aadb4148f7ull,
+        .results_id = 0xee18c51759086a47ull,
+    },
+};
+
+static const struct capnp_method_info capos_capability_manager_methods[] = {
+    {
+        .name = "list",
+        .doc = "At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where\n"
+               "to go on, 0 at the end.\n",
+        .params_id = 0xfb36dc399012bb63ull,
+        .results_id = 0xf5a3b8b5f33e1db1ull,
+    },
+    {
+        .name = "usage",
+        .doc = "",
+        .params_id = 0x86564425ed718a18ull,
+        .results_id = 0xb28a72c922421568ull,
+    },
+};
+
 const struct capnp_interface_info capos_interfaces[] = {
     {
         .name = "Console",
@@ -184,6 +433,85 @@ const struct capnp_interface_info capos_interfaces[] = {
         .id = CAPOS_NULL_CAP_ID,
         .methods = capos_null_cap_methods,
         .method_count = CAPOS_NULL_CAP_METHOD_COUNT,
+    },
+    {
+        .name = "Endpoint",
+        .doc = "An endpoint's owner facet: its holder receives and answers calls, by the ring\n"
+               "entries RECV and RETURN, and makes client facets. What is called through a\n"
+               "client facet is whatever its holder names; the server answers `unimplemented`\n"
+               "to what it does not serve. When the last owner facet is gone, calls that wait\n"
+               "and calls that come end as `disconnected`.\n",
+        .id = CAPOS_ENDPOINT_ID,
+        .methods = capos_endpoint_methods,
+        .method_count = CAPOS_ENDPOINT_METHOD_COUNT,
+    },
+    {
+        .name = "EndpointFactory",
+        .doc = "Makes endpoints, charged to whoever calls.\n",
+        .id = CAPOS_ENDPOINT_FACTORY_ID,
+        .methods = capos_endpoint_factory_methods,
+        .method_count = CAPOS_ENDPOINT_FACTORY_METHOD_COUNT,
+    },
+    {
+        .name = "MemoryObject",
+        .doc = "Pages of memory, zeroed when they are made. They are given back when the last\n"
+               "capability and the last mapping is gone.\n",
+        .id = CAPOS_MEMORY_OBJECT_ID,
+        .methods = capos_memory_object_methods,
+        .method_count = CAPOS_MEMORY_OBJECT_METHOD_COUNT,
+    },
+    {
+        .name = "MemoryReader",
+        .doc = "The read-only facet of a MemoryObject.\n",
+        .id = CAPOS_MEMORY_READER_ID,
+        .methods = capos_memory_reader_methods,
+        .method_count = CAPOS_MEMORY_READER_METHOD_COUNT,
+    },
+    {
+        .name = "FrameAllocator",
+        .doc = "Makes MemoryObjects, charged to whoever calls.\n",
+        .id = CAPOS_FRAME_ALLOCATOR_ID,
+        .methods = capos_frame_allocator_methods,
+        .method_count = CAPOS_FRAME_ALLOCATOR_METHOD_COUNT,
+    },
+    {
+        .name = "VirtualMemory",
+        .doc = "The address space of one process, between USER_MAP_BASE and USER_END. Sizes and\n"
+               "addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX\n"
+               "pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be\n"
+               "writable and executable at once.\n",
+        .id = CAPOS_VIRTUAL_MEMORY_ID,
+        .methods = capos_virtual_memory_methods,
+        .method_count = CAPOS_VIRTUAL_MEMORY_METHOD_COUNT,
+    },
+    {
+        .name = "ProcessSpawner",
+        .doc = "Starts the programs of the boot manifest, charged to whoever calls.\n",
+        .id = CAPOS_PROCESS_SPAWNER_ID,
+        .methods = capos_process_spawner_methods,
+        .method_count = CAPOS_PROCESS_SPAWNER_METHOD_COUNT,
+    },
+    {
+        .name = "ProcessHandle",
+        .doc = "A process that was spawned. Cannot be handed on. Letting go of it leaves the\n"
+               "process alone.\n",
+        .id = CAPOS_PROCESS_HANDLE_ID,
+        .methods = capos_process_handle_methods,
+        .method_count = CAPOS_PROCESS_HANDLE_METHOD_COUNT,
+    },
+    {
+        .name = "BootPackage",
+        .doc = "The boot manifest, to read.\n",
+        .id = CAPOS_BOOT_PACKAGE_ID,
+        .methods = capos_boot_package_methods,
+        .method_count = CAPOS_BOOT_PACKAGE_METHOD_COUNT,
+    },
+    {
+        .name = "CapabilityManager",
+        .doc = "What one process holds and may use up.\n",
+        .id = CAPOS_CAPABILITY_MANAGER_ID,
+        .methods = capos_capability_manager_methods,
+        .method_count = CAPOS_CAPABILITY_MANAGER_METHOD_COUNT,
     },
 };
 

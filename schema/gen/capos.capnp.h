@@ -28,12 +28,30 @@ enum capos_exception_type {
 /* The name of a value in the schema; NULL for one that is not listed. */
 const char *capos_exception_type_name(uint16_t value);
 
+enum capos_virtual_memory_protection {
+    CAPOS_VIRTUAL_MEMORY_PROTECTION_READ = 0,
+    CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE = 1,
+    CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_EXECUTE = 2,
+};
+#define CAPOS_VIRTUAL_MEMORY_PROTECTION_COUNT 3u
+
+/* The name of a value in the schema; NULL for one that is not listed. */
+const char *capos_virtual_memory_protection_name(uint16_t value);
+
 /* What the kernel can grant at boot. */
 enum capos_kernel_object {
     CAPOS_KERNEL_OBJECT_CONSOLE = 0,
     CAPOS_KERNEL_OBJECT_NULL_CAP = 1,
+    CAPOS_KERNEL_OBJECT_ENDPOINT_FACTORY = 2,
+    CAPOS_KERNEL_OBJECT_FRAME_ALLOCATOR = 3,
+    /* The service's own address space. */
+    CAPOS_KERNEL_OBJECT_VIRTUAL_MEMORY = 4,
+    CAPOS_KERNEL_OBJECT_PROCESS_SPAWNER = 5,
+    CAPOS_KERNEL_OBJECT_BOOT_PACKAGE = 6,
+    /* The service's own table. */
+    CAPOS_KERNEL_OBJECT_CAPABILITY_MANAGER = 7,
 };
-#define CAPOS_KERNEL_OBJECT_COUNT 2u
+#define CAPOS_KERNEL_OBJECT_COUNT 8u
 
 /* The name of a value in the schema; NULL for one that is not listed. */
 const char *capos_kernel_object_name(uint16_t value);
@@ -180,6 +198,525 @@ struct capos_null_cap_add_results_builder {
 #define CAPOS_NULL_CAP_ADD_RESULTS_DATA_WORDS 3
 #define CAPOS_NULL_CAP_ADD_RESULTS_POINTERS 0
 #define CAPOS_NULL_CAP_ADD_RESULTS_BYTES 32u
+
+/* A capability that serves Endpoint, in a message. */
+struct capos_endpoint_cap {
+    struct capnp_capability c;
+};
+struct capos_endpoint_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_endpoint_cap_list_len(struct capos_endpoint_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_endpoint_cap
+capos_endpoint_cap_list_at(struct capos_endpoint_cap_list list, uint32_t i)
+{
+    return (struct capos_endpoint_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_endpoint_mint_params {
+    struct capnp_struct s;
+};
+struct capos_endpoint_mint_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_ENDPOINT_MINT_PARAMS_DATA_WORDS 2
+#define CAPOS_ENDPOINT_MINT_PARAMS_POINTERS 0
+#define CAPOS_ENDPOINT_MINT_PARAMS_BYTES 24u
+
+struct capos_endpoint_mint_results {
+    struct capnp_struct s;
+};
+struct capos_endpoint_mint_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_ENDPOINT_MINT_RESULTS_DATA_WORDS 0
+#define CAPOS_ENDPOINT_MINT_RESULTS_POINTERS 1
+#define CAPOS_ENDPOINT_MINT_RESULTS_BYTES 16u
+
+/* A capability that serves EndpointFactory, in a message. */
+struct capos_endpoint_factory_cap {
+    struct capnp_capability c;
+};
+struct capos_endpoint_factory_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t
+capos_endpoint_factory_cap_list_len(struct capos_endpoint_factory_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_endpoint_factory_cap
+capos_endpoint_factory_cap_list_at(struct capos_endpoint_factory_cap_list list, uint32_t i)
+{
+    return (struct capos_endpoint_factory_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_endpoint_factory_create_results {
+    struct capnp_struct s;
+};
+struct capos_endpoint_factory_create_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_ENDPOINT_FACTORY_CREATE_RESULTS_DATA_WORDS 0
+#define CAPOS_ENDPOINT_FACTORY_CREATE_RESULTS_POINTERS 1
+#define CAPOS_ENDPOINT_FACTORY_CREATE_RESULTS_BYTES 16u
+
+/* A capability that serves MemoryObject, in a message. */
+struct capos_memory_object_cap {
+    struct capnp_capability c;
+};
+struct capos_memory_object_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_memory_object_cap_list_len(struct capos_memory_object_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_memory_object_cap
+capos_memory_object_cap_list_at(struct capos_memory_object_cap_list list, uint32_t i)
+{
+    return (struct capos_memory_object_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_memory_object_size_results {
+    struct capnp_struct s;
+};
+struct capos_memory_object_size_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_MEMORY_OBJECT_SIZE_RESULTS_DATA_WORDS 1
+#define CAPOS_MEMORY_OBJECT_SIZE_RESULTS_POINTERS 0
+#define CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES 16u
+
+struct capos_memory_object_reader_results {
+    struct capnp_struct s;
+};
+struct capos_memory_object_reader_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_MEMORY_OBJECT_READER_RESULTS_DATA_WORDS 0
+#define CAPOS_MEMORY_OBJECT_READER_RESULTS_POINTERS 1
+#define CAPOS_MEMORY_OBJECT_READER_RESULTS_BYTES 16u
+
+/* A capability that serves MemoryReader, in a message. */
+struct capos_memory_reader_cap {
+    struct capnp_capability c;
+};
+struct capos_memory_reader_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_memory_reader_cap_list_len(struct capos_memory_reader_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_memory_reader_cap
+capos_memory_reader_cap_list_at(struct capos_memory_reader_cap_list list, uint32_t i)
+{
+    return (struct capos_memory_reader_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_memory_reader_size_results {
+    struct capnp_struct s;
+};
+struct capos_memory_reader_size_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_MEMORY_READER_SIZE_RESULTS_DATA_WORDS 1
+#define CAPOS_MEMORY_READER_SIZE_RESULTS_POINTERS 0
+#define CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES 16u
+
+/* A capability that serves FrameAllocator, in a message. */
+struct capos_frame_allocator_cap {
+    struct capnp_capability c;
+};
+struct capos_frame_allocator_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t
+capos_frame_allocator_cap_list_len(struct capos_frame_allocator_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_frame_allocator_cap
+capos_frame_allocator_cap_list_at(struct capos_frame_allocator_cap_list list, uint32_t i)
+{
+    return (struct capos_frame_allocator_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_frame_allocator_alloc_frame_results {
+    struct capnp_struct s;
+};
+struct capos_frame_allocator_alloc_frame_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME_RESULTS_DATA_WORDS 0
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME_RESULTS_POINTERS 1
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME_RESULTS_BYTES 16u
+
+struct capos_frame_allocator_free_frame_params {
+    struct capnp_struct s;
+};
+struct capos_frame_allocator_free_frame_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_DATA_WORDS 0
+#define CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_POINTERS 1
+#define CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES 16u
+
+struct capos_frame_allocator_alloc_contiguous_params {
+    struct capnp_struct s;
+};
+struct capos_frame_allocator_alloc_contiguous_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_DATA_WORDS 1
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_POINTERS 0
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES 16u
+
+struct capos_frame_allocator_alloc_contiguous_results {
+    struct capnp_struct s;
+};
+struct capos_frame_allocator_alloc_contiguous_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_RESULTS_DATA_WORDS 0
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_RESULTS_POINTERS 1
+#define CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_RESULTS_BYTES 16u
+
+/* A capability that serves VirtualMemory, in a message. */
+struct capos_virtual_memory_cap {
+    struct capnp_capability c;
+};
+struct capos_virtual_memory_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_virtual_memory_cap_list_len(struct capos_virtual_memory_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_virtual_memory_cap
+capos_virtual_memory_cap_list_at(struct capos_virtual_memory_cap_list list, uint32_t i)
+{
+    return (struct capos_virtual_memory_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_virtual_memory_map_params {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_map_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_DATA_WORDS 3
+#define CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_POINTERS 0
+#define CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES 32u
+
+struct capos_virtual_memory_map_results {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_map_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_DATA_WORDS 1
+#define CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_POINTERS 0
+#define CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES 16u
+
+struct capos_virtual_memory_unmap_params {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_unmap_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_DATA_WORDS 2
+#define CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_POINTERS 0
+#define CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES 24u
+
+struct capos_virtual_memory_protect_params {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_protect_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_DATA_WORDS 3
+#define CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_POINTERS 0
+#define CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES 32u
+
+struct capos_virtual_memory_map_object_params {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_map_object_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_DATA_WORDS 4
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_POINTERS 1
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES 48u
+
+struct capos_virtual_memory_map_object_results {
+    struct capnp_struct s;
+};
+struct capos_virtual_memory_map_object_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_RESULTS_DATA_WORDS 1
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_RESULTS_POINTERS 0
+#define CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_RESULTS_BYTES 16u
+
+/* A capability that serves ProcessSpawner, in a message. */
+struct capos_process_spawner_cap {
+    struct capnp_capability c;
+};
+struct capos_process_spawner_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t
+capos_process_spawner_cap_list_len(struct capos_process_spawner_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_process_spawner_cap
+capos_process_spawner_cap_list_at(struct capos_process_spawner_cap_list list, uint32_t i)
+{
+    return (struct capos_process_spawner_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_process_spawner_spawn_params {
+    struct capnp_struct s;
+};
+struct capos_process_spawner_spawn_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_PROCESS_SPAWNER_SPAWN_PARAMS_DATA_WORDS 0
+#define CAPOS_PROCESS_SPAWNER_SPAWN_PARAMS_POINTERS 5
+#define CAPOS_PROCESS_SPAWNER_SPAWN_PARAMS_BYTES 48u
+
+struct capos_process_spawner_spawn_results {
+    struct capnp_struct s;
+};
+struct capos_process_spawner_spawn_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_PROCESS_SPAWNER_SPAWN_RESULTS_DATA_WORDS 0
+#define CAPOS_PROCESS_SPAWNER_SPAWN_RESULTS_POINTERS 2
+#define CAPOS_PROCESS_SPAWNER_SPAWN_RESULTS_BYTES 24u
+
+/* One capability that the child is born with. */
+struct capos_spawn_grant {
+    struct capnp_struct s;
+};
+struct capos_spawn_grant_builder {
+    struct capnp_struct_builder b;
+};
+struct capos_spawn_grant_list {
+    struct capnp_list l;
+};
+struct capos_spawn_grant_list_builder {
+    struct capnp_list_builder l;
+};
+#define CAPOS_SPAWN_GRANT_DATA_WORDS 1
+#define CAPOS_SPAWN_GRANT_POINTERS 2
+#define CAPOS_SPAWN_GRANT_BYTES 32u
+
+struct capos_spawn_grant_source {
+    struct capnp_struct s;
+};
+struct capos_spawn_grant_source_builder {
+    struct capnp_struct_builder b;
+};
+
+/* What the client facet that the parent gets is like. */
+struct capos_fresh_endpoint {
+    struct capnp_struct s;
+};
+struct capos_fresh_endpoint_builder {
+    struct capnp_struct_builder b;
+};
+struct capos_fresh_endpoint_list {
+    struct capnp_list l;
+};
+struct capos_fresh_endpoint_list_builder {
+    struct capnp_list_builder l;
+};
+#define CAPOS_FRESH_ENDPOINT_DATA_WORDS 2
+#define CAPOS_FRESH_ENDPOINT_POINTERS 0
+#define CAPOS_FRESH_ENDPOINT_BYTES 24u
+
+/* A capability that serves ProcessHandle, in a message. */
+struct capos_process_handle_cap {
+    struct capnp_capability c;
+};
+struct capos_process_handle_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_process_handle_cap_list_len(struct capos_process_handle_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_process_handle_cap
+capos_process_handle_cap_list_at(struct capos_process_handle_cap_list list, uint32_t i)
+{
+    return (struct capos_process_handle_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_process_handle_wait_results {
+    struct capnp_struct s;
+};
+struct capos_process_handle_wait_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_PROCESS_HANDLE_WAIT_RESULTS_DATA_WORDS 0
+#define CAPOS_PROCESS_HANDLE_WAIT_RESULTS_POINTERS 1
+#define CAPOS_PROCESS_HANDLE_WAIT_RESULTS_BYTES 16u
+
+/* A capability that serves BootPackage, in a message. */
+struct capos_boot_package_cap {
+    struct capnp_capability c;
+};
+struct capos_boot_package_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_boot_package_cap_list_len(struct capos_boot_package_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_boot_package_cap
+capos_boot_package_cap_list_at(struct capos_boot_package_cap_list list, uint32_t i)
+{
+    return (struct capos_boot_package_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_boot_package_manifest_size_results {
+    struct capnp_struct s;
+};
+struct capos_boot_package_manifest_size_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_DATA_WORDS 1
+#define CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_POINTERS 0
+#define CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES 16u
+
+struct capos_boot_package_read_manifest_params {
+    struct capnp_struct s;
+};
+struct capos_boot_package_read_manifest_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_DATA_WORDS 2
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_POINTERS 0
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES 24u
+
+struct capos_boot_package_read_manifest_results {
+    struct capnp_struct s;
+};
+struct capos_boot_package_read_manifest_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_RESULTS_DATA_WORDS 0
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_RESULTS_POINTERS 1
+#define CAPOS_BOOT_PACKAGE_READ_MANIFEST_RESULTS_BYTES 16u
+
+/* A capability that serves CapabilityManager, in a message. */
+struct capos_capability_manager_cap {
+    struct capnp_capability c;
+};
+struct capos_capability_manager_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t
+capos_capability_manager_cap_list_len(struct capos_capability_manager_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_capability_manager_cap
+capos_capability_manager_cap_list_at(struct capos_capability_manager_cap_list list, uint32_t i)
+{
+    return (struct capos_capability_manager_cap){capnp_any_capability(capnp_list_any(list.l,
+                                                                                        i))};
+}
+
+struct capos_capability_manager_list_params {
+    struct capnp_struct s;
+};
+struct capos_capability_manager_list_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_DATA_WORDS 1
+#define CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_POINTERS 0
+#define CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES 16u
+
+struct capos_capability_manager_list_results {
+    struct capnp_struct s;
+};
+struct capos_capability_manager_list_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_CAPABILITY_MANAGER_LIST_RESULTS_DATA_WORDS 1
+#define CAPOS_CAPABILITY_MANAGER_LIST_RESULTS_POINTERS 1
+#define CAPOS_CAPABILITY_MANAGER_LIST_RESULTS_BYTES 24u
+
+struct capos_capability_manager_usage_results {
+    struct capnp_struct s;
+};
+struct capos_capability_manager_usage_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_DATA_WORDS 0
+#define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_POINTERS 5
+#define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_BYTES 48u
+
+struct capos_capability_info {
+    struct capnp_struct s;
+};
+struct capos_capability_info_builder {
+    struct capnp_struct_builder b;
+};
+struct capos_capability_info_list {
+    struct capnp_list l;
+};
+struct capos_capability_info_list_builder {
+    struct capnp_list_builder l;
+};
+#define CAPOS_CAPABILITY_INFO_DATA_WORDS 4
+#define CAPOS_CAPABILITY_INFO_POINTERS 2
+#define CAPOS_CAPABILITY_INFO_BYTES 56u
+
+/* One kind of resource of one process. */
+struct capos_usage {
+    struct capnp_struct s;
+};
+struct capos_usage_builder {
+    struct capnp_struct_builder b;
+};
+struct capos_usage_list {
+    struct capnp_list l;
+};
+struct capos_usage_list_builder {
+    struct capnp_list_builder l;
+};
+#define CAPOS_USAGE_DATA_WORDS 3
+#define CAPOS_USAGE_POINTERS 0
+#define CAPOS_USAGE_BYTES 32u
 
 /* All a boot needs to know, and the one module the boot loader hands over. */
 struct capos_manifest {
@@ -333,9 +870,9 @@ struct capos_limits_list {
 struct capos_limits_list_builder {
     struct capnp_list_builder l;
 };
-#define CAPOS_LIMITS_DATA_WORDS 1
+#define CAPOS_LIMITS_DATA_WORDS 2
 #define CAPOS_LIMITS_POINTERS 0
-#define CAPOS_LIMITS_BYTES 16u
+#define CAPOS_LIMITS_BYTES 24u
 
 /* How a process ended. */
 struct capos_process_status {
@@ -741,6 +1278,1683 @@ static inline void capos_null_cap_add_results_set_count(struct capos_null_cap_ad
 }
 
 /* ---------------------------------------------------------------------------
+ * capos.capnp:Endpoint.mint$Params */
+
+static inline struct capos_endpoint_mint_params
+capos_endpoint_mint_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_endpoint_mint_params){capnp_root(m, 2, 0)};
+}
+
+static inline uint64_t capos_endpoint_mint_params_get_badge(struct capos_endpoint_mint_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_endpoint_mint_params_get_interface_id(struct capos_endpoint_mint_params r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_endpoint_mint_params_check(struct capos_endpoint_mint_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_endpoint_mint_params_builder
+capos_endpoint_mint_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_endpoint_mint_params_builder){capnp_build_root(arena, 2, 0)};
+}
+
+static inline void capos_endpoint_mint_params_set_badge(struct capos_endpoint_mint_params_builder b,
+                                                        uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_endpoint_mint_params_set_interface_id(struct capos_endpoint_mint_params_builder b,
+                                            uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:Endpoint.mint$Results */
+
+static inline struct capos_endpoint_mint_results
+capos_endpoint_mint_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_endpoint_mint_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capnp_capability
+capos_endpoint_mint_results_get_client(struct capos_endpoint_mint_results r)
+{
+    return capnp_get_capability(r.s, 0);
+}
+
+static inline bool capos_endpoint_mint_results_has_client(struct capos_endpoint_mint_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_endpoint_mint_results_check(struct capos_endpoint_mint_results r)
+{
+    (void)capos_endpoint_mint_results_get_client(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_endpoint_mint_results_builder
+capos_endpoint_mint_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_endpoint_mint_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void
+capos_endpoint_mint_results_set_client(struct capos_endpoint_mint_results_builder b,
+                                       struct capnp_capability value)
+{
+    if (value.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:EndpointFactory.create$Results */
+
+static inline struct capos_endpoint_factory_create_results
+capos_endpoint_factory_create_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_endpoint_factory_create_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_endpoint_cap
+capos_endpoint_factory_create_results_get_endpoint(struct capos_endpoint_factory_create_results r)
+{
+    return (struct capos_endpoint_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_endpoint_factory_create_results_has_endpoint(struct capos_endpoint_factory_create_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_endpoint_factory_create_results_check(struct capos_endpoint_factory_create_results r)
+{
+    (void)capos_endpoint_factory_create_results_get_endpoint(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_endpoint_factory_create_results_builder
+capos_endpoint_factory_create_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_endpoint_factory_create_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void
+capos_endpoint_factory_create_results_set_endpoint(struct capos_endpoint_factory_create_results_builder b,
+                                                   struct capos_endpoint_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryObject.size$Results */
+
+static inline struct capos_memory_object_size_results
+capos_memory_object_size_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_memory_object_size_results){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_memory_object_size_results_get_bytes(struct capos_memory_object_size_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_memory_object_size_results_check(struct capos_memory_object_size_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_memory_object_size_results_builder
+capos_memory_object_size_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_memory_object_size_results_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_memory_object_size_results_set_bytes(struct capos_memory_object_size_results_builder b,
+                                           uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryObject.reader$Results */
+
+static inline struct capos_memory_object_reader_results
+capos_memory_object_reader_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_memory_object_reader_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_memory_reader_cap
+capos_memory_object_reader_results_get_reader(struct capos_memory_object_reader_results r)
+{
+    return (struct capos_memory_reader_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_memory_object_reader_results_has_reader(struct capos_memory_object_reader_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_memory_object_reader_results_check(struct capos_memory_object_reader_results r)
+{
+    (void)capos_memory_object_reader_results_get_reader(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_memory_object_reader_results_builder
+capos_memory_object_reader_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_memory_object_reader_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void
+capos_memory_object_reader_results_set_reader(struct capos_memory_object_reader_results_builder b,
+                                              struct capos_memory_reader_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryReader.size$Results */
+
+static inline struct capos_memory_reader_size_results
+capos_memory_reader_size_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_memory_reader_size_results){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_memory_reader_size_results_get_bytes(struct capos_memory_reader_size_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_memory_reader_size_results_check(struct capos_memory_reader_size_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_memory_reader_size_results_builder
+capos_memory_reader_size_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_memory_reader_size_results_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_memory_reader_size_results_set_bytes(struct capos_memory_reader_size_results_builder b,
+                                           uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator.allocFrame$Results */
+
+static inline struct capos_frame_allocator_alloc_frame_results
+capos_frame_allocator_alloc_frame_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_frame_allocator_alloc_frame_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_memory_object_cap
+capos_frame_allocator_alloc_frame_results_get_memory(struct capos_frame_allocator_alloc_frame_results r)
+{
+    return (struct capos_memory_object_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_frame_allocator_alloc_frame_results_has_memory(struct capos_frame_allocator_alloc_frame_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_frame_allocator_alloc_frame_results_check(struct capos_frame_allocator_alloc_frame_results r)
+{
+    (void)capos_frame_allocator_alloc_frame_results_get_memory(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_frame_allocator_alloc_frame_results_builder
+capos_frame_allocator_alloc_frame_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_frame_allocator_alloc_frame_results_builder){capnp_build_root(arena, 0,
+                                                                                       1)};
+}
+
+static inline void
+capos_frame_allocator_alloc_frame_results_set_memory(struct capos_frame_allocator_alloc_frame_results_builder b,
+                                                     struct capos_memory_object_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator.freeFrame$Params */
+
+static inline struct capos_frame_allocator_free_frame_params
+capos_frame_allocator_free_frame_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_frame_allocator_free_frame_params){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_memory_object_cap
+capos_frame_allocator_free_frame_params_get_memory(struct capos_frame_allocator_free_frame_params r)
+{
+    return (struct capos_memory_object_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_frame_allocator_free_frame_params_has_memory(struct capos_frame_allocator_free_frame_params r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_frame_allocator_free_frame_params_check(struct capos_frame_allocator_free_frame_params r)
+{
+    (void)capos_frame_allocator_free_frame_params_get_memory(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_frame_allocator_free_frame_params_builder
+capos_frame_allocator_free_frame_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_frame_allocator_free_frame_params_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void
+capos_frame_allocator_free_frame_params_set_memory(struct capos_frame_allocator_free_frame_params_builder b,
+                                                   struct capos_memory_object_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator.allocContiguous$Params */
+
+static inline struct capos_frame_allocator_alloc_contiguous_params
+capos_frame_allocator_alloc_contiguous_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_frame_allocator_alloc_contiguous_params){capnp_root(m, 1, 0)};
+}
+
+static inline uint32_t
+capos_frame_allocator_alloc_contiguous_params_get_count(struct capos_frame_allocator_alloc_contiguous_params r)
+{
+    return capnp_get_u32(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_frame_allocator_alloc_contiguous_params_check(struct capos_frame_allocator_alloc_contiguous_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_frame_allocator_alloc_contiguous_params_builder
+capos_frame_allocator_alloc_contiguous_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_frame_allocator_alloc_contiguous_params_builder){capnp_build_root(arena, 1,
+                                                                                           0)};
+}
+
+static inline void
+capos_frame_allocator_alloc_contiguous_params_set_count(struct capos_frame_allocator_alloc_contiguous_params_builder b,
+                                                        uint32_t value)
+{
+    capnp_set_u32(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator.allocContiguous$Results */
+
+static inline struct capos_frame_allocator_alloc_contiguous_results
+capos_frame_allocator_alloc_contiguous_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_frame_allocator_alloc_contiguous_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_memory_object_cap
+capos_frame_allocator_alloc_contiguous_results_get_memory(struct capos_frame_allocator_alloc_contiguous_results r)
+{
+    return (struct capos_memory_object_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_frame_allocator_alloc_contiguous_results_has_memory(struct capos_frame_allocator_alloc_contiguous_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_frame_allocator_alloc_contiguous_results_check(struct capos_frame_allocator_alloc_contiguous_results r)
+{
+    (void)capos_frame_allocator_alloc_contiguous_results_get_memory(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_frame_allocator_alloc_contiguous_results_builder
+capos_frame_allocator_alloc_contiguous_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_frame_allocator_alloc_contiguous_results_builder){capnp_build_root(arena,
+                                                                                            0, 1)};
+}
+
+static inline void
+capos_frame_allocator_alloc_contiguous_results_set_memory(struct capos_frame_allocator_alloc_contiguous_results_builder b,
+                                                          struct capos_memory_object_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.map$Params */
+
+static inline struct capos_virtual_memory_map_params
+capos_virtual_memory_map_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_map_params){capnp_root(m, 3, 0)};
+}
+
+static inline uint64_t
+capos_virtual_memory_map_params_get_hint(struct capos_virtual_memory_map_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_virtual_memory_map_params_get_size(struct capos_virtual_memory_map_params r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+static inline enum capos_virtual_memory_protection
+capos_virtual_memory_map_params_get_protection(struct capos_virtual_memory_map_params r)
+{
+    return (enum capos_virtual_memory_protection)capnp_get_u16(r.s, 16);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_virtual_memory_map_params_check(struct capos_virtual_memory_map_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_map_params_builder
+capos_virtual_memory_map_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_map_params_builder){capnp_build_root(arena, 3, 0)};
+}
+
+static inline void
+capos_virtual_memory_map_params_set_hint(struct capos_virtual_memory_map_params_builder b,
+                                         uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_virtual_memory_map_params_set_size(struct capos_virtual_memory_map_params_builder b,
+                                         uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+static inline void
+capos_virtual_memory_map_params_set_protection(struct capos_virtual_memory_map_params_builder b,
+                                               enum capos_virtual_memory_protection value)
+{
+    capnp_set_u16(b.b, 16, (uint16_t)value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.map$Results */
+
+static inline struct capos_virtual_memory_map_results
+capos_virtual_memory_map_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_map_results){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_virtual_memory_map_results_get_address(struct capos_virtual_memory_map_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_virtual_memory_map_results_check(struct capos_virtual_memory_map_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_map_results_builder
+capos_virtual_memory_map_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_map_results_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_virtual_memory_map_results_set_address(struct capos_virtual_memory_map_results_builder b,
+                                             uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.unmap$Params */
+
+static inline struct capos_virtual_memory_unmap_params
+capos_virtual_memory_unmap_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_unmap_params){capnp_root(m, 2, 0)};
+}
+
+static inline uint64_t
+capos_virtual_memory_unmap_params_get_address(struct capos_virtual_memory_unmap_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_virtual_memory_unmap_params_get_size(struct capos_virtual_memory_unmap_params r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_virtual_memory_unmap_params_check(struct capos_virtual_memory_unmap_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_unmap_params_builder
+capos_virtual_memory_unmap_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_unmap_params_builder){capnp_build_root(arena, 2, 0)};
+}
+
+static inline void
+capos_virtual_memory_unmap_params_set_address(struct capos_virtual_memory_unmap_params_builder b,
+                                              uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_virtual_memory_unmap_params_set_size(struct capos_virtual_memory_unmap_params_builder b,
+                                           uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.protect$Params */
+
+static inline struct capos_virtual_memory_protect_params
+capos_virtual_memory_protect_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_protect_params){capnp_root(m, 3, 0)};
+}
+
+static inline uint64_t
+capos_virtual_memory_protect_params_get_address(struct capos_virtual_memory_protect_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_virtual_memory_protect_params_get_size(struct capos_virtual_memory_protect_params r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+static inline enum capos_virtual_memory_protection
+capos_virtual_memory_protect_params_get_protection(struct capos_virtual_memory_protect_params r)
+{
+    return (enum capos_virtual_memory_protection)capnp_get_u16(r.s, 16);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_virtual_memory_protect_params_check(struct capos_virtual_memory_protect_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_protect_params_builder
+capos_virtual_memory_protect_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_protect_params_builder){capnp_build_root(arena, 3, 0)};
+}
+
+static inline void
+capos_virtual_memory_protect_params_set_address(struct capos_virtual_memory_protect_params_builder b,
+                                                uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_virtual_memory_protect_params_set_size(struct capos_virtual_memory_protect_params_builder b,
+                                             uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+static inline void
+capos_virtual_memory_protect_params_set_protection(struct capos_virtual_memory_protect_params_builder b,
+                                                   enum capos_virtual_memory_protection value)
+{
+    capnp_set_u16(b.b, 16, (uint16_t)value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.mapObject$Params */
+
+static inline struct capos_virtual_memory_map_object_params
+capos_virtual_memory_map_object_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_map_object_params){capnp_root(m, 4, 1)};
+}
+
+static inline struct capnp_capability
+capos_virtual_memory_map_object_params_get_memory(struct capos_virtual_memory_map_object_params r)
+{
+    return capnp_get_capability(r.s, 0);
+}
+
+static inline bool
+capos_virtual_memory_map_object_params_has_memory(struct capos_virtual_memory_map_object_params r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline uint64_t
+capos_virtual_memory_map_object_params_get_offset(struct capos_virtual_memory_map_object_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_virtual_memory_map_object_params_get_hint(struct capos_virtual_memory_map_object_params r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+static inline uint64_t
+capos_virtual_memory_map_object_params_get_size(struct capos_virtual_memory_map_object_params r)
+{
+    return capnp_get_u64(r.s, 16);
+}
+
+static inline enum capos_virtual_memory_protection
+capos_virtual_memory_map_object_params_get_protection(struct capos_virtual_memory_map_object_params r)
+{
+    return (enum capos_virtual_memory_protection)capnp_get_u16(r.s, 24);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_virtual_memory_map_object_params_check(struct capos_virtual_memory_map_object_params r)
+{
+    (void)capos_virtual_memory_map_object_params_get_memory(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_map_object_params_builder
+capos_virtual_memory_map_object_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_map_object_params_builder){capnp_build_root(arena, 4, 1)};
+}
+
+static inline void
+capos_virtual_memory_map_object_params_set_memory(struct capos_virtual_memory_map_object_params_builder b,
+                                                  struct capnp_capability value)
+{
+    if (value.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 32), value.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 32));
+    }
+}
+
+static inline void
+capos_virtual_memory_map_object_params_set_offset(struct capos_virtual_memory_map_object_params_builder b,
+                                                  uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_virtual_memory_map_object_params_set_hint(struct capos_virtual_memory_map_object_params_builder b,
+                                                uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+static inline void
+capos_virtual_memory_map_object_params_set_size(struct capos_virtual_memory_map_object_params_builder b,
+                                                uint64_t value)
+{
+    capnp_set_u64(b.b, 16, value);
+}
+
+static inline void
+capos_virtual_memory_map_object_params_set_protection(struct capos_virtual_memory_map_object_params_builder b,
+                                                      enum capos_virtual_memory_protection value)
+{
+    capnp_set_u16(b.b, 24, (uint16_t)value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory.mapObject$Results */
+
+static inline struct capos_virtual_memory_map_object_results
+capos_virtual_memory_map_object_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_virtual_memory_map_object_results){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_virtual_memory_map_object_results_get_address(struct capos_virtual_memory_map_object_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_virtual_memory_map_object_results_check(struct capos_virtual_memory_map_object_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_virtual_memory_map_object_results_builder
+capos_virtual_memory_map_object_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_virtual_memory_map_object_results_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_virtual_memory_map_object_results_set_address(struct capos_virtual_memory_map_object_results_builder b,
+                                                    uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessSpawner.spawn$Params */
+
+static inline struct capos_process_spawner_spawn_params
+capos_process_spawner_spawn_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_process_spawner_spawn_params){capnp_root(m, 0, 5)};
+}
+
+static inline struct capnp_text
+capos_process_spawner_spawn_params_get_name(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_get_text(r.s, 0);
+}
+
+static inline bool
+capos_process_spawner_spawn_params_has_name(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline struct capnp_text
+capos_process_spawner_spawn_params_get_binary(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_get_text(r.s, 1);
+}
+
+static inline bool
+capos_process_spawner_spawn_params_has_binary(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_has(r.s, 1);
+}
+
+static inline struct capos_spawn_grant_list
+capos_process_spawner_spawn_params_get_grants(struct capos_process_spawner_spawn_params r)
+{
+    return (struct capos_spawn_grant_list){capnp_any_list(capnp_get_any(r.s, 2),
+                                                          CAPNP_ELEMENT_STRUCT)};
+}
+
+static inline bool
+capos_process_spawner_spawn_params_has_grants(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_has(r.s, 2);
+}
+
+static inline struct capos_ring_sizes
+capos_process_spawner_spawn_params_get_ring(struct capos_process_spawner_spawn_params r)
+{
+    return (struct capos_ring_sizes){capnp_any_struct(capnp_get_any(r.s, 3))};
+}
+
+static inline bool
+capos_process_spawner_spawn_params_has_ring(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_has(r.s, 3);
+}
+
+static inline struct capos_limits
+capos_process_spawner_spawn_params_get_limits(struct capos_process_spawner_spawn_params r)
+{
+    return (struct capos_limits){capnp_any_struct(capnp_get_any(r.s, 4))};
+}
+
+static inline bool
+capos_process_spawner_spawn_params_has_limits(struct capos_process_spawner_spawn_params r)
+{
+    return capnp_has(r.s, 4);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_process_spawner_spawn_params_check(struct capos_process_spawner_spawn_params r);
+
+static inline struct capos_process_spawner_spawn_params_builder
+capos_process_spawner_spawn_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_process_spawner_spawn_params_builder){capnp_build_root(arena, 0, 5)};
+}
+
+static inline void
+capos_process_spawner_spawn_params_set_name(struct capos_process_spawner_spawn_params_builder b,
+                                            struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+static inline void
+capos_process_spawner_spawn_params_set_binary(struct capos_process_spawner_spawn_params_builder b,
+                                              struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+static inline struct capos_spawn_grant_list_builder
+capos_process_spawner_spawn_params_init_grants(struct capos_process_spawner_spawn_params_builder b,
+                                               uint32_t len)
+{
+    return (struct capos_spawn_grant_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16),
+                                                                              1, 2, len)};
+}
+
+static inline struct capos_ring_sizes_builder
+capos_process_spawner_spawn_params_init_ring(struct capos_process_spawner_spawn_params_builder b)
+{
+    return (struct capos_ring_sizes_builder){capnp_any_init_struct(capnp_slot(b.b, 24), 2, 0)};
+}
+
+static inline struct capos_limits_builder
+capos_process_spawner_spawn_params_init_limits(struct capos_process_spawner_spawn_params_builder b)
+{
+    return (struct capos_limits_builder){capnp_any_init_struct(capnp_slot(b.b, 32), 2, 0)};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessSpawner.spawn$Results */
+
+static inline struct capos_process_spawner_spawn_results
+capos_process_spawner_spawn_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_process_spawner_spawn_results){capnp_root(m, 0, 2)};
+}
+
+static inline struct capos_process_handle_cap
+capos_process_spawner_spawn_results_get_handle(struct capos_process_spawner_spawn_results r)
+{
+    return (struct capos_process_handle_cap){capnp_get_capability(r.s, 0)};
+}
+
+static inline bool
+capos_process_spawner_spawn_results_has_handle(struct capos_process_spawner_spawn_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline struct capnp_capability_list
+capos_process_spawner_spawn_results_get_clients(struct capos_process_spawner_spawn_results r)
+{
+    return (struct capnp_capability_list){capnp_any_list(capnp_get_any(r.s, 1),
+                                                         CAPNP_ELEMENT_POINTER)};
+}
+
+static inline bool
+capos_process_spawner_spawn_results_has_clients(struct capos_process_spawner_spawn_results r)
+{
+    return capnp_has(r.s, 1);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_process_spawner_spawn_results_check(struct capos_process_spawner_spawn_results r);
+
+static inline struct capos_process_spawner_spawn_results_builder
+capos_process_spawner_spawn_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_process_spawner_spawn_results_builder){capnp_build_root(arena, 0, 2)};
+}
+
+static inline void
+capos_process_spawner_spawn_results_set_handle(struct capos_process_spawner_spawn_results_builder b,
+                                               struct capos_process_handle_cap value)
+{
+    if (value.c.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 0), value.c.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 0));
+    }
+}
+
+static inline struct capnp_list_builder
+capos_process_spawner_spawn_results_init_clients(struct capos_process_spawner_spawn_results_builder b,
+                                                 uint32_t len)
+{
+    return capnp_any_init_list(capnp_slot(b.b, 8), CAPNP_ELEMENT_POINTER, len);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:SpawnGrant */
+
+static inline struct capos_spawn_grant capos_spawn_grant_read_root(struct capnp_message *m)
+{
+    return (struct capos_spawn_grant){capnp_root(m, 1, 2)};
+}
+
+static inline uint32_t capos_spawn_grant_list_len(struct capos_spawn_grant_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_spawn_grant capos_spawn_grant_list_at(struct capos_spawn_grant_list list,
+                                                                 uint32_t i)
+{
+    return (struct capos_spawn_grant){capnp_list_struct(list.l, i)};
+}
+
+/* In the CapSet; unique within one child. */
+static inline struct capnp_text capos_spawn_grant_get_name(struct capos_spawn_grant r)
+{
+    return capnp_get_text(r.s, 0);
+}
+
+static inline bool capos_spawn_grant_has_name(struct capos_spawn_grant r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline struct capos_spawn_grant_source
+capos_spawn_grant_get_source(struct capos_spawn_grant r)
+{
+    return (struct capos_spawn_grant_source){r.s};
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_spawn_grant_check(struct capos_spawn_grant r);
+
+static inline struct capos_spawn_grant_builder
+capos_spawn_grant_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_spawn_grant_builder){capnp_build_root(arena, 1, 2)};
+}
+
+static inline struct capos_spawn_grant_builder
+capos_spawn_grant_list_builder_at(struct capos_spawn_grant_list_builder list, uint32_t i)
+{
+    return (struct capos_spawn_grant_builder){capnp_list_builder_struct(list.l, i)};
+}
+
+static inline void capos_spawn_grant_set_name(struct capos_spawn_grant_builder b,
+                                              struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+static inline struct capos_spawn_grant_source_builder
+capos_spawn_grant_init_source(struct capos_spawn_grant_builder b)
+{
+    return (struct capos_spawn_grant_source_builder){b.b};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:SpawnGrant.source */
+
+enum capos_spawn_grant_source_which {
+    CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY = 0,
+    CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT = 1,
+    CAPOS_SPAWN_GRANT_SOURCE_VIRTUAL_MEMORY = 2,
+    CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY_MANAGER = 3,
+};
+#define CAPOS_SPAWN_GRANT_SOURCE_WHICH_COUNT 4u
+
+/* Which member is set; a newer sender may have set one that is not listed. */
+static inline enum capos_spawn_grant_source_which
+capos_spawn_grant_source_which(struct capos_spawn_grant_source r)
+{
+    return (enum capos_spawn_grant_source_which)capnp_get_u16(r.s, 0);
+}
+
+/* As the transfer descriptor says: copied, moved, or minted from an owner facet. */
+static inline struct capnp_capability
+capos_spawn_grant_source_get_capability(struct capos_spawn_grant_source r)
+{
+    if (capos_spawn_grant_source_which(r) != CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY) {
+        return (struct capnp_capability){.index = 0, .there = false};
+    }
+    return capnp_get_capability(r.s, 1);
+}
+
+static inline bool capos_spawn_grant_source_has_capability(struct capos_spawn_grant_source r)
+{
+    return capos_spawn_grant_source_which(r) == CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY &&
+        capnp_has(r.s, 1);
+}
+
+/* The owner facet of an endpoint made for the child. */
+static inline struct capos_fresh_endpoint
+capos_spawn_grant_source_get_endpoint(struct capos_spawn_grant_source r)
+{
+    if (capos_spawn_grant_source_which(r) != CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT) {
+        return (struct capos_fresh_endpoint){capnp_any_struct(capnp_no_any(r.s))};
+    }
+    return (struct capos_fresh_endpoint){capnp_any_struct(capnp_get_any(r.s, 1))};
+}
+
+static inline bool capos_spawn_grant_source_has_endpoint(struct capos_spawn_grant_source r)
+{
+    return capos_spawn_grant_source_which(r) == CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT && capnp_has(r.s,
+                                                                                               1);
+}
+
+static inline void
+capos_spawn_grant_source_set_capability(struct capos_spawn_grant_source_builder b,
+                                        struct capnp_capability value)
+{
+    capnp_set_u16(b.b, 0, CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY);
+    if (value.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 16), value.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 16));
+    }
+}
+
+static inline struct capos_fresh_endpoint_builder
+capos_spawn_grant_source_init_endpoint(struct capos_spawn_grant_source_builder b)
+{
+    capnp_set_u16(b.b, 0, CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT);
+    return (struct capos_fresh_endpoint_builder){capnp_any_init_struct(capnp_slot(b.b, 16), 2, 0)};
+}
+
+static inline void
+capos_spawn_grant_source_set_virtual_memory(struct capos_spawn_grant_source_builder b)
+{
+    capnp_set_u16(b.b, 0, CAPOS_SPAWN_GRANT_SOURCE_VIRTUAL_MEMORY);
+}
+
+static inline void
+capos_spawn_grant_source_set_capability_manager(struct capos_spawn_grant_source_builder b)
+{
+    capnp_set_u16(b.b, 0, CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY_MANAGER);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FreshEndpoint */
+
+static inline struct capos_fresh_endpoint capos_fresh_endpoint_read_root(struct capnp_message *m)
+{
+    return (struct capos_fresh_endpoint){capnp_root(m, 2, 0)};
+}
+
+static inline uint32_t capos_fresh_endpoint_list_len(struct capos_fresh_endpoint_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_fresh_endpoint
+capos_fresh_endpoint_list_at(struct capos_fresh_endpoint_list list, uint32_t i)
+{
+    return (struct capos_fresh_endpoint){capnp_list_struct(list.l, i)};
+}
+
+static inline uint64_t capos_fresh_endpoint_get_badge(struct capos_fresh_endpoint r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t capos_fresh_endpoint_get_interface_id(struct capos_fresh_endpoint r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_fresh_endpoint_check(struct capos_fresh_endpoint r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_fresh_endpoint_builder
+capos_fresh_endpoint_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_fresh_endpoint_builder){capnp_build_root(arena, 2, 0)};
+}
+
+static inline struct capos_fresh_endpoint_builder
+capos_fresh_endpoint_list_builder_at(struct capos_fresh_endpoint_list_builder list, uint32_t i)
+{
+    return (struct capos_fresh_endpoint_builder){capnp_list_builder_struct(list.l, i)};
+}
+
+static inline void capos_fresh_endpoint_set_badge(struct capos_fresh_endpoint_builder b,
+                                                  uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void capos_fresh_endpoint_set_interface_id(struct capos_fresh_endpoint_builder b,
+                                                         uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessHandle.wait$Results */
+
+static inline struct capos_process_handle_wait_results
+capos_process_handle_wait_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_process_handle_wait_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capos_process_status
+capos_process_handle_wait_results_get_status(struct capos_process_handle_wait_results r)
+{
+    return (struct capos_process_status){capnp_any_struct(capnp_get_any(r.s, 0))};
+}
+
+static inline bool
+capos_process_handle_wait_results_has_status(struct capos_process_handle_wait_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_process_handle_wait_results_check(struct capos_process_handle_wait_results r);
+
+static inline struct capos_process_handle_wait_results_builder
+capos_process_handle_wait_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_process_handle_wait_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline struct capos_process_status_builder
+capos_process_handle_wait_results_init_status(struct capos_process_handle_wait_results_builder b)
+{
+    return (struct capos_process_status_builder){capnp_any_init_struct(capnp_slot(b.b, 0), 2, 1)};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:BootPackage.manifestSize$Results */
+
+static inline struct capos_boot_package_manifest_size_results
+capos_boot_package_manifest_size_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_boot_package_manifest_size_results){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_boot_package_manifest_size_results_get_bytes(struct capos_boot_package_manifest_size_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_boot_package_manifest_size_results_check(struct capos_boot_package_manifest_size_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_boot_package_manifest_size_results_builder
+capos_boot_package_manifest_size_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_boot_package_manifest_size_results_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_boot_package_manifest_size_results_set_bytes(struct capos_boot_package_manifest_size_results_builder b,
+                                                   uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:BootPackage.readManifest$Params */
+
+static inline struct capos_boot_package_read_manifest_params
+capos_boot_package_read_manifest_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_boot_package_read_manifest_params){capnp_root(m, 2, 0)};
+}
+
+static inline uint64_t
+capos_boot_package_read_manifest_params_get_offset(struct capos_boot_package_read_manifest_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint32_t
+capos_boot_package_read_manifest_params_get_max_bytes(struct capos_boot_package_read_manifest_params r)
+{
+    return capnp_get_u32(r.s, 8);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_boot_package_read_manifest_params_check(struct capos_boot_package_read_manifest_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_boot_package_read_manifest_params_builder
+capos_boot_package_read_manifest_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_boot_package_read_manifest_params_builder){capnp_build_root(arena, 2, 0)};
+}
+
+static inline void
+capos_boot_package_read_manifest_params_set_offset(struct capos_boot_package_read_manifest_params_builder b,
+                                                   uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_boot_package_read_manifest_params_set_max_bytes(struct capos_boot_package_read_manifest_params_builder b,
+                                                      uint32_t value)
+{
+    capnp_set_u32(b.b, 8, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:BootPackage.readManifest$Results */
+
+static inline struct capos_boot_package_read_manifest_results
+capos_boot_package_read_manifest_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_boot_package_read_manifest_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capnp_data
+capos_boot_package_read_manifest_results_get_data(struct capos_boot_package_read_manifest_results r)
+{
+    return capnp_get_data(r.s, 0);
+}
+
+static inline bool
+capos_boot_package_read_manifest_results_has_data(struct capos_boot_package_read_manifest_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_boot_package_read_manifest_results_check(struct capos_boot_package_read_manifest_results r)
+{
+    (void)capos_boot_package_read_manifest_results_get_data(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_boot_package_read_manifest_results_builder
+capos_boot_package_read_manifest_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_boot_package_read_manifest_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void
+capos_boot_package_read_manifest_results_set_data(struct capos_boot_package_read_manifest_results_builder b,
+                                                  struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityManager.list$Params */
+
+static inline struct capos_capability_manager_list_params
+capos_capability_manager_list_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_capability_manager_list_params){capnp_root(m, 1, 0)};
+}
+
+static inline uint32_t
+capos_capability_manager_list_params_get_first(struct capos_capability_manager_list_params r)
+{
+    return capnp_get_u32(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_capability_manager_list_params_check(struct capos_capability_manager_list_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_capability_manager_list_params_builder
+capos_capability_manager_list_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_capability_manager_list_params_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_capability_manager_list_params_set_first(struct capos_capability_manager_list_params_builder b,
+                                               uint32_t value)
+{
+    capnp_set_u32(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityManager.list$Results */
+
+static inline struct capos_capability_manager_list_results
+capos_capability_manager_list_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_capability_manager_list_results){capnp_root(m, 1, 1)};
+}
+
+static inline struct capos_capability_info_list
+capos_capability_manager_list_results_get_capabilities(struct capos_capability_manager_list_results r)
+{
+    return (struct capos_capability_info_list){capnp_any_list(capnp_get_any(r.s, 0),
+                                                              CAPNP_ELEMENT_STRUCT)};
+}
+
+static inline bool
+capos_capability_manager_list_results_has_capabilities(struct capos_capability_manager_list_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline uint32_t
+capos_capability_manager_list_results_get_next(struct capos_capability_manager_list_results r)
+{
+    return capnp_get_u32(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_capability_manager_list_results_check(struct capos_capability_manager_list_results r);
+
+static inline struct capos_capability_manager_list_results_builder
+capos_capability_manager_list_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_capability_manager_list_results_builder){capnp_build_root(arena, 1, 1)};
+}
+
+static inline struct capos_capability_info_list_builder
+capos_capability_manager_list_results_init_capabilities(struct capos_capability_manager_list_results_builder b,
+                                                        uint32_t len)
+{
+    return (struct capos_capability_info_list_builder){capnp_any_init_struct_list(capnp_slot(b.b,
+        8), 4, 2, len)};
+}
+
+static inline void
+capos_capability_manager_list_results_set_next(struct capos_capability_manager_list_results_builder b,
+                                               uint32_t value)
+{
+    capnp_set_u32(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityManager.usage$Results */
+
+static inline struct capos_capability_manager_usage_results
+capos_capability_manager_usage_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_capability_manager_usage_results){capnp_root(m, 0, 5)};
+}
+
+static inline struct capos_usage
+capos_capability_manager_usage_results_get_frames(struct capos_capability_manager_usage_results r)
+{
+    return (struct capos_usage){capnp_any_struct(capnp_get_any(r.s, 0))};
+}
+
+static inline bool
+capos_capability_manager_usage_results_has_frames(struct capos_capability_manager_usage_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline struct capos_usage
+capos_capability_manager_usage_results_get_heap_bytes(struct capos_capability_manager_usage_results r)
+{
+    return (struct capos_usage){capnp_any_struct(capnp_get_any(r.s, 1))};
+}
+
+static inline bool
+capos_capability_manager_usage_results_has_heap_bytes(struct capos_capability_manager_usage_results r)
+{
+    return capnp_has(r.s, 1);
+}
+
+static inline struct capos_usage
+capos_capability_manager_usage_results_get_slots(struct capos_capability_manager_usage_results r)
+{
+    return (struct capos_usage){capnp_any_struct(capnp_get_any(r.s, 2))};
+}
+
+static inline bool
+capos_capability_manager_usage_results_has_slots(struct capos_capability_manager_usage_results r)
+{
+    return capnp_has(r.s, 2);
+}
+
+static inline struct capos_usage
+capos_capability_manager_usage_results_get_calls(struct capos_capability_manager_usage_results r)
+{
+    return (struct capos_usage){capnp_any_struct(capnp_get_any(r.s, 3))};
+}
+
+static inline bool
+capos_capability_manager_usage_results_has_calls(struct capos_capability_manager_usage_results r)
+{
+    return capnp_has(r.s, 3);
+}
+
+static inline struct capos_usage
+capos_capability_manager_usage_results_get_processes(struct capos_capability_manager_usage_results r)
+{
+    return (struct capos_usage){capnp_any_struct(capnp_get_any(r.s, 4))};
+}
+
+static inline bool
+capos_capability_manager_usage_results_has_processes(struct capos_capability_manager_usage_results r)
+{
+    return capnp_has(r.s, 4);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+bool capos_capability_manager_usage_results_check(struct capos_capability_manager_usage_results r);
+
+static inline struct capos_capability_manager_usage_results_builder
+capos_capability_manager_usage_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_capability_manager_usage_results_builder){capnp_build_root(arena, 0, 5)};
+}
+
+static inline struct capos_usage_builder
+capos_capability_manager_usage_results_init_frames(struct capos_capability_manager_usage_results_builder b)
+{
+    return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 0), 3, 0)};
+}
+
+static inline struct capos_usage_builder
+capos_capability_manager_usage_results_init_heap_bytes(struct capos_capability_manager_usage_results_builder b)
+{
+    return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 8), 3, 0)};
+}
+
+static inline struct capos_usage_builder
+capos_capability_manager_usage_results_init_slots(struct capos_capability_manager_usage_results_builder b)
+{
+    return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 16), 3, 0)};
+}
+
+static inline struct capos_usage_builder
+capos_capability_manager_usage_results_init_calls(struct capos_capability_manager_usage_results_builder b)
+{
+    return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 24), 3, 0)};
+}
+
+static inline struct capos_usage_builder
+capos_capability_manager_usage_results_init_processes(struct capos_capability_manager_usage_results_builder b)
+{
+    return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 32), 3, 0)};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityInfo */
+
+static inline struct capos_capability_info capos_capability_info_read_root(struct capnp_message *m)
+{
+    return (struct capos_capability_info){capnp_root(m, 4, 2)};
+}
+
+static inline uint32_t capos_capability_info_list_len(struct capos_capability_info_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_capability_info
+capos_capability_info_list_at(struct capos_capability_info_list list, uint32_t i)
+{
+    return (struct capos_capability_info){capnp_list_struct(list.l, i)};
+}
+
+static inline uint64_t capos_capability_info_get_id(struct capos_capability_info r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t capos_capability_info_get_interface_id(struct capos_capability_info r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+static inline uint64_t capos_capability_info_get_badge(struct capos_capability_info r)
+{
+    return capnp_get_u64(r.s, 16);
+}
+
+/* The name it was granted under; empty if it came later. */
+static inline struct capnp_text capos_capability_info_get_name(struct capos_capability_info r)
+{
+    return capnp_get_text(r.s, 0);
+}
+
+static inline bool capos_capability_info_has_name(struct capos_capability_info r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* What kind of object it refers to. */
+static inline struct capnp_text capos_capability_info_get_object(struct capos_capability_info r)
+{
+    return capnp_get_text(r.s, 1);
+}
+
+static inline bool capos_capability_info_has_object(struct capos_capability_info r)
+{
+    return capnp_has(r.s, 1);
+}
+
+static inline bool capos_capability_info_get_transferable(struct capos_capability_info r)
+{
+    return capnp_get_bool(r.s, 192);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_capability_info_check(struct capos_capability_info r)
+{
+    (void)capos_capability_info_get_name(r);
+    (void)capos_capability_info_get_object(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_capability_info_builder
+capos_capability_info_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_capability_info_builder){capnp_build_root(arena, 4, 2)};
+}
+
+static inline struct capos_capability_info_builder
+capos_capability_info_list_builder_at(struct capos_capability_info_list_builder list, uint32_t i)
+{
+    return (struct capos_capability_info_builder){capnp_list_builder_struct(list.l, i)};
+}
+
+static inline void capos_capability_info_set_id(struct capos_capability_info_builder b,
+                                                uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void capos_capability_info_set_interface_id(struct capos_capability_info_builder b,
+                                                          uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+static inline void capos_capability_info_set_badge(struct capos_capability_info_builder b,
+                                                   uint64_t value)
+{
+    capnp_set_u64(b.b, 16, value);
+}
+
+static inline void capos_capability_info_set_name(struct capos_capability_info_builder b,
+                                                  struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 32), text);
+}
+
+static inline void capos_capability_info_set_object(struct capos_capability_info_builder b,
+                                                    struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 40), text);
+}
+
+static inline void capos_capability_info_set_transferable(struct capos_capability_info_builder b,
+                                                          bool value)
+{
+    capnp_set_bool(b.b, 192, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:Usage */
+
+static inline struct capos_usage capos_usage_read_root(struct capnp_message *m)
+{
+    return (struct capos_usage){capnp_root(m, 3, 0)};
+}
+
+static inline uint32_t capos_usage_list_len(struct capos_usage_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_usage capos_usage_list_at(struct capos_usage_list list, uint32_t i)
+{
+    return (struct capos_usage){capnp_list_struct(list.l, i)};
+}
+
+/* Now, with what is lent to children. */
+static inline uint64_t capos_usage_get_used(struct capos_usage r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t capos_usage_get_peak(struct capos_usage r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+static inline uint64_t capos_usage_get_max(struct capos_usage r)
+{
+    return capnp_get_u64(r.s, 16);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_usage_check(struct capos_usage r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_usage_builder capos_usage_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_usage_builder){capnp_build_root(arena, 3, 0)};
+}
+
+static inline struct capos_usage_builder
+capos_usage_list_builder_at(struct capos_usage_list_builder list, uint32_t i)
+{
+    return (struct capos_usage_builder){capnp_list_builder_struct(list.l, i)};
+}
+
+static inline void capos_usage_set_used(struct capos_usage_builder b, uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void capos_usage_set_peak(struct capos_usage_builder b, uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
+}
+
+static inline void capos_usage_set_max(struct capos_usage_builder b, uint64_t value)
+{
+    capnp_set_u64(b.b, 16, value);
+}
+
+/* ---------------------------------------------------------------------------
  * capos.capnp:Manifest */
 
 static inline struct capos_manifest capos_manifest_read_root(struct capnp_message *m)
@@ -1061,7 +3275,7 @@ capos_service_init_ring(struct capos_service_builder b)
 
 static inline struct capos_limits_builder capos_service_init_limits(struct capos_service_builder b)
 {
-    return (struct capos_limits_builder){capnp_any_init_struct(capnp_slot(b.b, 48), 1, 0)};
+    return (struct capos_limits_builder){capnp_any_init_struct(capnp_slot(b.b, 48), 2, 0)};
 }
 
 static inline struct capos_process_status_builder
@@ -1474,7 +3688,7 @@ static inline void capos_ring_sizes_set_area_bytes(struct capos_ring_sizes_build
 
 static inline struct capos_limits capos_limits_read_root(struct capnp_message *m)
 {
-    return (struct capos_limits){capnp_root(m, 1, 0)};
+    return (struct capos_limits){capnp_root(m, 2, 0)};
 }
 
 static inline uint32_t capos_limits_list_len(struct capos_limits_list list)
@@ -1487,7 +3701,10 @@ static inline struct capos_limits capos_limits_list_at(struct capos_limits_list 
     return (struct capos_limits){capnp_list_struct(list.l, i)};
 }
 
-/* Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables. */
+/*
+ * Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables,
+ * memory objects.
+ */
 static inline uint32_t capos_limits_get_frames(struct capos_limits r)
 {
     return (capnp_get_u32(r.s, 0) ^ 0x200u);
@@ -1498,6 +3715,18 @@ static inline uint32_t capos_limits_get_cap_slots(struct capos_limits r)
     return (capnp_get_u32(r.s, 4) ^ 0x100u);
 }
 
+/* Children it may have at a time. What it gives to them comes out of its own limits. */
+static inline uint32_t capos_limits_get_processes(struct capos_limits r)
+{
+    return capnp_get_u32(r.s, 8);
+}
+
+/* Entries in flight, children's included; 0: as many as its own ring can have. */
+static inline uint32_t capos_limits_get_calls(struct capos_limits r)
+{
+    return capnp_get_u32(r.s, 12);
+}
+
 /* Whether everything behind r is well-formed; if so, no getter can fail. */
 static inline bool capos_limits_check(struct capos_limits r)
 {
@@ -1506,7 +3735,7 @@ static inline bool capos_limits_check(struct capos_limits r)
 
 static inline struct capos_limits_builder capos_limits_build_root(struct capnp_arena *arena)
 {
-    return (struct capos_limits_builder){capnp_build_root(arena, 1, 0)};
+    return (struct capos_limits_builder){capnp_build_root(arena, 2, 0)};
 }
 
 static inline struct capos_limits_builder
@@ -1523,6 +3752,16 @@ static inline void capos_limits_set_frames(struct capos_limits_builder b, uint32
 static inline void capos_limits_set_cap_slots(struct capos_limits_builder b, uint32_t value)
 {
     capnp_set_u32(b.b, 4, (uint32_t)(value ^ 0x100u));
+}
+
+static inline void capos_limits_set_processes(struct capos_limits_builder b, uint32_t value)
+{
+    capnp_set_u32(b.b, 8, value);
+}
+
+static inline void capos_limits_set_calls(struct capos_limits_builder b, uint32_t value)
+{
+    capnp_set_u32(b.b, 12, value);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1994,6 +4233,846 @@ static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_
         return capos_null_cap_dispatch_echo(server, self, call);
     case CAPOS_NULL_CAP_ADD:
         return capos_null_cap_dispatch_add(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:Endpoint */
+
+#define CAPOS_ENDPOINT_ID 0xd3a58f61e20c947bull
+enum capos_endpoint_method {
+    CAPOS_ENDPOINT_MINT = 0,
+};
+#define CAPOS_ENDPOINT_METHOD_COUNT 1u
+
+/*
+ * An endpoint's owner facet: its holder receives and answers calls, by the ring
+ * entries RECV and RETURN, and makes client facets. What is called through a
+ * client facet is whatever its holder names; the server answers `unimplemented`
+ * to what it does not serve. When the last owner facet is gone, calls that wait
+ * and calls that come end as `disconnected`.
+ */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_endpoint_server {
+    /*
+     * A client facet that carries this badge and is known as this interface, which is
+     * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+     */
+    enum capnp_answer (*mint)(void *self, struct capnp_call *call,
+                              struct capos_endpoint_mint_params params,
+                              struct capos_endpoint_mint_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_endpoint_dispatch_mint(const struct capos_endpoint_server *server, void *self,
+                             struct capnp_call *call)
+{
+    uint64_t scratch[2];
+    struct capnp_arena arena;
+
+    if (server->mint == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_endpoint_mint_params params = {capnp_plain_struct(data, 2)};
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_endpoint_mint_results_builder results =
+        capos_endpoint_mint_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->mint(self, call, params, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer capos_endpoint_dispatch(const struct capos_endpoint_server *server,
+                                                        void *self, struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_ENDPOINT_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_ENDPOINT_MINT:
+        return capos_endpoint_dispatch_mint(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:EndpointFactory */
+
+#define CAPOS_ENDPOINT_FACTORY_ID 0x8c14e9d7b3f06a52ull
+enum capos_endpoint_factory_method {
+    CAPOS_ENDPOINT_FACTORY_CREATE = 0,
+};
+#define CAPOS_ENDPOINT_FACTORY_METHOD_COUNT 1u
+
+/* Makes endpoints, charged to whoever calls. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_endpoint_factory_server {
+    enum capnp_answer (*create)(void *self, struct capnp_call *call,
+                                struct capos_endpoint_factory_create_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_endpoint_factory_dispatch_create(const struct capos_endpoint_factory_server *server,
+                                       void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->create == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_endpoint_factory_create_results_builder results =
+        capos_endpoint_factory_create_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->create(self, call, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_endpoint_factory_dispatch(const struct capos_endpoint_factory_server *server, void *self,
+                                struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_ENDPOINT_FACTORY_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_ENDPOINT_FACTORY_CREATE:
+        return capos_endpoint_factory_dispatch_create(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryObject */
+
+#define CAPOS_MEMORY_OBJECT_ID 0xa96d03c7f15b28e4ull
+enum capos_memory_object_method {
+    CAPOS_MEMORY_OBJECT_SIZE = 0,
+    CAPOS_MEMORY_OBJECT_READER = 1,
+};
+#define CAPOS_MEMORY_OBJECT_METHOD_COUNT 2u
+
+/*
+ * Pages of memory, zeroed when they are made. They are given back when the last
+ * capability and the last mapping is gone.
+ */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_memory_object_server {
+    enum capnp_answer (*size)(void *self, struct capnp_call *call,
+                              struct capos_memory_object_size_results_builder results);
+    /* A facet that can be mapped for reading only. */
+    enum capnp_answer (*reader)(void *self, struct capnp_call *call,
+                                struct capos_memory_object_reader_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_memory_object_dispatch_size(const struct capos_memory_object_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_memory_object_size_results_builder results =
+        capos_memory_object_size_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->size(self, call, results));
+}
+
+static inline enum capnp_answer
+capos_memory_object_dispatch_reader(const struct capos_memory_object_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->reader == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_memory_object_reader_results_builder results =
+        capos_memory_object_reader_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->reader(self, call, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_memory_object_dispatch(const struct capos_memory_object_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_MEMORY_OBJECT_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_MEMORY_OBJECT_SIZE:
+        return capos_memory_object_dispatch_size(server, self, call);
+    case CAPOS_MEMORY_OBJECT_READER:
+        return capos_memory_object_dispatch_reader(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryReader */
+
+#define CAPOS_MEMORY_READER_ID 0xe57b1d80a4c9362full
+enum capos_memory_reader_method {
+    CAPOS_MEMORY_READER_SIZE = 0,
+};
+#define CAPOS_MEMORY_READER_METHOD_COUNT 1u
+
+/* The read-only facet of a MemoryObject. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_memory_reader_server {
+    enum capnp_answer (*size)(void *self, struct capnp_call *call,
+                              struct capos_memory_reader_size_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_memory_reader_dispatch_size(const struct capos_memory_reader_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_memory_reader_size_results_builder results =
+        capos_memory_reader_size_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->size(self, call, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_memory_reader_dispatch(const struct capos_memory_reader_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_MEMORY_READER_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_MEMORY_READER_SIZE:
+        return capos_memory_reader_dispatch_size(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator */
+
+#define CAPOS_FRAME_ALLOCATOR_ID 0xb82f6ae41d9c0573ull
+enum capos_frame_allocator_method {
+    CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME = 0,
+    CAPOS_FRAME_ALLOCATOR_FREE_FRAME = 1,
+    CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS = 2,
+};
+#define CAPOS_FRAME_ALLOCATOR_METHOD_COUNT 3u
+
+/* Makes MemoryObjects, charged to whoever calls. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_frame_allocator_server {
+    /* One page. */
+    enum capnp_answer
+(*alloc_frame)(void *self, struct capnp_call *call,
+               struct capos_frame_allocator_alloc_frame_results_builder results);
+    /*
+     * Gives the memory back at once. The capability must be moved here; refused
+     * while anybody else holds the object or has it mapped.
+     */
+    enum capnp_answer (*free_frame)(void *self, struct capnp_call *call,
+                                    struct capos_frame_allocator_free_frame_params params);
+    /* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
+    enum capnp_answer
+(*alloc_contiguous)(void *self, struct capnp_call *call,
+                    struct capos_frame_allocator_alloc_contiguous_params params,
+                    struct capos_frame_allocator_alloc_contiguous_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_frame_allocator_dispatch_alloc_frame(const struct capos_frame_allocator_server *server,
+                                           void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->alloc_frame == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_frame_allocator_alloc_frame_results_builder results =
+        capos_frame_allocator_alloc_frame_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->alloc_frame(self, call, results));
+}
+
+static inline enum capnp_answer
+capos_frame_allocator_dispatch_free_frame(const struct capos_frame_allocator_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    struct capnp_message m;
+
+    if (server->free_frame == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_message_capabilities(&m, call->params_capabilities);
+    struct capos_frame_allocator_free_frame_params params = capos_frame_allocator_free_frame_params_read_root(&m);
+    if (!capos_frame_allocator_free_frame_params_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    call->results_bytes = 0;
+    return server->free_frame(self, call, params);
+}
+
+static inline enum capnp_answer
+capos_frame_allocator_dispatch_alloc_contiguous(const struct capos_frame_allocator_server *server,
+                                                void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    struct capnp_arena arena;
+
+    if (server->alloc_contiguous == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_frame_allocator_alloc_contiguous_params params = {capnp_plain_struct(data, 1)};
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_frame_allocator_alloc_contiguous_results_builder results =
+        capos_frame_allocator_alloc_contiguous_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->alloc_contiguous(self, call, params, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server, void *self,
+                               struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_FRAME_ALLOCATOR_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME:
+        return capos_frame_allocator_dispatch_alloc_frame(server, self, call);
+    case CAPOS_FRAME_ALLOCATOR_FREE_FRAME:
+        return capos_frame_allocator_dispatch_free_frame(server, self, call);
+    case CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS:
+        return capos_frame_allocator_dispatch_alloc_contiguous(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory */
+
+#define CAPOS_VIRTUAL_MEMORY_ID 0xf1c30b96d8e7425aull
+enum capos_virtual_memory_method {
+    CAPOS_VIRTUAL_MEMORY_MAP = 0,
+    CAPOS_VIRTUAL_MEMORY_UNMAP = 1,
+    CAPOS_VIRTUAL_MEMORY_PROTECT = 2,
+    CAPOS_VIRTUAL_MEMORY_MAP_OBJECT = 3,
+};
+#define CAPOS_VIRTUAL_MEMORY_METHOD_COUNT 4u
+
+/*
+ * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
+ * addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX
+ * pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be
+ * writable and executable at once.
+ */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_virtual_memory_server {
+    /* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+    enum capnp_answer (*map)(void *self, struct capnp_call *call,
+                             struct capos_virtual_memory_map_params params,
+                             struct capos_virtual_memory_map_results_builder results);
+    /* All of the range must be mapped through this capability. */
+    enum capnp_answer (*unmap)(void *self, struct capnp_call *call,
+                               struct capos_virtual_memory_unmap_params params);
+    /* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+    enum capnp_answer (*protect)(void *self, struct capnp_call *call,
+                                 struct capos_virtual_memory_protect_params params);
+    /*
+     * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
+     * any of it is mapped.
+     */
+    enum capnp_answer (*map_object)(void *self, struct capnp_call *call,
+                                    struct capos_virtual_memory_map_object_params params,
+                                    struct capos_virtual_memory_map_object_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_virtual_memory_dispatch_map(const struct capos_virtual_memory_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    uint64_t scratch[3];
+    struct capnp_arena arena;
+
+    if (server->map == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 3, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_virtual_memory_map_params params = {capnp_plain_struct(data, 3)};
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_virtual_memory_map_results_builder results =
+        capos_virtual_memory_map_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->map(self, call, params, results));
+}
+
+static inline enum capnp_answer
+capos_virtual_memory_dispatch_unmap(const struct capos_virtual_memory_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    uint64_t scratch[2];
+
+    if (server->unmap == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_virtual_memory_unmap_params params = {capnp_plain_struct(data, 2)};
+    call->results_bytes = 0;
+    return server->unmap(self, call, params);
+}
+
+static inline enum capnp_answer
+capos_virtual_memory_dispatch_protect(const struct capos_virtual_memory_server *server, void *self,
+                                      struct capnp_call *call)
+{
+    uint64_t scratch[3];
+
+    if (server->protect == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 3, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_virtual_memory_protect_params params = {capnp_plain_struct(data, 3)};
+    call->results_bytes = 0;
+    return server->protect(self, call, params);
+}
+
+static inline enum capnp_answer
+capos_virtual_memory_dispatch_map_object(const struct capos_virtual_memory_server *server,
+                                         void *self, struct capnp_call *call)
+{
+    struct capnp_message m;
+    struct capnp_arena arena;
+
+    if (server->map_object == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_message_capabilities(&m, call->params_capabilities);
+    struct capos_virtual_memory_map_object_params params = capos_virtual_memory_map_object_params_read_root(&m);
+    if (!capos_virtual_memory_map_object_params_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_virtual_memory_map_object_results_builder results =
+        capos_virtual_memory_map_object_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->map_object(self, call, params, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_VIRTUAL_MEMORY_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_VIRTUAL_MEMORY_MAP:
+        return capos_virtual_memory_dispatch_map(server, self, call);
+    case CAPOS_VIRTUAL_MEMORY_UNMAP:
+        return capos_virtual_memory_dispatch_unmap(server, self, call);
+    case CAPOS_VIRTUAL_MEMORY_PROTECT:
+        return capos_virtual_memory_dispatch_protect(server, self, call);
+    case CAPOS_VIRTUAL_MEMORY_MAP_OBJECT:
+        return capos_virtual_memory_dispatch_map_object(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessSpawner */
+
+#define CAPOS_PROCESS_SPAWNER_ID 0x94e8b75c20fad163ull
+enum capos_process_spawner_method {
+    CAPOS_PROCESS_SPAWNER_SPAWN = 0,
+};
+#define CAPOS_PROCESS_SPAWNER_METHOD_COUNT 1u
+
+/* Starts the programs of the boot manifest, charged to whoever calls. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_process_spawner_server {
+    /*
+     * Starts a program under a name of its own. All or nothing: on any refusal every
+     * capability is where it was. `clients` are client facets of the endpoints made for
+     * the child, in the order of the grants that asked for one.
+     */
+    enum capnp_answer (*spawn)(void *self, struct capnp_call *call,
+                               struct capos_process_spawner_spawn_params params,
+                               struct capos_process_spawner_spawn_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_process_spawner_dispatch_spawn(const struct capos_process_spawner_server *server, void *self,
+                                     struct capnp_call *call)
+{
+    struct capnp_message m;
+    struct capnp_arena arena;
+
+    if (server->spawn == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_message_capabilities(&m, call->params_capabilities);
+    struct capos_process_spawner_spawn_params params = capos_process_spawner_spawn_params_read_root(&m);
+    if (!capos_process_spawner_spawn_params_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_process_spawner_spawn_results_builder results =
+        capos_process_spawner_spawn_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->spawn(self, call, params, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_process_spawner_dispatch(const struct capos_process_spawner_server *server, void *self,
+                               struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_PROCESS_SPAWNER_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_PROCESS_SPAWNER_SPAWN:
+        return capos_process_spawner_dispatch_spawn(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessHandle */
+
+#define CAPOS_PROCESS_HANDLE_ID 0xcd7215f8903b6ea4ull
+enum capos_process_handle_method {
+    CAPOS_PROCESS_HANDLE_WAIT = 0,
+    CAPOS_PROCESS_HANDLE_KILL = 1,
+};
+#define CAPOS_PROCESS_HANDLE_METHOD_COUNT 2u
+
+/*
+ * A process that was spawned. Cannot be handed on. Letting go of it leaves the
+ * process alone.
+ */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_process_handle_server {
+    /*
+     * Answers when the process has ended and all that it held has been given back;
+     * the same every time.
+     */
+    enum capnp_answer (*wait)(void *self, struct capnp_call *call,
+                              struct capos_process_handle_wait_results_builder results);
+    /* Ends the process as killed; one that has ended stays as it is. */
+    enum capnp_answer (*kill)(void *self, struct capnp_call *call);
+};
+
+static inline enum capnp_answer
+capos_process_handle_dispatch_wait(const struct capos_process_handle_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->wait == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_process_handle_wait_results_builder results =
+        capos_process_handle_wait_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->wait(self, call, results));
+}
+
+static inline enum capnp_answer
+capos_process_handle_dispatch_kill(const struct capos_process_handle_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    if (server->kill == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    call->results_bytes = 0;
+    return server->kill(self, call);
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_process_handle_dispatch(const struct capos_process_handle_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_PROCESS_HANDLE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_PROCESS_HANDLE_WAIT:
+        return capos_process_handle_dispatch_wait(server, self, call);
+    case CAPOS_PROCESS_HANDLE_KILL:
+        return capos_process_handle_dispatch_kill(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:BootPackage */
+
+#define CAPOS_BOOT_PACKAGE_ID 0xbe0964d7a1f8c352ull
+enum capos_boot_package_method {
+    CAPOS_BOOT_PACKAGE_MANIFEST_SIZE = 0,
+    CAPOS_BOOT_PACKAGE_READ_MANIFEST = 1,
+};
+#define CAPOS_BOOT_PACKAGE_METHOD_COUNT 2u
+
+/* The boot manifest, to read. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_boot_package_server {
+    enum capnp_answer
+(*manifest_size)(void *self, struct capnp_call *call,
+                 struct capos_boot_package_manifest_size_results_builder results);
+    /*
+     * What there is from `offset` on, at most `maxBytes`, which may be up to
+     * BOOT_READ_MAX; nothing from the end on.
+     */
+    enum capnp_answer
+(*read_manifest)(void *self, struct capnp_call *call,
+                 struct capos_boot_package_read_manifest_params params,
+                 struct capos_boot_package_read_manifest_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_boot_package_dispatch_manifest_size(const struct capos_boot_package_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->manifest_size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_boot_package_manifest_size_results_builder results =
+        capos_boot_package_manifest_size_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->manifest_size(self, call, results));
+}
+
+static inline enum capnp_answer
+capos_boot_package_dispatch_read_manifest(const struct capos_boot_package_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    uint64_t scratch[2];
+    struct capnp_arena arena;
+
+    if (server->read_manifest == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_boot_package_read_manifest_params params = {capnp_plain_struct(data, 2)};
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_boot_package_read_manifest_results_builder results =
+        capos_boot_package_read_manifest_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->read_manifest(self, call, params, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_boot_package_dispatch(const struct capos_boot_package_server *server, void *self,
+                            struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_BOOT_PACKAGE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_BOOT_PACKAGE_MANIFEST_SIZE:
+        return capos_boot_package_dispatch_manifest_size(server, self, call);
+    case CAPOS_BOOT_PACKAGE_READ_MANIFEST:
+        return capos_boot_package_dispatch_read_manifest(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityManager */
+
+#define CAPOS_CAPABILITY_MANAGER_ID 0xc6f8210e4b7d95a3ull
+enum capos_capability_manager_method {
+    CAPOS_CAPABILITY_MANAGER_LIST = 0,
+    CAPOS_CAPABILITY_MANAGER_USAGE = 1,
+};
+#define CAPOS_CAPABILITY_MANAGER_METHOD_COUNT 2u
+
+/* What one process holds and may use up. */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_capability_manager_server {
+    /*
+     * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
+     * to go on, 0 at the end.
+     */
+    enum capnp_answer (*list)(void *self, struct capnp_call *call,
+                              struct capos_capability_manager_list_params params,
+                              struct capos_capability_manager_list_results_builder results);
+    enum capnp_answer (*usage)(void *self, struct capnp_call *call,
+                               struct capos_capability_manager_usage_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_capability_manager_dispatch_list(const struct capos_capability_manager_server *server,
+                                       void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    struct capnp_arena arena;
+
+    if (server->list == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_capability_manager_list_params params = {capnp_plain_struct(data, 1)};
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_capability_manager_list_results_builder results =
+        capos_capability_manager_list_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->list(self, call, params, results));
+}
+
+static inline enum capnp_answer
+capos_capability_manager_dispatch_usage(const struct capos_capability_manager_server *server,
+                                        void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->usage == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_capability_manager_usage_results_builder results =
+        capos_capability_manager_usage_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->usage(self, call, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_capability_manager_dispatch(const struct capos_capability_manager_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_CAPABILITY_MANAGER_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_CAPABILITY_MANAGER_LIST:
+        return capos_capability_manager_dispatch_list(server, self, call);
+    case CAPOS_CAPABILITY_MANAGER_USAGE:
+        return capos_capability_manager_dispatch_usage(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }

@@ -285,3 +285,1071 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
     rt_call_end(&call);
     return s;
 }
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:Endpoint */
+
+/*
+ * An endpoint's owner facet: its holder receives and answers calls, by the ring
+ * entries RECV and RETURN, and makes client facets. What is called through a
+ * client facet is whatever its holder names; the server answers `unimplemented`
+ * to what it does not serve. When the last owner facet is gone, calls that wait
+ * and calls that come end as `disconnected`.
+ */
+struct capos_endpoint {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * A client facet that carries this badge and is known as this interface, which is
+ * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+ */
+static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, struct rt_ring *ring,
+                                                        struct capos_endpoint target,
+                                                        uint64_t badge, uint64_t interface_id,
+                                                        uint32_t results_room)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_ENDPOINT_MINT_PARAMS_BYTES, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_ENDPOINT_MINT_PARAMS_BYTES);
+    struct capos_endpoint_mint_params_builder params =
+        capos_endpoint_mint_params_build_root(&arena);
+    capos_endpoint_mint_params_set_badge(params, badge);
+    capos_endpoint_mint_params_set_interface_id(params, interface_id);
+    s = rt_call_submit(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status capos_endpoint_mint_take(const struct rt_call *call,
+                                                        struct capnp_message *m,
+                                                        struct capos_endpoint_mint_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_endpoint_mint_results_read_root(m);
+    if (!capos_endpoint_mint_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * A client facet that carries this badge and is known as this interface, which is
+ * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status capos_endpoint_mint_call(struct rt_call *call, struct rt_ring *ring,
+                                                        struct capos_endpoint target,
+                                                        uint64_t badge, uint64_t interface_id,
+                                                        uint32_t results_room)
+{
+    struct rt_status s = capos_endpoint_mint_send(call, ring, target, badge, interface_id,
+                                                  results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:EndpointFactory */
+
+/* Makes endpoints, charged to whoever calls. */
+struct capos_endpoint_factory {
+    uint64_t id; /* in the own capability table */
+};
+
+static inline struct rt_status
+capos_endpoint_factory_create_send(struct rt_call *call, struct rt_ring *ring,
+                                   struct capos_endpoint_factory target, uint32_t results_room)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_ENDPOINT_FACTORY_ID, CAPOS_ENDPOINT_FACTORY_CREATE,
+                       0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_endpoint_factory_create_take(const struct rt_call *call, struct capnp_message *m,
+                                   struct capos_endpoint_factory_create_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_endpoint_factory_create_results_read_root(m);
+    if (!capos_endpoint_factory_create_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Sends and waits. The caller ends the call; when this fails it has ended. */
+static inline struct rt_status
+capos_endpoint_factory_create_call(struct rt_call *call, struct rt_ring *ring,
+                                   struct capos_endpoint_factory target, uint32_t results_room)
+{
+    struct rt_status s = capos_endpoint_factory_create_send(call, ring, target, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryObject */
+
+/*
+ * Pages of memory, zeroed when they are made. They are given back when the last
+ * capability and the last mapping is gone.
+ */
+struct capos_memory_object {
+    uint64_t id; /* in the own capability table */
+};
+
+static inline struct rt_status capos_memory_object_size_send(struct rt_call *call,
+                                                             struct rt_ring *ring,
+                                                             struct capos_memory_object target)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_SIZE, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_memory_object_size_take(const struct rt_call *call,
+                                                             uint64_t *bytes_out)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_memory_object_size_results results = {capnp_plain_struct(data_, 1)};
+    *bytes_out = capos_memory_object_size_results_get_bytes(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
+                                                        struct capos_memory_object target,
+                                                        uint64_t *bytes_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_memory_object_size_send(&call, ring, target);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_memory_object_size_take(&call, bytes_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
+/* A facet that can be mapped for reading only. */
+static inline struct rt_status capos_memory_object_reader_send(struct rt_call *call,
+                                                               struct rt_ring *ring,
+                                                               struct capos_memory_object target,
+                                                               uint32_t results_room)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_READER, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_memory_object_reader_take(const struct rt_call *call, struct capnp_message *m,
+                                struct capos_memory_object_reader_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_memory_object_reader_results_read_root(m);
+    if (!capos_memory_object_reader_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * A facet that can be mapped for reading only.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status capos_memory_object_reader_call(struct rt_call *call,
+                                                               struct rt_ring *ring,
+                                                               struct capos_memory_object target,
+                                                               uint32_t results_room)
+{
+    struct rt_status s = capos_memory_object_reader_send(call, ring, target, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:MemoryReader */
+
+/* The read-only facet of a MemoryObject. */
+struct capos_memory_reader {
+    uint64_t id; /* in the own capability table */
+};
+
+static inline struct rt_status capos_memory_reader_size_send(struct rt_call *call,
+                                                             struct rt_ring *ring,
+                                                             struct capos_memory_reader target)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_MEMORY_READER_ID, CAPOS_MEMORY_READER_SIZE, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_memory_reader_size_take(const struct rt_call *call,
+                                                             uint64_t *bytes_out)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_memory_reader_size_results results = {capnp_plain_struct(data_, 1)};
+    *bytes_out = capos_memory_reader_size_results_get_bytes(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
+                                                        struct capos_memory_reader target,
+                                                        uint64_t *bytes_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_memory_reader_size_send(&call, ring, target);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_memory_reader_size_take(&call, bytes_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FrameAllocator */
+
+/* Makes MemoryObjects, charged to whoever calls. */
+struct capos_frame_allocator {
+    uint64_t id; /* in the own capability table */
+};
+
+/* One page. */
+static inline struct rt_status
+capos_frame_allocator_alloc_frame_send(struct rt_call *call, struct rt_ring *ring,
+                                       struct capos_frame_allocator target, uint32_t results_room)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID, CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME,
+                       0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_frame_allocator_alloc_frame_take(const struct rt_call *call, struct capnp_message *m,
+                                       struct capos_frame_allocator_alloc_frame_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_frame_allocator_alloc_frame_results_read_root(m);
+    if (!capos_frame_allocator_alloc_frame_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * One page.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status
+capos_frame_allocator_alloc_frame_call(struct rt_call *call, struct rt_ring *ring,
+                                       struct capos_frame_allocator target, uint32_t results_room)
+{
+    struct rt_status s = capos_frame_allocator_alloc_frame_send(call, ring, target, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/*
+ * Gives the memory back at once. The capability must be moved here; refused
+ * while anybody else holds the object or has it mapped.
+ *
+ * Takes room for the call; its parameters are then built, and submitted.
+ */
+static inline struct rt_status
+capos_frame_allocator_free_frame_begin(struct rt_call *call, struct rt_ring *ring,
+                                       uint32_t params_room, uint32_t results_room,
+                                       struct capnp_arena *arena,
+                                       struct capos_frame_allocator_free_frame_params_builder *params)
+{
+    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    if (rt_ok(s)) {
+        capnp_arena_init(arena, call->params, call->params_room);
+        *params = capos_frame_allocator_free_frame_params_build_root(arena);
+    }
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status
+capos_frame_allocator_free_frame_submit(struct rt_call *call, struct capos_frame_allocator target,
+                                        const struct capnp_arena *arena)
+{
+    struct rt_status s = {.code = RT_ERR_BUILD};
+    if (capnp_arena_ok(arena)) {
+        s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID, CAPOS_FRAME_ALLOCATOR_FREE_FRAME,
+                           capnp_arena_bytes(arena));
+    }
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
+static inline struct rt_status
+capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring *ring,
+                                            struct capos_frame_allocator target, uint32_t count,
+                                            uint32_t results_room)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring,
+        CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES);
+    struct capos_frame_allocator_alloc_contiguous_params_builder params =
+        capos_frame_allocator_alloc_contiguous_params_build_root(&arena);
+    capos_frame_allocator_alloc_contiguous_params_set_count(params, count);
+    s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
+                       CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_frame_allocator_alloc_contiguous_take(const struct rt_call *call, struct capnp_message *m,
+                                            struct capos_frame_allocator_alloc_contiguous_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_frame_allocator_alloc_contiguous_results_read_root(m);
+    if (!capos_frame_allocator_alloc_contiguous_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status
+capos_frame_allocator_alloc_contiguous_call(struct rt_call *call, struct rt_ring *ring,
+                                            struct capos_frame_allocator target, uint32_t count,
+                                            uint32_t results_room)
+{
+    struct rt_status s = capos_frame_allocator_alloc_contiguous_send(call, ring, target, count,
+                                                                     results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:VirtualMemory */
+
+/*
+ * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
+ * addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX
+ * pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be
+ * writable and executable at once.
+ */
+struct capos_virtual_memory {
+    uint64_t id; /* in the own capability table */
+};
+
+/* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+static inline struct rt_status
+capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
+                              struct capos_virtual_memory target, uint64_t hint, uint64_t size,
+                              enum capos_virtual_memory_protection protection)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
+                                       CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
+    struct capos_virtual_memory_map_params_builder params =
+        capos_virtual_memory_map_params_build_root(&arena);
+    capos_virtual_memory_map_params_set_hint(params, hint);
+    capos_virtual_memory_map_params_set_size(params, size);
+    capos_virtual_memory_map_params_set_protection(params, protection);
+    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_virtual_memory_map_take(const struct rt_call *call,
+                                                             uint64_t *address_out)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_virtual_memory_map_results results = {capnp_plain_struct(data_, 1)};
+    *address_out = capos_virtual_memory_map_results_get_address(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+static inline struct rt_status
+capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory target, uint64_t hint,
+                         uint64_t size, enum capos_virtual_memory_protection protection,
+                         uint64_t *address_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_virtual_memory_map_send(&call, ring, target, hint, size, protection);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_virtual_memory_map_take(&call, address_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
+/* All of the range must be mapped through this capability. */
+static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *call,
+                                                               struct rt_ring *ring,
+                                                               struct capos_virtual_memory target,
+                                                               uint64_t address, uint64_t size)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
+    struct capos_virtual_memory_unmap_params_builder params =
+        capos_virtual_memory_unmap_params_build_root(&arena);
+    capos_virtual_memory_unmap_params_set_address(params, address);
+    capos_virtual_memory_unmap_params_set_size(params, size);
+    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* All of the range must be mapped through this capability. */
+static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
+                                                          struct capos_virtual_memory target,
+                                                          uint64_t address, uint64_t size)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_virtual_memory_unmap_send(&call, ring, target, address, size);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    rt_call_end(&call);
+    return s;
+}
+
+/* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+static inline struct rt_status
+capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
+                                  struct capos_virtual_memory target, uint64_t address,
+                                  uint64_t size, enum capos_virtual_memory_protection protection)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
+    struct capos_virtual_memory_protect_params_builder params =
+        capos_virtual_memory_protect_params_build_root(&arena);
+    capos_virtual_memory_protect_params_set_address(params, address);
+    capos_virtual_memory_protect_params_set_size(params, size);
+    capos_virtual_memory_protect_params_set_protection(params, protection);
+    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+static inline struct rt_status
+capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory target,
+                             uint64_t address, uint64_t size,
+                             enum capos_virtual_memory_protection protection)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_virtual_memory_protect_send(&call, ring, target, address, size,
+                                                           protection);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    rt_call_end(&call);
+    return s;
+}
+
+/*
+ * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
+ * any of it is mapped.
+ *
+ * Takes room for the call; its parameters are then built, and submitted.
+ */
+static inline struct rt_status
+capos_virtual_memory_map_object_begin(struct rt_call *call, struct rt_ring *ring,
+                                      uint32_t params_room, uint32_t results_room,
+                                      struct capnp_arena *arena,
+                                      struct capos_virtual_memory_map_object_params_builder *params)
+{
+    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    if (rt_ok(s)) {
+        capnp_arena_init(arena, call->params, call->params_room);
+        *params = capos_virtual_memory_map_object_params_build_root(arena);
+    }
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status
+capos_virtual_memory_map_object_submit(struct rt_call *call, struct capos_virtual_memory target,
+                                       const struct capnp_arena *arena)
+{
+    struct rt_status s = {.code = RT_ERR_BUILD};
+    if (capnp_arena_ok(arena)) {
+        s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP_OBJECT,
+                           capnp_arena_bytes(arena));
+    }
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_virtual_memory_map_object_take(const struct rt_call *call,
+                                                                    uint64_t *address_out)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_virtual_memory_map_object_results results = {capnp_plain_struct(data_, 1)};
+    *address_out = capos_virtual_memory_map_object_results_get_address(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessSpawner */
+
+/* Starts the programs of the boot manifest, charged to whoever calls. */
+struct capos_process_spawner {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * Starts a program under a name of its own. All or nothing: on any refusal every
+ * capability is where it was. `clients` are client facets of the endpoints made for
+ * the child, in the order of the grants that asked for one.
+ *
+ * Takes room for the call; its parameters are then built, and submitted.
+ */
+static inline struct rt_status
+capos_process_spawner_spawn_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
+                                  uint32_t results_room, struct capnp_arena *arena,
+                                  struct capos_process_spawner_spawn_params_builder *params)
+{
+    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    if (rt_ok(s)) {
+        capnp_arena_init(arena, call->params, call->params_room);
+        *params = capos_process_spawner_spawn_params_build_root(arena);
+    }
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status
+capos_process_spawner_spawn_submit(struct rt_call *call, struct capos_process_spawner target,
+                                   const struct capnp_arena *arena)
+{
+    struct rt_status s = {.code = RT_ERR_BUILD};
+    if (capnp_arena_ok(arena)) {
+        s = rt_call_submit(call, target.id, CAPOS_PROCESS_SPAWNER_ID, CAPOS_PROCESS_SPAWNER_SPAWN,
+                           capnp_arena_bytes(arena));
+    }
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_process_spawner_spawn_take(const struct rt_call *call, struct capnp_message *m,
+                                 struct capos_process_spawner_spawn_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_process_spawner_spawn_results_read_root(m);
+    if (!capos_process_spawner_spawn_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:ProcessHandle */
+
+/*
+ * A process that was spawned. Cannot be handed on. Letting go of it leaves the
+ * process alone.
+ */
+struct capos_process_handle {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * Answers when the process has ended and all that it held has been given back;
+ * the same every time.
+ */
+static inline struct rt_status capos_process_handle_wait_send(struct rt_call *call,
+                                                              struct rt_ring *ring,
+                                                              struct capos_process_handle target,
+                                                              uint32_t results_room)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_WAIT, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_process_handle_wait_take(const struct rt_call *call, struct capnp_message *m,
+                               struct capos_process_handle_wait_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_process_handle_wait_results_read_root(m);
+    if (!capos_process_handle_wait_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * Answers when the process has ended and all that it held has been given back;
+ * the same every time.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status capos_process_handle_wait_call(struct rt_call *call,
+                                                              struct rt_ring *ring,
+                                                              struct capos_process_handle target,
+                                                              uint32_t results_room)
+{
+    struct rt_status s = capos_process_handle_wait_send(call, ring, target, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* Ends the process as killed; one that has ended stays as it is. */
+static inline struct rt_status capos_process_handle_kill_send(struct rt_call *call,
+                                                              struct rt_ring *ring,
+                                                              struct capos_process_handle target)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_KILL, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* Ends the process as killed; one that has ended stays as it is. */
+static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
+                                                         struct capos_process_handle target)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_process_handle_kill_send(&call, ring, target);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    rt_call_end(&call);
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:BootPackage */
+
+/* The boot manifest, to read. */
+struct capos_boot_package {
+    uint64_t id; /* in the own capability table */
+};
+
+static inline struct rt_status
+capos_boot_package_manifest_size_send(struct rt_call *call, struct rt_ring *ring,
+                                      struct capos_boot_package target)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0,
+                                       CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE, 0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_boot_package_manifest_size_take(const struct rt_call *call,
+                                                                     uint64_t *bytes_out)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_boot_package_manifest_size_results results = {capnp_plain_struct(data_, 1)};
+    *bytes_out = capos_boot_package_manifest_size_results_get_bytes(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *ring,
+                                                                struct capos_boot_package target,
+                                                                uint64_t *bytes_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_boot_package_manifest_size_send(&call, ring, target);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_boot_package_manifest_size_take(&call, bytes_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
+/*
+ * What there is from `offset` on, at most `maxBytes`, which may be up to
+ * BOOT_READ_MAX; nothing from the end on.
+ */
+static inline struct rt_status
+capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring,
+                                      struct capos_boot_package target, uint64_t offset,
+                                      uint32_t max_bytes, uint32_t results_room)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES,
+                                       results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
+    struct capos_boot_package_read_manifest_params_builder params =
+        capos_boot_package_read_manifest_params_build_root(&arena);
+    capos_boot_package_read_manifest_params_set_offset(params, offset);
+    capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
+    s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_boot_package_read_manifest_take(const struct rt_call *call, struct capnp_message *m,
+                                      struct capos_boot_package_read_manifest_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_boot_package_read_manifest_results_read_root(m);
+    if (!capos_boot_package_read_manifest_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * What there is from `offset` on, at most `maxBytes`, which may be up to
+ * BOOT_READ_MAX; nothing from the end on.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status
+capos_boot_package_read_manifest_call(struct rt_call *call, struct rt_ring *ring,
+                                      struct capos_boot_package target, uint64_t offset,
+                                      uint32_t max_bytes, uint32_t results_room)
+{
+    struct rt_status s = capos_boot_package_read_manifest_send(call, ring, target, offset,
+                                                               max_bytes, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:CapabilityManager */
+
+/* What one process holds and may use up. */
+struct capos_capability_manager {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
+ * to go on, 0 at the end.
+ */
+static inline struct rt_status
+capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
+                                   struct capos_capability_manager target, uint32_t first,
+                                   uint32_t results_room)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES,
+                                       results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
+    struct capos_capability_manager_list_params_builder params =
+        capos_capability_manager_list_params_build_root(&arena);
+    capos_capability_manager_list_params_set_first(params, first);
+    s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_capability_manager_list_take(const struct rt_call *call, struct capnp_message *m,
+                                   struct capos_capability_manager_list_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_capability_manager_list_results_read_root(m);
+    if (!capos_capability_manager_list_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
+ * to go on, 0 at the end.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status
+capos_capability_manager_list_call(struct rt_call *call, struct rt_ring *ring,
+                                   struct capos_capability_manager target, uint32_t first,
+                                   uint32_t results_room)
+{
+    struct rt_status s = capos_capability_manager_list_send(call, ring, target, first,
+                                                            results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+static inline struct rt_status
+capos_capability_manager_usage_send(struct rt_call *call, struct rt_ring *ring,
+                                    struct capos_capability_manager target, uint32_t results_room)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_USAGE,
+                       0);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; good until rt_call_end. */
+static inline struct rt_status
+capos_capability_manager_usage_take(const struct rt_call *call, struct capnp_message *m,
+                                    struct capos_capability_manager_usage_results *out)
+{
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = capos_capability_manager_usage_results_read_root(m);
+    if (!capos_capability_manager_usage_results_check(*out)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Sends and waits. The caller ends the call; when this fails it has ended. */
+static inline struct rt_status
+capos_capability_manager_usage_call(struct rt_call *call, struct rt_ring *ring,
+                                    struct capos_capability_manager target, uint32_t results_room)
+{
+    struct rt_status s = capos_capability_manager_usage_send(call, ring, target, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}

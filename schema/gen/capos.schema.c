@@ -512,6 +512,1980 @@ const struct capnp_node_info capos_null_cap_add_results_schema = {
     .fields = capos_null_cap_add_results_schema_fields,
 };
 
+static const struct capnp_method_node capos_endpoint_schema_methods[] = {
+    {
+        .name = "mint",
+        .doc = "A client facet that carries this badge and is known as this interface, which is\n"
+               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n",
+        .code_order = 0,
+        .params = &capos_endpoint_mint_params_schema,
+        .results = &capos_endpoint_mint_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_endpoint_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xd3a58f61e20c947bull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "Endpoint",
+    .display_name = "capos.capnp:Endpoint",
+    .doc = "An endpoint's owner facet: its holder receives and answers calls, by the ring\n"
+           "entries RECV and RETURN, and makes client facets. What is called through a\n"
+           "client facet is whatever its holder names; the server answers `unimplemented`\n"
+           "to what it does not serve. When the last owner facet is gone, calls that wait\n"
+           "and calls that come end as `disconnected`.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 1,
+    .superclass_count = 0,
+    .methods = capos_endpoint_schema_methods,
+    .superclasses = NULL,
+};
+
+static const struct capnp_field_info capos_endpoint_mint_params_schema_fields[] = {
+    {
+        .name = "badge",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "interfaceId",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_endpoint_mint_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xe394b28705c13d49ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "mint$Params",
+    .display_name = "capos.capnp:Endpoint.mint$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 2,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_endpoint_mint_params_schema_fields,
+};
+
+static const struct capnp_field_info capos_endpoint_mint_results_schema_fields[] = {
+    {
+        .name = "client",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ANY},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_endpoint_mint_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xeefcf5b3ad6754fbull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "mint$Results",
+    .display_name = "capos.capnp:Endpoint.mint$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_endpoint_mint_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_endpoint_factory_schema_methods[] = {
+    {
+        .name = "create",
+        .doc = "",
+        .code_order = 0,
+        .params = &capos_endpoint_factory_create_params_schema,
+        .results = &capos_endpoint_factory_create_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_endpoint_factory_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0x8c14e9d7b3f06a52ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "EndpointFactory",
+    .display_name = "capos.capnp:EndpointFactory",
+    .doc = "Makes endpoints, charged to whoever calls.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 1,
+    .superclass_count = 0,
+    .methods = capos_endpoint_factory_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_endpoint_factory_create_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xc2e953ed4e8a0562ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "create$Params",
+    .display_name = "capos.capnp:EndpointFactory.create$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_endpoint_factory_create_results_schema_fields[] = {
+    {
+        .name = "endpoint",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_endpoint_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_endpoint_factory_create_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xda967ea08a819ad7ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "create$Results",
+    .display_name = "capos.capnp:EndpointFactory.create$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_endpoint_factory_create_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_memory_object_schema_methods[] = {
+    {
+        .name = "size",
+        .doc = "",
+        .code_order = 0,
+        .params = &capos_memory_object_size_params_schema,
+        .results = &capos_memory_object_size_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "reader",
+        .doc = "A facet that can be mapped for reading only.\n",
+        .code_order = 1,
+        .params = &capos_memory_object_reader_params_schema,
+        .results = &capos_memory_object_reader_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_memory_object_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xa96d03c7f15b28e4ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "MemoryObject",
+    .display_name = "capos.capnp:MemoryObject",
+    .doc = "Pages of memory, zeroed when they are made. They are given back when the last\n"
+           "capability and the last mapping is gone.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 2,
+    .superclass_count = 0,
+    .methods = capos_memory_object_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_memory_object_size_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xcc33d0958607d3c1ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "size$Params",
+    .display_name = "capos.capnp:MemoryObject.size$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_memory_object_size_results_schema_fields[] = {
+    {
+        .name = "bytes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_memory_object_size_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xca6ee1094b751b00ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "size$Results",
+    .display_name = "capos.capnp:MemoryObject.size$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_memory_object_size_results_schema_fields,
+};
+
+const struct capnp_node_info capos_memory_object_reader_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xcf3d86059dfd393bull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "reader$Params",
+    .display_name = "capos.capnp:MemoryObject.reader$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_memory_object_reader_results_schema_fields[] = {
+    {
+        .name = "reader",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_memory_reader_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_memory_object_reader_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xf578f0531037802cull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "reader$Results",
+    .display_name = "capos.capnp:MemoryObject.reader$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_memory_object_reader_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_memory_reader_schema_methods[] = {
+    {
+        .name = "size",
+        .doc = "",
+        .code_order = 0,
+        .params = &capos_memory_reader_size_params_schema,
+        .results = &capos_memory_reader_size_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_memory_reader_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xe57b1d80a4c9362full,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "MemoryReader",
+    .display_name = "capos.capnp:MemoryReader",
+    .doc = "The read-only facet of a MemoryObject.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 1,
+    .superclass_count = 0,
+    .methods = capos_memory_reader_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_memory_reader_size_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa9e32ea8f98bb2a6ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "size$Params",
+    .display_name = "capos.capnp:MemoryReader.size$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_memory_reader_size_results_schema_fields[] = {
+    {
+        .name = "bytes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_memory_reader_size_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x84ac488a187f8f8full,
+    .scope_id = 0x0000000000000000ull,
+    .name = "size$Results",
+    .display_name = "capos.capnp:MemoryReader.size$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_memory_reader_size_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_frame_allocator_schema_methods[] = {
+    {
+        .name = "allocFrame",
+        .doc = "One page.\n",
+        .code_order = 0,
+        .params = &capos_frame_allocator_alloc_frame_params_schema,
+        .results = &capos_frame_allocator_alloc_frame_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "freeFrame",
+        .doc = "Gives the memory back at once. The capability must be moved here; refused\n"
+               "while anybody else holds the object or has it mapped.\n",
+        .code_order = 1,
+        .params = &capos_frame_allocator_free_frame_params_schema,
+        .results = &capos_frame_allocator_free_frame_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "allocContiguous",
+        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n",
+        .code_order = 2,
+        .params = &capos_frame_allocator_alloc_contiguous_params_schema,
+        .results = &capos_frame_allocator_alloc_contiguous_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_frame_allocator_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xb82f6ae41d9c0573ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "FrameAllocator",
+    .display_name = "capos.capnp:FrameAllocator",
+    .doc = "Makes MemoryObjects, charged to whoever calls.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 3,
+    .superclass_count = 0,
+    .methods = capos_frame_allocator_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_frame_allocator_alloc_frame_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x893654f83b01bf93ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "allocFrame$Params",
+    .display_name = "capos.capnp:FrameAllocator.allocFrame$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_frame_allocator_alloc_frame_results_schema_fields[] = {
+    {
+        .name = "memory",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_memory_object_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_frame_allocator_alloc_frame_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x929e580ba00df3a6ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "allocFrame$Results",
+    .display_name = "capos.capnp:FrameAllocator.allocFrame$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_frame_allocator_alloc_frame_results_schema_fields,
+};
+
+static const struct capnp_field_info capos_frame_allocator_free_frame_params_schema_fields[] = {
+    {
+        .name = "memory",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_memory_object_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_frame_allocator_free_frame_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa40cb6506d48c774ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "freeFrame$Params",
+    .display_name = "capos.capnp:FrameAllocator.freeFrame$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_frame_allocator_free_frame_params_schema_fields,
+};
+
+const struct capnp_node_info capos_frame_allocator_free_frame_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xce39473d4060b6bfull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "freeFrame$Results",
+    .display_name = "capos.capnp:FrameAllocator.freeFrame$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_frame_allocator_alloc_contiguous_params_schema_fields[] = {
+    {
+        .name = "count",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_frame_allocator_alloc_contiguous_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa6e7e08d37c3e909ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "allocContiguous$Params",
+    .display_name = "capos.capnp:FrameAllocator.allocContiguous$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_frame_allocator_alloc_contiguous_params_schema_fields,
+};
+
+static const struct capnp_field_info capos_frame_allocator_alloc_contiguous_results_schema_fields[] = {
+    {
+        .name = "memory",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_memory_object_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_frame_allocator_alloc_contiguous_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xfea198a8e23ccad9ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "allocContiguous$Results",
+    .display_name = "capos.capnp:FrameAllocator.allocContiguous$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_frame_allocator_alloc_contiguous_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_virtual_memory_schema_methods[] = {
+    {
+        .name = "map",
+        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n",
+        .code_order = 0,
+        .params = &capos_virtual_memory_map_params_schema,
+        .results = &capos_virtual_memory_map_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "unmap",
+        .doc = "All of the range must be mapped through this capability.\n",
+        .code_order = 1,
+        .params = &capos_virtual_memory_unmap_params_schema,
+        .results = &capos_virtual_memory_unmap_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "protect",
+        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n",
+        .code_order = 2,
+        .params = &capos_virtual_memory_protect_params_schema,
+        .results = &capos_virtual_memory_protect_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "mapObject",
+        .doc = "Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while\n"
+               "any of it is mapped.\n",
+        .code_order = 3,
+        .params = &capos_virtual_memory_map_object_params_schema,
+        .results = &capos_virtual_memory_map_object_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xf1c30b96d8e7425aull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "VirtualMemory",
+    .display_name = "capos.capnp:VirtualMemory",
+    .doc = "The address space of one process, between USER_MAP_BASE and USER_END. Sizes and\n"
+           "addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX\n"
+           "pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be\n"
+           "writable and executable at once.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 4,
+    .superclass_count = 0,
+    .methods = capos_virtual_memory_schema_methods,
+    .superclasses = NULL,
+};
+
+static const struct capnp_enumerant_info capos_virtual_memory_protection_schema_enumerants[] = {
+    {
+        .name = "read",
+        .doc = "",
+        .code_order = 0,
+    },
+    {
+        .name = "readWrite",
+        .doc = "",
+        .code_order = 1,
+    },
+    {
+        .name = "readExecute",
+        .doc = "",
+        .code_order = 2,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_protection_schema = {
+    .kind = CAPNP_NODE_ENUM,
+    .id = 0xaf5699ceaf486bd6ull,
+    .scope_id = 0xf1c30b96d8e7425aull,
+    .name = "Protection",
+    .display_name = "capos.capnp:VirtualMemory.Protection",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .enumerant_count = 3,
+    .enumerants = capos_virtual_memory_protection_schema_enumerants,
+};
+
+static const struct capnp_field_info capos_virtual_memory_map_params_schema_fields[] = {
+    {
+        .name = "hint",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "size",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "protection",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ENUM, .node = &capos_virtual_memory_protection_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 8,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_map_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xd04e2e76e0cdd38aull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "map$Params",
+    .display_name = "capos.capnp:VirtualMemory.map$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 3,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 3,
+    .fields = capos_virtual_memory_map_params_schema_fields,
+};
+
+static const struct capnp_field_info capos_virtual_memory_map_results_schema_fields[] = {
+    {
+        .name = "address",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_map_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xc66885bccaac1066ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "map$Results",
+    .display_name = "capos.capnp:VirtualMemory.map$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_virtual_memory_map_results_schema_fields,
+};
+
+static const struct capnp_field_info capos_virtual_memory_unmap_params_schema_fields[] = {
+    {
+        .name = "address",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "size",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_unmap_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xcf1d4740eb05b152ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "unmap$Params",
+    .display_name = "capos.capnp:VirtualMemory.unmap$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 2,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_virtual_memory_unmap_params_schema_fields,
+};
+
+const struct capnp_node_info capos_virtual_memory_unmap_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x9219a607d48a04c1ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "unmap$Results",
+    .display_name = "capos.capnp:VirtualMemory.unmap$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_virtual_memory_protect_params_schema_fields[] = {
+    {
+        .name = "address",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "size",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "protection",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ENUM, .node = &capos_virtual_memory_protection_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 8,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_protect_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x864fe36a7549f8d2ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "protect$Params",
+    .display_name = "capos.capnp:VirtualMemory.protect$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 3,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 3,
+    .fields = capos_virtual_memory_protect_params_schema_fields,
+};
+
+const struct capnp_node_info capos_virtual_memory_protect_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x82a14419a962e61aull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "protect$Results",
+    .display_name = "capos.capnp:VirtualMemory.protect$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_virtual_memory_map_object_params_schema_fields[] = {
+    {
+        .name = "memory",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ANY},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "offset",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "hint",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "size",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 2,
+        .default_bits = 0x0ull,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "protection",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ENUM, .node = &capos_virtual_memory_protection_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 12,
+        .default_bits = 0x0ull,
+        .ordinal = 4,
+        .code_order = 4,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_map_object_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xee588c8c94f560e5ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "mapObject$Params",
+    .display_name = "capos.capnp:VirtualMemory.mapObject$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 4,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 5,
+    .fields = capos_virtual_memory_map_object_params_schema_fields,
+};
+
+static const struct capnp_field_info capos_virtual_memory_map_object_results_schema_fields[] = {
+    {
+        .name = "address",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_virtual_memory_map_object_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xcdb8276b275faea9ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "mapObject$Results",
+    .display_name = "capos.capnp:VirtualMemory.mapObject$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_virtual_memory_map_object_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_process_spawner_schema_methods[] = {
+    {
+        .name = "spawn",
+        .doc = "Starts a program under a name of its own. All or nothing: on any refusal every\n"
+               "capability is where it was. `clients` are client facets of the endpoints made for\n"
+               "the child, in the order of the grants that asked for one.\n",
+        .code_order = 0,
+        .params = &capos_process_spawner_spawn_params_schema,
+        .results = &capos_process_spawner_spawn_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_process_spawner_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0x94e8b75c20fad163ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "ProcessSpawner",
+    .display_name = "capos.capnp:ProcessSpawner",
+    .doc = "Starts the programs of the boot manifest, charged to whoever calls.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 1,
+    .superclass_count = 0,
+    .methods = capos_process_spawner_schema_methods,
+    .superclasses = NULL,
+};
+
+static const struct capnp_type_info capos_process_spawner_spawn_params_schema_element2 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &capos_spawn_grant_schema, .brand = NULL};
+
+static const struct capnp_field_info capos_process_spawner_spawn_params_schema_fields[] = {
+    {
+        .name = "name",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "binary",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "grants",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_process_spawner_spawn_params_schema_element2},
+        .has_default = false,
+        .offset = 2,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "ring",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_ring_sizes_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 3,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "limits",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_limits_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 4,
+        .ordinal = 4,
+        .code_order = 4,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_process_spawner_spawn_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xc7c1caeb5151c9bdull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "spawn$Params",
+    .display_name = "capos.capnp:ProcessSpawner.spawn$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 5,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 5,
+    .fields = capos_process_spawner_spawn_params_schema_fields,
+};
+
+static const struct capnp_type_info capos_process_spawner_spawn_results_schema_element2 = {.kind =
+    CAPNP_TYPE_ANY};
+
+static const struct capnp_field_info capos_process_spawner_spawn_results_schema_fields[] = {
+    {
+        .name = "handle",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_INTERFACE, .node = &capos_process_handle_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "clients",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_process_spawner_spawn_results_schema_element2},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_process_spawner_spawn_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xeff8c58b2974b1ceull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "spawn$Results",
+    .display_name = "capos.capnp:ProcessSpawner.spawn$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 2,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_process_spawner_spawn_results_schema_fields,
+};
+
+static const struct capnp_field_info capos_spawn_grant_schema_fields[] = {
+    {
+        .name = "name",
+        .doc = "In the CapSet; unique within one child.\n",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "source",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_spawn_grant_source_schema},
+        .is_group = true,
+        .ordinal = CAPNP_NO_ORDINAL,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_spawn_grant_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xdd56839bd8bd9f75ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "SpawnGrant",
+    .display_name = "capos.capnp:SpawnGrant",
+    .doc = "One capability that the child is born with.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 2,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_spawn_grant_schema_fields,
+};
+
+static const struct capnp_field_info capos_spawn_grant_source_schema_fields[] = {
+    {
+        .name = "capability",
+        .doc = "As the transfer descriptor says: copied, moved, or minted from an owner facet.\n",
+        .type = {.kind = CAPNP_TYPE_ANY},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 1,
+        .code_order = 0,
+        .discriminant = 0,
+    },
+    {
+        .name = "endpoint",
+        .doc = "The owner facet of an endpoint made for the child.\n",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_fresh_endpoint_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 2,
+        .code_order = 1,
+        .discriminant = 1,
+    },
+    {
+        .name = "virtualMemory",
+        .doc = "The child's own address space.\n",
+        .type = {.kind = CAPNP_TYPE_VOID},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 3,
+        .code_order = 2,
+        .discriminant = 2,
+    },
+    {
+        .name = "capabilityManager",
+        .doc = "The child's own table.\n",
+        .type = {.kind = CAPNP_TYPE_VOID},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 4,
+        .code_order = 3,
+        .discriminant = 3,
+    },
+};
+
+const struct capnp_node_info capos_spawn_grant_source_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xcf9acc4a631d6a27ull,
+    .scope_id = 0xdd56839bd8bd9f75ull,
+    .name = "source",
+    .display_name = "capos.capnp:SpawnGrant.source",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 2,
+    .is_group = true,
+    .union_count = 4,
+    .union_offset = 0,
+    .field_count = 4,
+    .fields = capos_spawn_grant_source_schema_fields,
+};
+
+static const struct capnp_field_info capos_fresh_endpoint_schema_fields[] = {
+    {
+        .name = "badge",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "interfaceId",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_fresh_endpoint_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa968efbd116a45eeull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "FreshEndpoint",
+    .display_name = "capos.capnp:FreshEndpoint",
+    .doc = "What the client facet that the parent gets is like.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 2,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_fresh_endpoint_schema_fields,
+};
+
+static const struct capnp_method_node capos_process_handle_schema_methods[] = {
+    {
+        .name = "wait",
+        .doc = "Answers when the process has ended and all that it held has been given back;\n"
+               "the same every time.\n",
+        .code_order = 0,
+        .params = &capos_process_handle_wait_params_schema,
+        .results = &capos_process_handle_wait_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "kill",
+        .doc = "Ends the process as killed; one that has ended stays as it is.\n",
+        .code_order = 1,
+        .params = &capos_process_handle_kill_params_schema,
+        .results = &capos_process_handle_kill_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_process_handle_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xcd7215f8903b6ea4ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "ProcessHandle",
+    .display_name = "capos.capnp:ProcessHandle",
+    .doc = "A process that was spawned. Cannot be handed on. Letting go of it leaves the\n"
+           "process alone.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 2,
+    .superclass_count = 0,
+    .methods = capos_process_handle_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_process_handle_wait_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x9a80e544584d2995ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "wait$Params",
+    .display_name = "capos.capnp:ProcessHandle.wait$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_process_handle_wait_results_schema_fields[] = {
+    {
+        .name = "status",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_process_status_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_process_handle_wait_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa543524c6dac57dbull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "wait$Results",
+    .display_name = "capos.capnp:ProcessHandle.wait$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_process_handle_wait_results_schema_fields,
+};
+
+const struct capnp_node_info capos_process_handle_kill_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xd819f53a8fa53c51ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "kill$Params",
+    .display_name = "capos.capnp:ProcessHandle.kill$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+const struct capnp_node_info capos_process_handle_kill_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa342be02b1df5a7cull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "kill$Results",
+    .display_name = "capos.capnp:ProcessHandle.kill$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_method_node capos_boot_package_schema_methods[] = {
+    {
+        .name = "manifestSize",
+        .doc = "",
+        .code_order = 0,
+        .params = &capos_boot_package_manifest_size_params_schema,
+        .results = &capos_boot_package_manifest_size_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "readManifest",
+        .doc = "What there is from `offset` on, at most `maxBytes`, which may be up to\n"
+               "BOOT_READ_MAX; nothing from the end on.\n",
+        .code_order = 1,
+        .params = &capos_boot_package_read_manifest_params_schema,
+        .results = &capos_boot_package_read_manifest_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_boot_package_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xbe0964d7a1f8c352ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "BootPackage",
+    .display_name = "capos.capnp:BootPackage",
+    .doc = "The boot manifest, to read.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 2,
+    .superclass_count = 0,
+    .methods = capos_boot_package_schema_methods,
+    .superclasses = NULL,
+};
+
+const struct capnp_node_info capos_boot_package_manifest_size_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x945e123260aff86cull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "manifestSize$Params",
+    .display_name = "capos.capnp:BootPackage.manifestSize$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_boot_package_manifest_size_results_schema_fields[] = {
+    {
+        .name = "bytes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_boot_package_manifest_size_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xfc9453006f5833feull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "manifestSize$Results",
+    .display_name = "capos.capnp:BootPackage.manifestSize$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_boot_package_manifest_size_results_schema_fields,
+};
+
+static const struct capnp_field_info capos_boot_package_read_manifest_params_schema_fields[] = {
+    {
+        .name = "offset",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "maxBytes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = false,
+        .offset = 2,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_boot_package_read_manifest_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa29462aadb4148f7ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "readManifest$Params",
+    .display_name = "capos.capnp:BootPackage.readManifest$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 2,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_boot_package_read_manifest_params_schema_fields,
+};
+
+static const struct capnp_field_info capos_boot_package_read_manifest_results_schema_fields[] = {
+    {
+        .name = "data",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_boot_package_read_manifest_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xee18c51759086a47ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "readManifest$Results",
+    .display_name = "capos.capnp:BootPackage.readManifest$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_boot_package_read_manifest_results_schema_fields,
+};
+
+static const struct capnp_method_node capos_capability_manager_schema_methods[] = {
+    {
+        .name = "list",
+        .doc = "At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where\n"
+               "to go on, 0 at the end.\n",
+        .code_order = 0,
+        .params = &capos_capability_manager_list_params_schema,
+        .results = &capos_capability_manager_list_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "usage",
+        .doc = "",
+        .code_order = 1,
+        .params = &capos_capability_manager_usage_params_schema,
+        .results = &capos_capability_manager_usage_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_capability_manager_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xc6f8210e4b7d95a3ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "CapabilityManager",
+    .display_name = "capos.capnp:CapabilityManager",
+    .doc = "What one process holds and may use up.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 2,
+    .superclass_count = 0,
+    .methods = capos_capability_manager_schema_methods,
+    .superclasses = NULL,
+};
+
+static const struct capnp_field_info capos_capability_manager_list_params_schema_fields[] = {
+    {
+        .name = "first",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_capability_manager_list_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xfb36dc399012bb63ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "list$Params",
+    .display_name = "capos.capnp:CapabilityManager.list$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_capability_manager_list_params_schema_fields,
+};
+
+static const struct capnp_type_info capos_capability_manager_list_results_schema_element2 = {.kind =
+    CAPNP_TYPE_STRUCT, .node = &capos_capability_info_schema, .brand = NULL};
+
+static const struct capnp_field_info capos_capability_manager_list_results_schema_fields[] = {
+    {
+        .name = "capabilities",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_LIST, .element = &capos_capability_manager_list_results_schema_element2},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "next",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_capability_manager_list_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xf5a3b8b5f33e1db1ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "list$Results",
+    .display_name = "capos.capnp:CapabilityManager.list$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_capability_manager_list_results_schema_fields,
+};
+
+const struct capnp_node_info capos_capability_manager_usage_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0x86564425ed718a18ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "usage$Params",
+    .display_name = "capos.capnp:CapabilityManager.usage$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_capability_manager_usage_results_schema_fields[] = {
+    {
+        .name = "frames",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_usage_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "heapBytes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_usage_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "slots",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_usage_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 2,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "calls",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_usage_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 3,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "processes",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_STRUCT, .node = &capos_usage_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 4,
+        .ordinal = 4,
+        .code_order = 4,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_capability_manager_usage_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xb28a72c922421568ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "usage$Results",
+    .display_name = "capos.capnp:CapabilityManager.usage$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 5,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 5,
+    .fields = capos_capability_manager_usage_results_schema_fields,
+};
+
+static const struct capnp_field_info capos_capability_info_schema_fields[] = {
+    {
+        .name = "id",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "interfaceId",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "badge",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 2,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "name",
+        .doc = "The name it was granted under; empty if it came later.\n",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "object",
+        .doc = "What kind of object it refers to.\n",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 4,
+        .code_order = 4,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "transferable",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_BOOL},
+        .has_default = false,
+        .offset = 192,
+        .default_bits = 0x0ull,
+        .ordinal = 5,
+        .code_order = 5,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_capability_info_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xb3b85ed799df2884ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "CapabilityInfo",
+    .display_name = "capos.capnp:CapabilityInfo",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 4,
+    .pointer_count = 2,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 6,
+    .fields = capos_capability_info_schema_fields,
+};
+
+static const struct capnp_field_info capos_usage_schema_fields[] = {
+    {
+        .name = "used",
+        .doc = "Now, with what is lent to children.\n",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "peak",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "max",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 2,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_usage_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xb98c0c7fccef803eull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "Usage",
+    .display_name = "capos.capnp:Usage",
+    .doc = "One kind of resource of one process.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 3,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 3,
+    .fields = capos_usage_schema_fields,
+};
+
 static const struct capnp_type_info capos_manifest_schema_element2 = {.kind = CAPNP_TYPE_STRUCT,
     .node = &capos_binary_schema, .brand = NULL};
 
@@ -858,6 +2832,36 @@ static const struct capnp_enumerant_info capos_kernel_object_schema_enumerants[]
         .doc = "",
         .code_order = 1,
     },
+    {
+        .name = "endpointFactory",
+        .doc = "",
+        .code_order = 2,
+    },
+    {
+        .name = "frameAllocator",
+        .doc = "",
+        .code_order = 3,
+    },
+    {
+        .name = "virtualMemory",
+        .doc = "The service's own address space.\n",
+        .code_order = 4,
+    },
+    {
+        .name = "processSpawner",
+        .doc = "",
+        .code_order = 5,
+    },
+    {
+        .name = "bootPackage",
+        .doc = "",
+        .code_order = 6,
+    },
+    {
+        .name = "capabilityManager",
+        .doc = "The service's own table.\n",
+        .code_order = 7,
+    },
 };
 
 const struct capnp_node_info capos_kernel_object_schema = {
@@ -869,7 +2873,7 @@ const struct capnp_node_info capos_kernel_object_schema = {
     .doc = "What the kernel can grant at boot.\n",
     .param_names = NULL,
     .param_count = 0,
-    .enumerant_count = 2,
+    .enumerant_count = 8,
     .enumerants = capos_kernel_object_schema_enumerants,
 };
 
@@ -1087,7 +3091,8 @@ const struct capnp_node_info capos_ring_sizes_schema = {
 static const struct capnp_field_info capos_limits_schema_fields[] = {
     {
         .name = "frames",
-        .doc = "Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables.\n",
+        .doc = "Frames of 4 KiB: image, stack, thread-local storage, ring, CapSet, page tables,\n"
+               "memory objects.\n",
         .type = {.kind = CAPNP_TYPE_UINT32},
         .has_default = true,
         .offset = 0,
@@ -1107,6 +3112,28 @@ static const struct capnp_field_info capos_limits_schema_fields[] = {
         .code_order = 1,
         .discriminant = CAPNP_NO_DISCRIMINANT,
     },
+    {
+        .name = "processes",
+        .doc = "Children it may have at a time. What it gives to them comes out of its own limits.\n",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = true,
+        .offset = 2,
+        .default_bits = 0x0ull,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "calls",
+        .doc = "Entries in flight, children's included; 0: as many as its own ring can have.\n",
+        .type = {.kind = CAPNP_TYPE_UINT32},
+        .has_default = true,
+        .offset = 3,
+        .default_bits = 0x0ull,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
 };
 
 const struct capnp_node_info capos_limits_schema = {
@@ -1118,12 +3145,12 @@ const struct capnp_node_info capos_limits_schema = {
     .doc = "What one process may hold.\n",
     .param_names = NULL,
     .param_count = 0,
-    .data_words = 1,
+    .data_words = 2,
     .pointer_count = 0,
     .is_group = false,
     .union_count = 0,
     .union_offset = 0,
-    .field_count = 2,
+    .field_count = 4,
     .fields = capos_limits_schema_fields,
 };
 
@@ -1336,40 +3363,94 @@ const struct capnp_node_info capos_kernel_params_leak_schema = {
 };
 
 static const struct capnp_node_info *const capos_schema_nodes[] = {
+    &capos_virtual_memory_protect_results_schema,
+    &capos_memory_reader_size_results_schema,
+    &capos_virtual_memory_protect_params_schema,
+    &capos_capability_manager_usage_params_schema,
     &capos_null_cap_add_results_schema,
+    &capos_frame_allocator_alloc_frame_params_schema,
+    &capos_endpoint_factory_schema,
     &capos_manifest_schema,
+    &capos_virtual_memory_unmap_results_schema,
+    &capos_frame_allocator_alloc_frame_results_schema,
     &capos_null_cap_ping_results_schema,
     &capos_process_status_schema,
+    &capos_boot_package_manifest_size_params_schema,
+    &capos_process_spawner_schema,
     &capos_ring_sizes_schema,
     &capos_cap_grant_source_schema,
+    &capos_process_handle_wait_params_schema,
     &capos_null_cap_schema,
     &capos_kernel_object_schema,
     &capos_fault_schema,
+    &capos_boot_package_read_manifest_params_schema,
+    &capos_process_handle_kill_results_schema,
+    &capos_frame_allocator_free_frame_params_schema,
     &capos_kernel_params_schema,
+    &capos_process_handle_wait_results_schema,
     &capos_null_cap_echo_params_schema,
+    &capos_frame_allocator_alloc_contiguous_params_schema,
+    &capos_fresh_endpoint_schema,
+    &capos_memory_object_schema,
     &capos_restart_policy_schema,
+    &capos_memory_reader_size_params_schema,
     &capos_console_write_line_results_schema,
+    &capos_virtual_memory_protection_schema,
+    &capos_capability_manager_usage_results_schema,
+    &capos_capability_info_schema,
     &capos_console_write_results_schema,
+    &capos_frame_allocator_schema,
+    &capos_usage_schema,
+    &capos_boot_package_schema,
     &capos_exception_type_schema,
+    &capos_endpoint_factory_create_params_schema,
+    &capos_virtual_memory_map_results_schema,
+    &capos_capability_manager_schema,
+    &capos_process_spawner_spawn_params_schema,
     &capos_limits_schema,
+    &capos_memory_object_size_results_schema,
+    &capos_memory_object_size_params_schema,
+    &capos_process_handle_schema,
+    &capos_virtual_memory_map_object_results_schema,
+    &capos_frame_allocator_free_frame_results_schema,
     &capos_null_cap_add_params_schema,
+    &capos_virtual_memory_unmap_params_schema,
+    &capos_memory_object_reader_params_schema,
+    &capos_spawn_grant_source_schema,
+    &capos_virtual_memory_map_params_schema,
     &capos_service_schema,
     &capos_exception_schema,
+    &capos_endpoint_schema,
     &capos_service_export_schema,
     &capos_console_write_line_params_schema,
+    &capos_process_handle_kill_params_schema,
     &capos_null_cap_echo_results_schema,
+    &capos_endpoint_factory_create_results_schema,
     &capos_kernel_params_leak_schema,
     &capos_restart_schema,
+    &capos_spawn_grant_schema,
     &capos_binary_schema,
+    &capos_endpoint_mint_params_schema,
+    &capos_memory_reader_schema,
     &capos_null_cap_ping_params_schema,
     &capos_manifest_version_schema,
+    &capos_boot_package_read_manifest_results_schema,
+    &capos_virtual_memory_map_object_params_schema,
+    &capos_endpoint_mint_results_schema,
+    &capos_process_spawner_spawn_results_schema,
     &capos_console_schema,
+    &capos_virtual_memory_schema,
     &capos_console_write_params_schema,
     &capos_cap_grant_schema,
+    &capos_memory_object_reader_results_schema,
+    &capos_capability_manager_list_results_schema,
+    &capos_capability_manager_list_params_schema,
+    &capos_boot_package_manifest_size_results_schema,
     &capos_export_schema,
+    &capos_frame_allocator_alloc_contiguous_results_schema,
 };
 
 const struct capnp_schema_info capos_schema_info = {
     .nodes = capos_schema_nodes,
-    .node_count = 31,
+    .node_count = 85,
 };

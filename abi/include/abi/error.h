@@ -30,7 +30,9 @@
     X(WRONG_INTERFACE, -7, "the object does not serve the interface the entry names")              \
     X(BAD_TRANSFER, -8, "a transfer descriptor is malformed or may not be honoured")               \
     X(CANCELED, -9, "the call was cancelled by its caller")                                        \
-    X(NOT_FOUND, -10, "nothing in flight carries that user data or call id")
+    X(NOT_FOUND, -10, "nothing in flight carries that user data or call id")                       \
+    X(NOT_DELIVERED, -11, "the answer could not be delivered; its capabilities have stayed")       \
+    X(TOO_LARGE, -12, "the message or its capabilities are more than the receiver takes")
 
 enum cap_err {
 #define CAP_ERR_ENUM(name, number, sentence) CAP_ERR_##name = (number),

@@ -29,6 +29,9 @@
 /* One message to or from an object of the kernel, bytes: it is copied whole. */
 #define CAP_KERNEL_MESSAGE_MAX 8192u
 
+/* Capabilities that travel with one message. */
+#define CAP_TRANSFER_MAX 64u
+
 /* One Console.write or Console.writeLine, bytes of payload. */
 #define CAP_CONSOLE_WRITE_MAX 4096u
 
@@ -38,6 +41,16 @@
 
 /* Frames (4 KiB) of one process, unless its manifest entry says otherwise. */
 #define PROC_FRAMES_DEFAULT 512u
+
+/* One MemoryObject, and one call of VirtualMemory, pages of 4 KiB. */
+#define MEMORY_PAGES_MAX 1024u
+
+/* Stretches of address space that one process has mapped through VirtualMemory. */
+#define PROC_REGIONS_MAX 256u
+
+/* Data of one BootPackage.readManifest, bytes; entries of one CapabilityManager.list. */
+#define BOOT_READ_MAX  4096u
+#define CAP_LIST_MAX   32u
 
 /* A name in a manifest or CapSet, bytes, without a terminating NUL. */
 #define CAP_NAME_MAX 31u

@@ -19,7 +19,10 @@
  * further entry and returns SYS_ERR_RING_CORRUPT. Nobody else notices.
  *
  * A completion is never dropped: an entry is taken only when there is room for
- * its completion.
+ * its completion, and one that completes later (CALL of an endpoint, RECV, RETURN
+ * with F_AGAIN) keeps a place. At most cq_entries − sq_entries entries can be in
+ * flight, calls that were received and not returned included; more complete at once
+ * as `overloaded`.
  *
  * Messages are Cap'n Proto, one segment, no framing (the stock tool's `flat`),
  * 8-byte aligned, a whole number of words, at most CAP_MESSAGE_MAX bytes. Length
@@ -71,39 +74,89 @@ struct cap_ring_header {
 enum cap_op {
     CAP_OP_NOP = 0,     /* completes with 0 */
     CAP_OP_CALL = 1,    /* invoke a method */
-    CAP_OP_RECV = 2,    /* reserved: take the next call of an endpoint */
-    CAP_OP_RETURN = 3,  /* reserved: answer a call */
+    CAP_OP_RECV = 2,    /* take the next call of an endpoint */
+    CAP_OP_RETURN = 3,  /* answer a call that was taken */
     CAP_OP_RELEASE = 4, /* empty a slot of the own capability table */
-    CAP_OP_CANCEL = 5,  /* reserved: give up an entry in flight */
+    CAP_OP_CANCEL = 5,  /* give up an entry in flight */
     CAP_OP_FINISH = 6,  /* reserved: drop an answer that is still referred to */
     CAP_OP_COUNT
 };
 
-/* Submission flags. A set bit that is not listed is CAP_ERR_INVALID_REQUEST. */
-#define CAP_SQE_F_NONE     0u
-#define CAP_SQE_F_PIPELINE 1u /* cap_id is an answer; reserved: CAP_ERR_UNSUPPORTED_OPCODE */
+/* Submission flags. A set bit that the opcode does not know is CAP_ERR_INVALID_REQUEST. */
+#define CAP_SQE_F_NONE      0u
+#define CAP_SQE_F_PIPELINE  1u /* CALL: cap_id is an answer; reserved: CAP_ERR_UNSUPPORTED_OPCODE */
+#define CAP_SQE_F_EXCEPTION 2u /* RETURN: the parameters are an Exception, method_id its type */
+#define CAP_SQE_F_AGAIN     4u /* RETURN: then receive again, as the RECV before did */
 
 /*
  * A submission. Fields an opcode does not use must be zero.
  *
  *   NOP       user_data
- *   CALL      cap_id, interface_id, method_id, params, result, cap_count, user_data
+ *   CALL      cap_id, interface_id, method_id, params, cap_count, result, cap_room, user_data
+ *   RECV      cap_id (owner facet), result, cap_room, user_data
+ *   RETURN    interface_id (call id), params, cap_count, user_data; with F_EXCEPTION method_id
  *   RELEASE   cap_id, user_data
+ *   CANCEL    params_addr (user_data of the entry to give up), user_data
+ *
+ * RECV, and RETURN with F_AGAIN, complete when a call has come. The buffer then holds
+ * a struct cap_message_header, the parameters, and a struct cap_record for each
+ * capability that came; the completion's result counts the first two, its detail is
+ * the call id. One call id is good for one RETURN.
+ *
+ * A RETURN that fails leaves the call in service if the entry was malformed; it ends
+ * the call if the answer could not be delivered (CAP_ERR_NOT_DELIVERED). In neither
+ * case is anything received again.
  */
 struct cap_sqe {
     uint8_t opcode;
     uint8_t cap_count; /* transfer descriptors behind the parameters */
     uint16_t flags;
-    uint16_t method_id;     /* Cap'n Proto method ordinal */
+    uint16_t method_id;     /* Cap'n Proto method ordinal; RETURN: enum cap_exc */
     uint16_t pointer_index; /* pipelining */
     uint64_t cap_id;        /* or answer id */
     uint64_t interface_id;  /* RETURN: call id */
     uint64_t params_addr;
     uint64_t result_addr;
-    uint32_t params_len; /* bytes */
-    uint32_t result_len; /* bytes there is room for */
+    uint32_t params_len; /* bytes of message; the descriptors come behind them */
+    uint32_t result_len; /* bytes there is room for, records included */
     uint64_t user_data;  /* comes back in the completion, uninterpreted */
-    uint64_t reserved;
+    uint32_t cap_room;   /* capabilities that are taken with the result or call, at most */
+    uint32_t reserved;
+};
+
+/*
+ * A transfer descriptor. `cap_count` of them follow the parameters of a CALL or
+ * RETURN, outside their length. A capability pointer in the message is an index
+ * into them; so it is, on the other side, into the records.
+ */
+enum cap_transfer_mode {
+    CAP_TRANSFER_COPY = 1, /* both have it */
+    CAP_TRANSFER_MOVE = 2, /* the receiver has it instead; locked here until it is delivered */
+    CAP_TRANSFER_MINT = 3, /* the receiver has a new client facet; cap_id is the owner facet */
+};
+
+struct cap_transfer {
+    uint64_t cap_id;
+    uint32_t mode; /* enum cap_transfer_mode */
+    uint32_t reserved;
+    uint64_t badge;        /* MINT; otherwise zero */
+    uint64_t interface_id; /* MINT: what the client serves, not 0; otherwise zero */
+};
+
+/* A capability that has come: it is in the own table now. */
+struct cap_record {
+    uint64_t cap_id;
+    uint64_t interface_id;
+};
+
+/* What a receiver finds before the parameters of a call. */
+struct cap_message_header {
+    uint64_t interface_id; /* as the caller named it */
+    uint64_t badge;        /* of the client facet that was called */
+    uint16_t method_id;
+    uint16_t cap_count;  /* records behind the parameters */
+    uint32_t params_len; /* bytes */
+    uint64_t reserved;   /* zero */
 };
 
 /* Completion flags: an exception's type, and whether its text was cut short. */
@@ -143,7 +196,16 @@ _Static_assert(offsetof(struct cap_sqe, result_addr) == 32, "SQE is ABI");
 _Static_assert(offsetof(struct cap_sqe, params_len) == 40, "SQE is ABI");
 _Static_assert(offsetof(struct cap_sqe, result_len) == 44, "SQE is ABI");
 _Static_assert(offsetof(struct cap_sqe, user_data) == 48, "SQE is ABI");
-_Static_assert(offsetof(struct cap_sqe, reserved) == 56, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, cap_room) == 56, "SQE is ABI");
+_Static_assert(offsetof(struct cap_sqe, reserved) == 60, "SQE is ABI");
+
+_Static_assert(sizeof(struct cap_transfer) == 32, "transfer descriptor is ABI");
+_Static_assert(offsetof(struct cap_transfer, mode) == 8, "transfer descriptor is ABI");
+_Static_assert(offsetof(struct cap_transfer, badge) == 16, "transfer descriptor is ABI");
+_Static_assert(sizeof(struct cap_record) == 16, "capability record is ABI");
+_Static_assert(sizeof(struct cap_message_header) == 32, "message header is ABI");
+_Static_assert(offsetof(struct cap_message_header, method_id) == 16, "message header is ABI");
+_Static_assert(offsetof(struct cap_message_header, params_len) == 20, "message header is ABI");
 
 _Static_assert(sizeof(struct cap_cqe) == 32, "CQE is ABI");
 _Static_assert(offsetof(struct cap_cqe, result) == 8, "CQE is ABI");

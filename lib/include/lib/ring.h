@@ -189,7 +189,8 @@ static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
     sqe->params_len = shm_load32(&from->params_len);
     sqe->result_len = shm_load32(&from->result_len);
     sqe->user_data = shm_load64(&from->user_data);
-    sqe->reserved = shm_load64(&from->reserved);
+    sqe->cap_room = shm_load32(&from->cap_room);
+    sqe->reserved = shm_load32(&from->reserved);
 }
 
 /* Writes the next completion; the program sees it after ring_publish. */

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Transfers: capabilities on their way from one table to another, all or none.
+ *
+ *   transfer_prepare        reads the descriptors (abi/ring.h); may refuse
+ *        │                  moved slots are locked, copies and facets are held
+ *        ├──► transfer_commit      into slots reserved in the receiver's table;
+ *        │                         cannot fail
+ *        └──► transfer_rollback    both tables are as before
+ *
+ * Between the two ends a transfer owns a hold on each object it copies or mints a
+ * facet of; the hold of a moved one is still its slot's. It may wait for long, as
+ * that of a queued call does.
+ *
+ * Refused: an id that is not valid, a hold that is not transferable, a slot that is
+ * being moved already (by this transfer too), a mode that is none, a badge or interface
+ * with a copy or move, minting from what is not an owner facet, and as an interface
+ * that no client can have.
+ */
+#pragma once
+
+#include <abi/ring.h>
+#include <lib/cap_table.h>
+#include <lib/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the kernel does with objects, whatever they are. */
+struct transfer_rules {
+    void (*hold)(struct cap_object *object);
+    void (*drop)(struct cap_object *object);
+    /* The client facet's object, if the slot is an owner facet that can mint this interface. */
+    struct cap_object *(*mint)(const struct cap_slot *owner, uint64_t interface_id);
+};
+
+struct transfer_item {
+    struct cap_hold hold;
+    uint64_t moved; /* the sender's slot; CAP_ID_NONE: copied or minted */
+};
+
+struct transfer {
+    uint32_t count;
+    struct transfer_item items[];
+};
+
+/* Bytes of a transfer of n capabilities. */
+static inline size_t transfer_bytes(uint32_t n)
+{
+    return sizeof(struct transfer) + n * sizeof(struct transfer_item);
+}
+
+/*
+ * Makes a transfer of n capabilities out of `from`. *transfer has transfer_bytes(n).
+ * ST_STALE, ST_DENIED, ST_INVALID: as above, and nothing has changed.
+ */
+enum status transfer_prepare(struct transfer *transfer, const struct transfer_rules *rules,
+                             struct cap_table *from, const struct cap_transfer descriptors[],
+                             uint32_t n);
+
+/*
+ * Puts everything into `to`, at ids that cap_table_reserve gave, in order; the two
+ * tables may be one. Slots that were moved from are empty now. Returns how many those
+ * are.
+ */
+uint32_t transfer_commit(struct transfer *transfer, struct cap_table *from, struct cap_table *to,
+                         const uint64_t ids[]);
+
+/* The same for a receiver without a table: the holds, in `items`, are the caller's. */
+uint32_t transfer_take(struct transfer *transfer, struct cap_table *from);
+
+/* Unlocks what was to be moved and drops the other holds. */
+void transfer_rollback(struct transfer *transfer, const struct transfer_rules *rules,
+                       struct cap_table *from);
