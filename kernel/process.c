@@ -11,8 +11,9 @@
 #include "sched.h"
 
 /* What one slice of reaping does at most. */
-#define REAP_SLOTS  64u
-#define REAP_FRAMES 128u
+#define REAP_SLOTS   64u
+#define REAP_FRAMES  128u
+#define REAP_CHARGES 64u
 
 /* Slots of a new capability table: what fits one page. It grows by doubling. */
 #define TABLE_BYTES_FIRST FRAME_BYTES
@@ -27,37 +28,58 @@ void process_init(void)
 }
 
 /*
- * Budgets of the account. The kernel heap that it may cause is that of its table, which
- * grows by doubling, so beyond what the slots need, and is there twice while it does.
+ * Budgets of the account, which pays for the process itself too, so that all of it passes
+ * on together. The kernel heap that it may cause is that of its table, which grows by
+ * doubling, so beyond what the slots need, and is there twice while it does.
  */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {
     size_t table = heap_charge(cap_table_storage_bytes(limits->slots));
 
     max[ACCOUNT_FRAMES] = limits->frames;
-    max[ACCOUNT_HEAP_BYTES] = 4u * table + 4u * TABLE_BYTES_FIRST;
+    max[ACCOUNT_HEAP_BYTES] =
+        heap_charge(sizeof(struct process)) + 4u * table + 4u * TABLE_BYTES_FIRST;
     max[ACCOUNT_SLOTS] = limits->slots;
     max[ACCOUNT_CALLS] = 0;
-    max[ACCOUNT_PROCESSES] = 0;
+    max[ACCOUNT_PROCESSES] = 1;
+}
+
+/* Opens the account of a process and charges the process to it. ST_OVER_BUDGET. */
+static enum status open_account(struct process *p, struct account *parent,
+                                const struct process_limits *limits)
+{
+    uint64_t budgets[ACCOUNT_KINDS];
+
+    account_budgets(limits, budgets);
+    enum status status = account_open(&p->account, parent, budgets);
+    if (status != ST_OK) {
+        return status;
+    }
+    status = account_charge(&p->account, ACCOUNT_PROCESSES, 1);
+    ASSERT(status == ST_OK, "the budget of a process does not hold itself");
+    status = account_charge(&p->account, ACCOUNT_HEAP_BYTES, heap_charge(sizeof *p));
+    ASSERT(status == ST_OK, "the heap budget of a process does not hold itself");
+    return ST_OK;
+}
+
+/* Ends an account that has passed on what outlives the process. */
+static void close_account(struct process *p)
+{
+    account_release(&p->account, ACCOUNT_HEAP_BYTES, heap_charge(sizeof *p));
+    account_release(&p->account, ACCOUNT_PROCESSES, 1);
+    account_close(&p->account);
 }
 
 enum status process_create(struct account *parent, const struct process_limits *limits,
                            void (*on_end)(void *owner, const struct process_report *report),
                            void *owner, struct process **out)
 {
-    uint64_t budgets[ACCOUNT_KINDS];
+    struct process *p = heap_alloc(NULL, sizeof *p);
 
-    enum status status = account_charge(parent, ACCOUNT_PROCESSES, 1);
-    if (status != ST_OK) {
-        return status;
-    }
-    struct process *p = heap_alloc(parent, sizeof *p);
     if (p == NULL) {
-        status = ST_NO_MEMORY;
-        goto undo_charge;
+        return ST_NO_MEMORY;
     }
-    account_budgets(limits, budgets);
-    status = account_open(&p->account, parent, budgets);
+    enum status status = open_account(p, parent, limits);
     if (status != ST_OK) {
         goto undo_alloc;
     }
@@ -85,11 +107,9 @@ enum status process_create(struct account *parent, const struct process_limits *
 undo_table:
     heap_free(&p->account, p->caps_storage);
 undo_account:
-    account_close(&p->account);
+    close_account(p);
 undo_alloc:
-    heap_free(parent, p);
-undo_charge:
-    account_release(parent, ACCOUNT_PROCESSES, 1);
+    heap_free(NULL, p);
     return status;
 }
 
@@ -115,6 +135,17 @@ static bool reap_caps(struct process *p)
     return false;
 }
 
+/* A slice of what outlives the process; true when none is left. */
+static bool pass_on_charges(struct process *p)
+{
+    for (unsigned i = 0; i < REAP_CHARGES; i++) {
+        if (!account_pass_on(&p->account)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool reap_step(struct work *work)
 {
     struct process *p = LIST_OWNER(work, struct process, reaping);
@@ -125,6 +156,9 @@ static bool reap_step(struct work *work)
     }
     if (p->aspace.root.v != 0) {
         (void)aspace_destroy_step(&p->aspace, REAP_FRAMES);
+        return false;
+    }
+    if (!pass_on_charges(p)) {
         return false;
     }
     if (p->ring_nframes != 0) {
@@ -141,13 +175,11 @@ static bool reap_step(struct work *work)
         .frames_left = p->account.used[ACCOUNT_FRAMES],
         .corruptions = p->thread.ring.corruptions,
     };
-    struct account *parent = p->account.parent;
     void (*on_end)(void *owner, const struct process_report *report) = p->on_end;
     void *owner = p->owner;
-    account_close(&p->account);
+    close_account(p);
     list_remove(&p->node);
-    heap_free(parent, p);
-    account_release(parent, ACCOUNT_PROCESSES, 1);
+    heap_free(NULL, p);
     on_end(owner, &report);
     return true;
 }

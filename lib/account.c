@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
  * Accounts. Sums cannot overflow: everything that is added to `used` was first
- * found to be at most max − used.
+ * found to be at most budget − used.
  */
 #include <lib/account.h>
 
 #include <lib/assert.h>
 #include <stddef.h>
 
-static void raise_peak(struct account *a, enum account_kind kind)
+static uint64_t left(const struct account *a, unsigned kind)
 {
+    return a->budget.amount[kind] - a->used[kind];
+}
+
+/* Adds what is known to be left. */
+static void add(struct account *a, unsigned kind, uint64_t n)
+{
+    a->used[kind] += n;
     if (a->used[kind] > a->peak[kind]) {
         a->peak[kind] = a->used[kind];
     }
@@ -17,56 +24,125 @@ static void raise_peak(struct account *a, enum account_kind kind)
 
 void account_init(struct account *a, const uint64_t max[ACCOUNT_KINDS])
 {
-    *a = (struct account){.parent = NULL};
+    *a = (struct account){.budget.lends = true};
+    list_init(&a->charges);
+    list_init(&a->budget.node);
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        a->budget.amount[kind] = max[kind];
         a->max[kind] = max[kind];
     }
+}
+
+static bool has_left(const struct account *a, const uint64_t amount[ACCOUNT_KINDS])
+{
+    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        if (amount[kind] > left(a, kind)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void list_charge(struct account *a, struct charge *charge)
+{
+    charge->account = a;
+    list_push_back(&a->charges, &charge->node);
+}
+
+enum status account_take(struct account *a, struct charge *charge,
+                         const uint64_t amount[ACCOUNT_KINDS])
+{
+    if (!has_left(a, amount)) {
+        return ST_OVER_BUDGET;
+    }
+    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        add(a, kind, amount[kind]);
+        charge->amount[kind] = amount[kind];
+    }
+    charge->lends = false;
+    list_charge(a, charge);
+    return ST_OK;
 }
 
 enum status account_open(struct account *child, struct account *parent,
                          const uint64_t max[ACCOUNT_KINDS])
 {
-    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        if (max[kind] > parent->max[kind] - parent->used[kind]) {
-            return ST_OVER_BUDGET;
-        }
+    if (!has_left(parent, max)) {
+        return ST_OVER_BUDGET;
     }
     account_init(child, max);
-    child->parent = parent;
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        parent->used[kind] += max[kind];
+        add(parent, kind, max[kind]);
         parent->lent[kind] += max[kind];
-        raise_peak(parent, kind);
     }
+    list_charge(parent, &child->budget);
     return ST_OK;
+}
+
+/* Takes a charge off an account's list and sums, but for `keep` of it, which may be NULL. */
+static void unlist(struct charge *charge, const uint64_t *keep)
+{
+    struct account *a = charge->account;
+
+    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        uint64_t n = charge->amount[kind];
+        LIB_ASSERT(n <= (charge->lends ? a->lent[kind] : a->used[kind] - a->lent[kind]),
+                   "a charge is part of what its account has used");
+        a->used[kind] -= n - (keep != NULL ? keep[kind] : 0);
+        a->lent[kind] -= charge->lends ? n : 0;
+        charge->amount[kind] = 0;
+    }
+    list_remove(&charge->node);
+    charge->account = NULL;
+}
+
+void account_drop(struct charge *charge)
+{
+    if (charge->account != NULL) {
+        unlist(charge, NULL);
+    }
+}
+
+bool account_pass_on(struct account *dying)
+{
+    struct account *parent = account_parent(dying);
+    struct list_node *node = list_pop_front(&dying->charges);
+
+    if (node == NULL) {
+        return false;
+    }
+    struct charge *charge = LIST_OWNER(node, struct charge, node);
+    LIB_ASSERT(parent != NULL, "the root account passes nothing on");
+    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+        uint64_t n = charge->amount[kind];
+        dying->used[kind] -= n;
+        dying->budget.amount[kind] -= n;
+        if (charge->lends) {
+            dying->lent[kind] -= n; /* and the parent lends it to the child instead */
+        } else {
+            parent->lent[kind] -= n;
+        }
+    }
+    list_charge(parent, charge);
+    return true;
 }
 
 void account_close(struct account *child)
 {
-    struct account *parent = child->parent;
-
-    LIB_ASSERT(parent != NULL, "only an account that was opened is closed");
+    LIB_ASSERT(account_parent(child) != NULL, "only an account that was opened is closed");
+    LIB_ASSERT(list_is_empty(&child->charges), "an account is closed when it has passed on");
+    unlist(&child->budget, child->used);
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        LIB_ASSERT(child->lent[kind] == 0, "an account is closed after its children");
-        LIB_ASSERT(parent->lent[kind] >= child->max[kind],
-                   "a child's budget is lent by its parent");
-    }
-    for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        parent->lent[kind] -= child->max[kind];
-        parent->used[kind] -= child->max[kind] - child->used[kind];
-        child->max[kind] = 0;
         child->used[kind] = 0;
     }
-    child->parent = NULL;
 }
 
 enum status account_charge(struct account *a, enum account_kind kind, uint64_t n)
 {
-    if (n > a->max[kind] - a->used[kind]) {
+    if (n > left(a, kind)) {
         return ST_OVER_BUDGET;
     }
-    a->used[kind] += n;
-    raise_peak(a, kind);
+    add(a, kind, n);
     return ST_OK;
 }
 
@@ -76,11 +152,36 @@ void account_release(struct account *a, enum account_kind kind, uint64_t n)
     a->used[kind] -= n;
 }
 
+/* Adds the listed charges up, those that lend apart. False: one is not the account's. */
+static bool sum_charges(const struct account *a, uint64_t lent[ACCOUNT_KINDS],
+                        uint64_t own[ACCOUNT_KINDS])
+{
+    for (struct list_node *n = list_first(&a->charges); n != NULL; n = list_next(&a->charges, n)) {
+        const struct charge *charge = LIST_OWNER(n, struct charge, node);
+
+        if (charge->account != a) {
+            return false;
+        }
+        for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
+            *(charge->lends ? &lent[kind] : &own[kind]) += charge->amount[kind];
+        }
+    }
+    return true;
+}
+
 bool account_check(const struct account *a)
 {
+    uint64_t lent[ACCOUNT_KINDS] = {0};
+    uint64_t own[ACCOUNT_KINDS] = {0};
+
+    if (!list_check(&a->charges, SIZE_MAX) || !sum_charges(a, lent, own)) {
+        return false;
+    }
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        if (a->lent[kind] > a->used[kind] || a->used[kind] > a->peak[kind] ||
-            a->peak[kind] > a->max[kind]) {
+        if (a->lent[kind] > a->used[kind] || a->used[kind] > a->budget.amount[kind] ||
+            a->budget.amount[kind] > a->max[kind] || a->used[kind] > a->peak[kind] ||
+            a->peak[kind] > a->max[kind] || lent[kind] != a->lent[kind] ||
+            own[kind] > a->used[kind] - a->lent[kind]) {
             return false;
         }
     }

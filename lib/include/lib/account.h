@@ -8,16 +8,24 @@
  * opened, and given back when it is closed, so a charge touches one account
  * only, whatever the depth.
  *
- * Invariants, for every kind; account_check() checks the first, and a recount that
- * knows all accounts the second:
- *   1  lent ≤ used ≤ peak ≤ max
- *   2  what a parent has lent is the sum of its open children's `max`
+ * What certainly dies with the owner of an account, a process, is charged by
+ * account_charge: a sum. What may outlive it, an object that others hold or a child
+ * account, is a struct charge, which knows its account and is listed there. When
+ * the owner dies, its charges pass to the parent, one at a time and together with the
+ * part of the budget that they use up, so nobody has to be asked whether there is room:
  *
- * Accounts outlive processes: what a dead process still has charged (an object
- * that others hold) passes to its parent with account_close().
+ *   account_open ──► charges come and go ──► account_pass_on … ──► account_close
+ *
+ * Invariants, for every kind. account_check() checks the first three, and a recount
+ * that knows all accounts the last:
+ *   1  lent ≤ used ≤ budget ≤ max, and used ≤ peak ≤ max
+ *   2  lent is the sum of the listed charges that are budgets of children
+ *   3  used − lent is at least the sum of the other listed charges
+ *   4  a child's budget is a charge of its parent's, and of its parent's alone
  */
 #pragma once
 
+#include <lib/list.h>
 #include <lib/status.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,30 +39,51 @@ enum account_kind {
     ACCOUNT_KINDS
 };
 
+/* What one thing costs the account that it is charged to. Zeroed: nothing, to nobody. */
+struct charge {
+    struct list_node node;   /* among the account's charges */
+    struct account *account; /* NULL: nobody */
+    uint64_t amount[ACCOUNT_KINDS];
+    bool lends; /* it is the budget of a child account */
+};
+
 /* Zero-initialised storage is not an account; use account_init or account_open. */
 struct account {
-    struct account *parent;       /* borrowed; NULL for the root */
+    struct charge budget;         /* of the parent's, unless this is the root */
+    struct list_node charges;     /* struct charge */
     uint64_t used[ACCOUNT_KINDS]; /* charged here, and lent to children */
     uint64_t lent[ACCOUNT_KINDS]; /* of `used`: budgets of open children */
-    uint64_t max[ACCOUNT_KINDS];
+    uint64_t max[ACCOUNT_KINDS];  /* [I] the budget as it was given */
     uint64_t peak[ACCOUNT_KINDS]; /* highest `used` so far */
 };
 
-/* Makes a root account with these budgets. Keeps nothing. */
+/* Makes a root account with these budgets. It must stay where it is. */
 void account_init(struct account *a, const uint64_t max[ACCOUNT_KINDS]);
 
 /*
- * Opens a child whose budget is taken out of the parent's. Keeps `parent`, which
- * must outlive the child. ST_OVER_BUDGET: the parent has less left than `max`.
+ * Opens a child whose budget is taken out of the parent's; it must stay where it is.
+ * Its parent is `parent` until that passes it on. ST_OVER_BUDGET: the parent has
+ * less left than `max`.
  */
 enum status account_open(struct account *child, struct account *parent,
                          const uint64_t max[ACCOUNT_KINDS]);
 
+/* Whose budget this one's is taken out of. NULL: it is the root, or closed. */
+static inline struct account *account_parent(const struct account *a)
+{
+    return a->budget.account;
+}
+
 /*
- * Gives the budget back to the parent. What is still charged here stays charged
- * there: the parent's `used` shrinks by max − used, and the remainder is no
- * longer lent but the parent's own. The child must have no open children. A closed
- * account has no budget and no parent; its peak can still be read.
+ * Moves one charge of an account that is to be closed to its parent, with that part
+ * of the budget. Takes the same time whatever there is. False: there is none left.
+ */
+bool account_pass_on(struct account *dying);
+
+/*
+ * Gives the budget back to the parent, when no charge is listed any more: asserted. A
+ * sum that is still charged here stays charged there. A closed account has no budget
+ * and no parent; max and peak can still be read.
  */
 void account_close(struct account *child);
 
@@ -64,5 +93,15 @@ enum status account_charge(struct account *a, enum account_kind kind, uint64_t n
 /* Takes back a charge of n. That no more is released than was charged is asserted. */
 void account_release(struct account *a, enum account_kind kind, uint64_t n);
 
-/* Whether invariant 1 holds. */
+/*
+ * Charges these amounts, all or none, for a thing that may outlive the account. Keeps
+ * `charge`, which is nobody's before. ST_OVER_BUDGET: nothing changed.
+ */
+enum status account_take(struct account *a, struct charge *charge,
+                         const uint64_t amount[ACCOUNT_KINDS]);
+
+/* Takes a charge back from whichever account has it now; from nobody: does nothing. */
+void account_drop(struct charge *charge);
+
+/* Whether invariants 1 to 3 hold. Walks the charges. */
 bool account_check(const struct account *a);
