@@ -14,6 +14,7 @@
 #include "arch/x86_64/pic.h"
 #include "mem/frame.h"
 #include "mem/paging.h"
+#include "pci.h"
 #include "power.h"
 #include "print.h"
 #include "selftest.h"
@@ -75,6 +76,7 @@ void kernel_main(struct boot_info *info)
     cpu_init(gdt_boot_stack_top()); /* this CPU's struct; system calls */
     print_memory(info);
     selftest_run(info); /* only if the command line asks for one */
+    pci_list(info);     /* likewise */
     need_one_module(info);
     system_start(info); /* the manifest, and everything it names */
 }

@@ -14,6 +14,7 @@ kernel_SRCS := \
 	kernel/arch/x86_64/fpu.c \
 	kernel/arch/x86_64/gdt.c \
 	kernel/arch/x86_64/idt.c \
+	kernel/arch/x86_64/pci_config.c \
 	kernel/arch/x86_64/pic.c \
 	kernel/arch/x86_64/pit.c \
 	kernel/arch/x86_64/syscall.c \
@@ -30,6 +31,7 @@ kernel_SRCS := \
 	kernel/ksyms.c \
 	kernel/main.c \
 	kernel/panic.c \
+	kernel/pci.c \
 	kernel/power.c \
 	kernel/print.c \
 	kernel/process.c \
