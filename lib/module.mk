@@ -12,6 +12,7 @@ lib_SRCS := \
 	lib/lazy_buffer.c \
 	lib/manifest.c \
 	lib/memory_map.c \
+	lib/pci.c \
 	lib/ring.c \
 	lib/status.c \
 	lib/timer_wheel.c \
