@@ -242,7 +242,7 @@ struct Binary {
 }
 
 struct Service {
-  # One process that the kernel starts.
+  # One process that is started at boot.
 
   name @0 :Text;
   binary @1 :Text;
@@ -260,6 +260,16 @@ struct Service {
   expect @7 :ProcessStatus;
   # How the process is expected to end. The run succeeds only when each does.
   # Unset means exited(0).
+
+  starter @8 :Starter;
+  # Who starts it. Its grants may name exports of services of the same starter only;
+  # what init grants of the kernel's objects it must hold itself.
+
+  enum Starter {
+    kernel @0;
+    init @1;
+    # The service that reads the manifest through a BootPackage.
+  }
 }
 
 struct CapGrant {

@@ -30,6 +30,16 @@ const char *capos_virtual_memory_protection_name(uint16_t value)
     return value < CAPOS_VIRTUAL_MEMORY_PROTECTION_COUNT ? names[value] : NULL;
 }
 
+const char *capos_service_starter_name(uint16_t value)
+{
+    static const char *const names[] = {
+        "kernel",
+        "init",
+    };
+
+    return value < CAPOS_SERVICE_STARTER_COUNT ? names[value] : NULL;
+}
+
 const char *capos_kernel_object_name(uint16_t value)
 {
     static const char *const names[] = {

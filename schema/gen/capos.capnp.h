@@ -38,6 +38,16 @@ enum capos_virtual_memory_protection {
 /* The name of a value in the schema; NULL for one that is not listed. */
 const char *capos_virtual_memory_protection_name(uint16_t value);
 
+enum capos_service_starter {
+    CAPOS_SERVICE_STARTER_KERNEL = 0,
+    /* The service that reads the manifest through a BootPackage. */
+    CAPOS_SERVICE_STARTER_INIT = 1,
+};
+#define CAPOS_SERVICE_STARTER_COUNT 2u
+
+/* The name of a value in the schema; NULL for one that is not listed. */
+const char *capos_service_starter_name(uint16_t value);
+
 /* What the kernel can grant at boot. */
 enum capos_kernel_object {
     CAPOS_KERNEL_OBJECT_CONSOLE = 0,
@@ -751,7 +761,7 @@ struct capos_binary_list_builder {
 #define CAPOS_BINARY_POINTERS 2
 #define CAPOS_BINARY_BYTES 24u
 
-/* One process that the kernel starts. */
+/* One process that is started at boot. */
 struct capos_service {
     struct capnp_struct s;
 };
@@ -764,9 +774,9 @@ struct capos_service_list {
 struct capos_service_list_builder {
     struct capnp_list_builder l;
 };
-#define CAPOS_SERVICE_DATA_WORDS 0
+#define CAPOS_SERVICE_DATA_WORDS 1
 #define CAPOS_SERVICE_POINTERS 8
-#define CAPOS_SERVICE_BYTES 72u
+#define CAPOS_SERVICE_BYTES 80u
 
 struct capos_cap_grant {
     struct capnp_struct s;
@@ -3039,7 +3049,7 @@ capos_manifest_init_binaries(struct capos_manifest_builder b, uint32_t len)
 static inline struct capos_service_list_builder
 capos_manifest_init_services(struct capos_manifest_builder b, uint32_t len)
 {
-    return (struct capos_service_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 0, 8,
+    return (struct capos_service_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 1, 8,
                                                                           len)};
 }
 
@@ -3122,7 +3132,7 @@ static inline void capos_binary_set_image(struct capos_binary_builder b, struct 
 
 static inline struct capos_service capos_service_read_root(struct capnp_message *m)
 {
-    return (struct capos_service){capnp_root(m, 0, 8)};
+    return (struct capos_service){capnp_root(m, 1, 8)};
 }
 
 static inline uint32_t capos_service_list_len(struct capos_service_list list)
@@ -3223,12 +3233,21 @@ static inline bool capos_service_has_expect(struct capos_service r)
     return capnp_has(r.s, 7);
 }
 
+/*
+ * Who starts it. Its grants may name exports of services of the same starter only;
+ * what init grants of the kernel's objects it must hold itself.
+ */
+static inline enum capos_service_starter capos_service_get_starter(struct capos_service r)
+{
+    return (enum capos_service_starter)capnp_get_u16(r.s, 0);
+}
+
 /* Whether everything behind r is well-formed; if so, no getter can fail. */
 bool capos_service_check(struct capos_service r);
 
 static inline struct capos_service_builder capos_service_build_root(struct capnp_arena *arena)
 {
-    return (struct capos_service_builder){capnp_build_root(arena, 0, 8)};
+    return (struct capos_service_builder){capnp_build_root(arena, 1, 8)};
 }
 
 static inline struct capos_service_builder
@@ -3239,49 +3258,55 @@ capos_service_list_builder_at(struct capos_service_list_builder list, uint32_t i
 
 static inline void capos_service_set_name(struct capos_service_builder b, struct capnp_text text)
 {
-    capnp_any_set_text(capnp_slot(b.b, 0), text);
+    capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
 static inline void capos_service_set_binary(struct capos_service_builder b, struct capnp_text text)
 {
-    capnp_any_set_text(capnp_slot(b.b, 8), text);
+    capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
 static inline struct capos_cap_grant_list_builder
 capos_service_init_caps(struct capos_service_builder b, uint32_t len)
 {
-    return (struct capos_cap_grant_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 16), 3,
+    return (struct capos_cap_grant_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 24), 3,
                                                                             2, len)};
 }
 
 static inline struct capos_export_list_builder
 capos_service_init_exports(struct capos_service_builder b, uint32_t len)
 {
-    return (struct capos_export_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 24), 1, 1,
+    return (struct capos_export_list_builder){capnp_any_init_struct_list(capnp_slot(b.b, 32), 1, 1,
                                                                          len)};
 }
 
 static inline struct capos_restart_builder
 capos_service_init_restart(struct capos_service_builder b)
 {
-    return (struct capos_restart_builder){capnp_any_init_struct(capnp_slot(b.b, 32), 1, 0)};
+    return (struct capos_restart_builder){capnp_any_init_struct(capnp_slot(b.b, 40), 1, 0)};
 }
 
 static inline struct capos_ring_sizes_builder
 capos_service_init_ring(struct capos_service_builder b)
 {
-    return (struct capos_ring_sizes_builder){capnp_any_init_struct(capnp_slot(b.b, 40), 2, 0)};
+    return (struct capos_ring_sizes_builder){capnp_any_init_struct(capnp_slot(b.b, 48), 2, 0)};
 }
 
 static inline struct capos_limits_builder capos_service_init_limits(struct capos_service_builder b)
 {
-    return (struct capos_limits_builder){capnp_any_init_struct(capnp_slot(b.b, 48), 2, 0)};
+    return (struct capos_limits_builder){capnp_any_init_struct(capnp_slot(b.b, 56), 2, 0)};
 }
 
 static inline struct capos_process_status_builder
 capos_service_init_expect(struct capos_service_builder b)
 {
-    return (struct capos_process_status_builder){capnp_any_init_struct(capnp_slot(b.b, 56), 2, 1)};
+    return (struct capos_process_status_builder){capnp_any_init_struct(capnp_slot(b.b, 64), 2, 1)};
+}
+
+static inline void capos_service_set_starter(struct capos_service_builder b,
+                                             enum capos_service_starter value)
+{
+    capnp_set_u16(b.b, 0, (uint16_t)value);
 }
 
 /* ---------------------------------------------------------------------------

@@ -2696,6 +2696,18 @@ static const struct capnp_field_info capos_service_schema_fields[] = {
         .code_order = 7,
         .discriminant = CAPNP_NO_DISCRIMINANT,
     },
+    {
+        .name = "starter",
+        .doc = "Who starts it. Its grants may name exports of services of the same starter only;\n"
+               "what init grants of the kernel's objects it must hold itself.\n",
+        .type = {.kind = CAPNP_TYPE_ENUM, .node = &capos_service_starter_schema, .brand = NULL},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 8,
+        .code_order = 8,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
 };
 
 const struct capnp_node_info capos_service_schema = {
@@ -2704,16 +2716,42 @@ const struct capnp_node_info capos_service_schema = {
     .scope_id = 0xc1a9d5e07b3f4826ull,
     .name = "Service",
     .display_name = "capos.capnp:Service",
-    .doc = "One process that the kernel starts.\n",
+    .doc = "One process that is started at boot.\n",
     .param_names = NULL,
     .param_count = 0,
-    .data_words = 0,
+    .data_words = 1,
     .pointer_count = 8,
     .is_group = false,
     .union_count = 0,
     .union_offset = 0,
-    .field_count = 8,
+    .field_count = 9,
     .fields = capos_service_schema_fields,
+};
+
+static const struct capnp_enumerant_info capos_service_starter_schema_enumerants[] = {
+    {
+        .name = "kernel",
+        .doc = "",
+        .code_order = 0,
+    },
+    {
+        .name = "init",
+        .doc = "The service that reads the manifest through a BootPackage.\n",
+        .code_order = 1,
+    },
+};
+
+const struct capnp_node_info capos_service_starter_schema = {
+    .kind = CAPNP_NODE_ENUM,
+    .id = 0xd9081d41fbbef1c6ull,
+    .scope_id = 0xd14d575bfe96ca2eull,
+    .name = "Starter",
+    .display_name = "capos.capnp:Service.Starter",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .enumerant_count = 2,
+    .enumerants = capos_service_starter_schema_enumerants,
 };
 
 static const struct capnp_field_info capos_cap_grant_schema_fields[] = {
@@ -3424,6 +3462,7 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
     &capos_service_export_schema,
     &capos_console_write_line_params_schema,
     &capos_process_handle_kill_params_schema,
+    &capos_service_starter_schema,
     &capos_null_cap_echo_results_schema,
     &capos_endpoint_factory_create_results_schema,
     &capos_kernel_params_leak_schema,
@@ -3452,5 +3491,5 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
 
 const struct capnp_schema_info capos_schema_info = {
     .nodes = capos_schema_nodes,
-    .node_count = 85,
+    .node_count = 86,
 };

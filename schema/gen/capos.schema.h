@@ -80,6 +80,7 @@ extern const struct capnp_node_info capos_manifest_schema;
 extern const struct capnp_node_info capos_manifest_version_schema;
 extern const struct capnp_node_info capos_binary_schema;
 extern const struct capnp_node_info capos_service_schema;
+extern const struct capnp_node_info capos_service_starter_schema;
 extern const struct capnp_node_info capos_cap_grant_schema;
 extern const struct capnp_node_info capos_cap_grant_source_schema;
 extern const struct capnp_node_info capos_kernel_object_schema;
