@@ -55,7 +55,7 @@ static struct capos_manifest open_manifest(const struct boot_info *info)
     struct manifest_fault fault;
 
     if (!manifest_open(phys_to_virt((struct paddr){info->module_base}), info->module_bytes,
-                       manifest_kernel_support(), &manifest_message, &manifest, &fault)) {
+                       &manifest_message, &manifest, &fault)) {
         char text[MANIFEST_FAULT_TEXT_ROOM];
         (void)manifest_fault_text(&fault, text, sizeof text);
         kprint("capos: boot module: %s\n", text);

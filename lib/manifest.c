@@ -37,7 +37,6 @@ struct place {
 
 struct check {
     struct capos_manifest manifest;
-    struct manifest_support support;
     struct manifest_fault *fault;
 };
 
@@ -423,14 +422,7 @@ static bool check_service_source(struct check *check, struct place at, struct ca
     }
     struct capos_export_list exports = capos_service_get_exports(service);
     uint64_t id = capos_export_get_interface_id(capos_export_list_at(exports, index));
-    if (!check_interface(check, at, grant, id)) {
-        return false;
-    }
-    if (!check->support.endpoints) {
-        return refuse(check, place_field(at, "source"), capos_cap_grant_get_name(grant),
-                      (struct manifest_fault){.error = MANIFEST_NO_ENDPOINTS});
-    }
-    return true;
+    return check_interface(check, at, grant, id);
 }
 
 static bool check_grant(struct check *check, struct capos_cap_grant_list caps, struct place at)
@@ -477,12 +469,14 @@ static bool check_export(struct check *check, struct capos_service service, stru
         return refuse(check, place_field(at, "name"), name,
                       (struct manifest_fault){.error = MANIFEST_EXPORT_TAKEN, .found = other});
     }
-    if (capos_export_get_interface_id(one) == 0) {
+    uint64_t id = capos_export_get_interface_id(one);
+    if (id == 0) {
         return refuse(check, place_field(at, "interfaceId"), name,
                       (struct manifest_fault){.error = MANIFEST_NO_INTERFACE});
     }
-    if (!check->support.endpoints) {
-        return refuse(check, at, name, (struct manifest_fault){.error = MANIFEST_NO_ENDPOINTS});
+    if (id == CAPOS_ENDPOINT_ID) {
+        return refuse(check, place_field(at, "interfaceId"), name,
+                      (struct manifest_fault){.error = MANIFEST_OWNER_INTERFACE, .found = id});
     }
     return true;
 }
@@ -589,6 +583,17 @@ static uint64_t frames_to_begin(const struct elf_image *program, const struct ri
     return frames;
 }
 
+static bool check_limit(struct check *check, struct place at, struct capnp_text name,
+                        uint32_t found, uint32_t most)
+{
+    if (found > most) {
+        return refuse(
+            check, at, name,
+            (struct manifest_fault){.error = MANIFEST_LIMIT, .found = found, .most = most});
+    }
+    return true;
+}
+
 static bool check_limits(struct check *check, struct capos_service service, struct place at,
                          uint64_t frames_needed)
 {
@@ -612,7 +617,10 @@ static bool check_limits(struct check *check, struct capos_service service, stru
                                               .least = slots_needed,
                                               .most = CAP_SLOTS_MAX});
     }
-    return true;
+    return check_limit(check, place_field(at, "limits.processes"), name,
+                       capos_limits_get_processes(limits), PROC_PROCESSES_MAX) &&
+           check_limit(check, place_field(at, "limits.calls"), name, capos_limits_get_calls(limits),
+                       PROC_CALLS_MAX);
 }
 
 static bool check_restart(struct check *check, struct place at, struct capos_restart restart)
@@ -741,10 +749,17 @@ static bool check_services(struct check *check)
     if (!check_count(check, at, count, MANIFEST_SERVICES_MAX)) {
         return false;
     }
+    bool only_daemons = true;
     for (uint32_t i = 0; i < count; i++) {
         if (!check_service(check, i)) {
             return false;
         }
+        only_daemons =
+            only_daemons && capos_service_get_daemon(manifest_service_at(check->manifest, i));
+    }
+    if (only_daemons) {
+        return refuse(check, at, CAPNP_TEXT(""),
+                      (struct manifest_fault){.error = MANIFEST_ONLY_DAEMONS});
     }
     return true;
 }
@@ -784,11 +799,10 @@ static bool check_version(struct check *check)
     return true;
 }
 
-bool manifest_open(const void *bytes, size_t len, struct manifest_support support,
-                   struct capnp_message *message, struct capos_manifest *out,
-                   struct manifest_fault *fault)
+bool manifest_open(const void *bytes, size_t len, struct capnp_message *message,
+                   struct capos_manifest *out, struct manifest_fault *fault)
 {
-    struct check check = {.support = support, .fault = fault};
+    struct check check = {.fault = fault};
     struct place nowhere = {.field = NULL};
 
     if (len == 0 || len > MANIFEST_BYTES_MAX || len % 8 != 0) {

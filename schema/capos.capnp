@@ -265,6 +265,10 @@ struct Service {
   # Who starts it. Its grants may name exports of services of the same starter only;
   # what init grants of the kernel's objects it must hold itself.
 
+  daemon @9 :Bool;
+  # Serves the others and need not end by itself: when only daemons are left, who
+  # started it kills it, and that is as good as the expected end.
+
   enum Starter {
     kernel @0;
     init @1;

@@ -9,6 +9,7 @@ tests/manifests/accepted/ is packed, and read back by the stock `capnp` tool.
 import json
 import os
 import pathlib
+import re
 import stat
 import struct
 import subprocess
@@ -24,10 +25,13 @@ OK, INVALID, USAGE, IO = range(4)
 
 # What the schema says where the JSON is silent.
 RING = {"sqEntries": 16, "cqEntries": 32, "areaBytes": 16384}
-LIMITS = {"frames": 512, "capSlots": 256}
+LIMITS = {"frames": 512, "capSlots": 256, "processes": 0, "calls": 0}
 RESTART = {"policy": "never", "count": 0}
 PARAMS = {"tickHz": 100, "plantLeak": "none", "deadline": 0}
-INTERFACES = {"Console": 0xF0A4B1C86D2E7395, "NullCap": 0x9B7D20F3E81C5A64}
+SCHEMA = (ROOT / "schema/capos.capnp").read_text()
+INTERFACES = {
+    name: int(id, 16) for name, id in re.findall(r"^interface (\w+) @(0x[0-9a-f]+)", SCHEMA, re.M)
+}
 
 
 def elf(code=b"\xf4"):
@@ -112,11 +116,12 @@ def interface_id(text):
 
 
 def expected_grant(grant):
+    source = grant["source"]
     return {
         "name": grant["name"],
         "interfaceId": str(interface_id(grant["interface"])),
-        "source": grant["source"],
-        "badge": str(grant.get("badge", 0)),
+        "source": source if "kernel" in source else {"service": source},
+        "badge": str(int(str(grant.get("badge", 0)), 0)),
     }
 
 
@@ -130,9 +135,14 @@ def expected_end(expect):
 
 def expected_service(one):
     """What the stock tool shows of a service: structs that are not set are left out."""
-    service = {"name": one["name"], "binary": one["binary"]}
+    service = {"name": one["name"], "binary": one["binary"], "daemon": one.get("daemon", False)}
     if one["caps"]:
         service["caps"] = [expected_grant(grant) for grant in one["caps"]]
+    if one.get("exports"):
+        service["exports"] = [
+            {"name": export["name"], "interfaceId": str(interface_id(export["interface"]))}
+            for export in one["exports"]
+        ]
     for field, defaults in (("ring", RING), ("limits", LIMITS), ("restart", RESTART)):
         if field in one:
             service[field] = {**defaults, **one[field]}

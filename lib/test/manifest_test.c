@@ -5,6 +5,7 @@
  * so. Then every bit of a valid one is flipped: whatever comes of it, reading stays
  * inside the message.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,11 +166,7 @@ static struct made *make(void)
 /* ---------------------------------------------------------------------------
  * What becomes of it. Each of these consumes the manifest. */
 
-static const struct manifest_support with_endpoints = {.endpoints = true};
-static const struct manifest_support without_endpoints = {.endpoints = false};
-
-static void assert_refused_by(struct made *m, struct manifest_support support,
-                              enum manifest_error error, const char *sentence)
+static void assert_refused(struct made *m, enum manifest_error error, const char *sentence)
 {
     struct capnp_message message;
     struct capos_manifest manifest;
@@ -177,8 +174,8 @@ static void assert_refused_by(struct made *m, struct manifest_support support,
     char text[MANIFEST_FAULT_TEXT_ROOM];
 
     assert_true(capnp_arena_ok(&m->arena));
-    assert_false(manifest_open(m->words, capnp_arena_bytes(&m->arena), support, &message, &manifest,
-                               &fault));
+    assert_false(
+        manifest_open(m->words, capnp_arena_bytes(&m->arena), &message, &manifest, &fault));
     size_t len = manifest_fault_text(&fault, text, sizeof text);
     assert_string_equal(text, sentence);
     assert_int_equal(len, strlen(sentence));
@@ -186,12 +183,7 @@ static void assert_refused_by(struct made *m, struct manifest_support support,
     free(m);
 }
 
-static void assert_refused(struct made *m, enum manifest_error error, const char *sentence)
-{
-    assert_refused_by(m, with_endpoints, error, sentence);
-}
-
-static void assert_accepted_by(struct made *m, struct manifest_support support)
+static void assert_accepted(struct made *m)
 {
     struct capnp_message message;
     struct capos_manifest manifest;
@@ -199,24 +191,11 @@ static void assert_accepted_by(struct made *m, struct manifest_support support)
     char text[MANIFEST_FAULT_TEXT_ROOM];
 
     assert_true(capnp_arena_ok(&m->arena));
-    bool ok =
-        manifest_open(m->words, capnp_arena_bytes(&m->arena), support, &message, &manifest, &fault);
+    bool ok = manifest_open(m->words, capnp_arena_bytes(&m->arena), &message, &manifest, &fault);
     manifest_fault_text(&fault, text, sizeof text);
     assert_string_equal(text, "the manifest is valid");
     assert_true(ok);
     free(m);
-}
-
-static void assert_accepted(struct made *m)
-{
-    assert_accepted_by(m, with_endpoints);
-}
-
-/* beta without its import, and alpha without its export: what a kernel without endpoints boots. */
-static void drop_endpoints(struct made *m)
-{
-    capos_service_init_exports(m->services[0], 0);
-    capos_service_init_caps(m->services[1], 0);
 }
 
 /* ---------------------------------------------------------------------------
@@ -224,12 +203,8 @@ static void drop_endpoints(struct made *m)
 
 static void test_valid(void **state)
 {
-    struct made *m = make();
-
     (void)state;
     assert_accepted(make());
-    drop_endpoints(m);
-    assert_accepted_by(m, without_endpoints);
 }
 
 static void test_self_import_and_cycle(void **state)
@@ -269,6 +244,9 @@ static void test_everything_given(void **state)
     struct capos_limits_builder limits = capos_service_init_limits(beta);
     capos_limits_set_frames(limits, 1000000);
     capos_limits_set_cap_slots(limits, CAP_SLOTS_MAX);
+    capos_limits_set_processes(limits, PROC_PROCESSES_MAX);
+    capos_limits_set_calls(limits, PROC_CALLS_MAX);
+    capos_service_set_daemon(beta, true);
     capos_fault_set_vector(capos_process_status_init_faulted(capos_service_init_expect(beta)), 14);
     capos_process_status_set_killed(capos_service_init_expect(m->services[0]),
                                     CAPNP_TEXT("its handle said so"));
@@ -289,8 +267,7 @@ static void test_finders(void **state)
     uint32_t index;
 
     (void)state;
-    assert_true(manifest_open(m->words, capnp_arena_bytes(&m->arena), with_endpoints, &message,
-                              &manifest, &fault));
+    assert_true(manifest_open(m->words, capnp_arena_bytes(&m->arena), &message, &manifest, &fault));
     assert_int_equal(manifest_service_count(manifest), 2);
     assert_true(manifest_find_service(manifest, CAPNP_TEXT("beta"), &index));
     assert_int_equal(index, 1);
@@ -306,20 +283,41 @@ static void test_finders(void **state)
     free(m);
 }
 
+/* An object's interface has the object's name, with a capital. */
 static void test_object_interfaces(void **state)
 {
-    uint64_t id = 0;
+    uint64_t id;
 
     (void)state;
-    assert_true(manifest_object_interface(CAPOS_KERNEL_OBJECT_CONSOLE, &id));
-    assert_int_equal(id, CAPOS_CONSOLE_ID);
-    assert_true(manifest_object_interface(CAPOS_KERNEL_OBJECT_NULL_CAP, &id));
-    assert_int_equal(id, CAPOS_NULL_CAP_ID);
-    assert_false(manifest_object_interface(CAPOS_KERNEL_OBJECT_COUNT, &id));
-    /* A kernel object without an interface would match a grant that names none. */
     for (unsigned i = 0; i < CAPOS_KERNEL_OBJECT_COUNT; i++) {
-        assert_true(manifest_object_interface(i, &id) && id != 0);
+        const char *name = NULL;
+        assert_true(manifest_object_interface(i, &id));
+        for (size_t k = 0; k < capos_interfaces_count; k++) {
+            name = capos_interfaces[k].id == id ? capos_interfaces[k].name : name;
+        }
+        assert_non_null(name);
+        assert_int_equal(tolower(name[0]), capos_kernel_object_name((uint16_t)i)[0]);
+        assert_string_equal(name + 1, capos_kernel_object_name((uint16_t)i) + 1);
     }
+    assert_false(manifest_object_interface(CAPOS_KERNEL_OBJECT_COUNT, &id));
+}
+
+/* A grant of each, under the object's own interface. */
+static void test_object_grants(void **state)
+{
+    struct made *m = make();
+    struct capos_cap_grant_list_builder caps =
+        capos_service_init_caps(m->services[1], CAPOS_KERNEL_OBJECT_COUNT);
+    char name[] = "g0";
+
+    (void)state;
+    for (unsigned i = 0; i < CAPOS_KERNEL_OBJECT_COUNT; i++) {
+        uint64_t id = 0;
+        assert_true(manifest_object_interface(i, &id));
+        name[1] = (char)('0' + i);
+        make_object(caps, i, capnp_text_from(name), (enum capos_kernel_object)i, id);
+    }
+    assert_accepted(m);
 }
 
 static void test_names(void **state)
@@ -352,10 +350,10 @@ static void test_length(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        assert_false(manifest_open(words, lengths[i], with_endpoints, &message, &manifest, &fault));
+        assert_false(manifest_open(words, lengths[i], &message, &manifest, &fault));
         assert_int_equal(fault.error, MANIFEST_LENGTH);
     }
-    assert_false(manifest_open(words, 9, with_endpoints, &message, &manifest, &fault));
+    assert_false(manifest_open(words, 9, &message, &manifest, &fault));
     manifest_fault_text(&fault, text, sizeof text);
     assert_string_equal(text, "the manifest has 9 bytes; it must have 8 to 67108864, in whole "
                               "words of 8");
@@ -392,6 +390,20 @@ static void test_no_service(void **state)
     assert_refused(m, MANIFEST_NO_SERVICE, "services: there is no service to start");
 }
 
+static void test_daemons(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_service_set_daemon(m->services[0], true);
+    assert_accepted(m);
+    m = make();
+    capos_service_set_daemon(m->services[0], true);
+    capos_service_set_daemon(m->services[1], true);
+    assert_refused(m, MANIFEST_ONLY_DAEMONS,
+                   "services: all are daemons, and a run ends when only daemons are left");
+}
+
 static void test_too_many(void **state)
 {
     struct made *m = make();
@@ -414,8 +426,8 @@ static void test_too_many(void **state)
     m = make();
     capos_service_init_exports(m->services[1], MANIFEST_EXPORTS_MAX + 1);
     assert_refused(m, MANIFEST_TOO_MANY,
-                   "services[1].exports: there are 65 entries, and at most "
-                   "64 are allowed");
+                   "services[1].exports: there are 64 entries, and at most "
+                   "63 are allowed");
     m = make();
     capos_service_init_exports(m->services[1], 61);
     assert_refused(m, MANIFEST_CAPSET_FULL,
@@ -553,8 +565,8 @@ static void test_source(void **state)
     capos_cap_grant_source_set_kernel(capos_cap_grant_init_source(m->null),
                                       (enum capos_kernel_object)CAPOS_KERNEL_OBJECT_COUNT);
     assert_refused(m, MANIFEST_NO_SUCH_OBJECT,
-                   "services[1].caps[1].source.kernel: grant \"null\" asks for kernel object 2, "
-                   "and the objects are 0 to 1");
+                   "services[1].caps[1].source.kernel: grant \"null\" asks for kernel object 8, "
+                   "and the objects are 0 to 7");
 }
 
 /* Kinds that only a newer schema knows: nothing but the tag says so. */
@@ -592,6 +604,17 @@ static void test_interface(void **state)
     capos_service_init_caps(m->services[1], 0);
     assert_refused(m, MANIFEST_NO_INTERFACE,
                    "services[0].exports[0].interfaceId: export \"store\" has no interface id");
+    m = make();
+    capos_export_set_interface_id(m->store, CAPOS_ENDPOINT_ID);
+    capos_service_init_caps(m->services[1], 0);
+    assert_refused(m, MANIFEST_OWNER_INTERFACE,
+                   "services[0].exports[0].interfaceId: export \"store\" has interface "
+                   "0xd3a58f61e20c947b (Endpoint), which only an owner facet has");
+    /* What a client takes for an object of the kernel may be served by a process. */
+    m = make();
+    capos_export_set_interface_id(m->store, CAPOS_CONSOLE_ID);
+    capos_cap_grant_set_interface_id(m->imported, CAPOS_CONSOLE_ID);
+    assert_accepted(m);
 }
 
 static void test_badge(void **state)
@@ -603,28 +626,6 @@ static void test_badge(void **state)
     assert_refused(m, MANIFEST_BADGE,
                    "services[1].caps[0].badge: grant \"console\" has badge 18446744073709551615, "
                    "and a kernel object takes none");
-}
-
-static void test_no_endpoints(void **state)
-{
-    struct made *m = make();
-
-    (void)state;
-    assert_refused_by(m, without_endpoints, MANIFEST_NO_ENDPOINTS,
-                      "services[0].exports[0]: \"store\" needs an endpoint, and this kernel serves "
-                      "none");
-    m = make();
-    capos_service_set_name(m->services[0], CAPNP_TEXT("zeta"));
-    capos_service_export_set_service(m->import_source, CAPNP_TEXT("zeta"));
-    struct capos_service_list_builder services = capos_manifest_init_services(m->manifest, 2);
-    m->services[1] = capos_service_list_builder_at(services, 0);
-    m->services[0] = capos_service_list_builder_at(services, 1);
-    make_alpha(m);
-    make_beta(m);
-    assert_refused_by(m, without_endpoints, MANIFEST_NO_ENDPOINTS,
-                      "services[0].caps[2].source: \"store\" needs an endpoint, and this kernel "
-                      "serves none");
-    assert_false(manifest_kernel_support().endpoints);
 }
 
 /* ---------------------------------------------------------------------------
@@ -700,6 +701,22 @@ static void test_limits(void **state)
     assert_refused(make_limits(1, 512, CAP_SLOTS_MAX + 1), MANIFEST_SLOTS,
                    "services[1].limits.capSlots: service \"beta\" may hold 65537 capabilities; it "
                    "must be 3 to 65536");
+}
+
+static void test_children_and_calls(void **state)
+{
+    struct made *m = make();
+
+    (void)state;
+    capos_limits_set_processes(capos_service_init_limits(m->services[1]), PROC_PROCESSES_MAX + 1);
+    assert_refused(m, MANIFEST_LIMIT,
+                   "services[1].limits.processes: service \"beta\" may have 65537, and at most "
+                   "65536 are allowed");
+    m = make();
+    capos_limits_set_calls(capos_service_init_limits(m->services[0]), PROC_CALLS_MAX + 1);
+    assert_refused(m, MANIFEST_LIMIT,
+                   "services[0].limits.calls: service \"alpha\" may have 1048577, and at most "
+                   "1048576 are allowed");
 }
 
 /* A program that crosses 2 MiB takes another page table. */
@@ -858,14 +875,14 @@ static void test_text_room(void **state)
 }
 
 /* Reads all that an accepted manifest says, and what a refused one is refused for. */
-static void open_hostile(const uint8_t *bytes, size_t len, struct manifest_support support)
+static void open_hostile(const uint8_t *bytes, size_t len)
 {
     struct capnp_message message;
     struct capos_manifest manifest;
     struct manifest_fault fault;
     char text[MANIFEST_FAULT_TEXT_ROOM];
 
-    if (!manifest_open(bytes, len, support, &message, &manifest, &fault)) {
+    if (!manifest_open(bytes, len, &message, &manifest, &fault)) {
         assert_true(fault.error > MANIFEST_OK && fault.error < MANIFEST_ERROR_COUNT);
         assert_true(manifest_fault_text(&fault, text, sizeof text) > 0);
         return;
@@ -900,8 +917,7 @@ static void test_every_bit(void **state)
     (void)state;
     for (size_t bit = 0; bit < len * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        open_hostile(bytes, len, with_endpoints);
-        open_hostile(bytes, len, without_endpoints);
+        open_hostile(bytes, len);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     free(bytes);
@@ -918,7 +934,7 @@ static void test_every_length(void **state)
         struct capnp_message message;
         struct capos_manifest manifest;
         struct manifest_fault fault;
-        assert_false(manifest_open(bytes, len, with_endpoints, &message, &manifest, &fault));
+        assert_false(manifest_open(bytes, len, &message, &manifest, &fault));
         free(bytes);
     }
     free(m);
@@ -941,7 +957,7 @@ static void test_shuffled_words(void **state)
             size_t from = (size_t)(random >> 33) % (len / 8);
             memcpy(bytes + to * 8, &m->words[from], 8);
         }
-        open_hostile(bytes, len, with_endpoints);
+        open_hostile(bytes, len);
         free(bytes);
     }
     free(m);
@@ -955,11 +971,13 @@ int main(void)
         cmocka_unit_test(test_everything_given),
         cmocka_unit_test(test_finders),
         cmocka_unit_test(test_object_interfaces),
+        cmocka_unit_test(test_object_grants),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_length),
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_no_service),
+        cmocka_unit_test(test_daemons),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_full_lists),
         cmocka_unit_test(test_name_form),
@@ -970,9 +988,9 @@ int main(void)
         cmocka_unit_test(test_unknown_kinds),
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_badge),
-        cmocka_unit_test(test_no_endpoints),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_children_and_calls),
         cmocka_unit_test(test_frames_by_table),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_expect),

@@ -3242,6 +3242,15 @@ static inline enum capos_service_starter capos_service_get_starter(struct capos_
     return (enum capos_service_starter)capnp_get_u16(r.s, 0);
 }
 
+/*
+ * Serves the others and need not end by itself: when only daemons are left, who
+ * started it kills it, and that is as good as the expected end.
+ */
+static inline bool capos_service_get_daemon(struct capos_service r)
+{
+    return capnp_get_bool(r.s, 16);
+}
+
 /* Whether everything behind r is well-formed; if so, no getter can fail. */
 bool capos_service_check(struct capos_service r);
 
@@ -3307,6 +3316,11 @@ static inline void capos_service_set_starter(struct capos_service_builder b,
                                              enum capos_service_starter value)
 {
     capnp_set_u16(b.b, 0, (uint16_t)value);
+}
+
+static inline void capos_service_set_daemon(struct capos_service_builder b, bool value)
+{
+    capnp_set_bool(b.b, 16, value);
 }
 
 /* ---------------------------------------------------------------------------

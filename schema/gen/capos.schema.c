@@ -2708,6 +2708,18 @@ static const struct capnp_field_info capos_service_schema_fields[] = {
         .code_order = 8,
         .discriminant = CAPNP_NO_DISCRIMINANT,
     },
+    {
+        .name = "daemon",
+        .doc = "Serves the others and need not end by itself: when only daemons are left, who\n"
+               "started it kills it, and that is as good as the expected end.\n",
+        .type = {.kind = CAPNP_TYPE_BOOL},
+        .has_default = false,
+        .offset = 16,
+        .default_bits = 0x0ull,
+        .ordinal = 9,
+        .code_order = 9,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
 };
 
 const struct capnp_node_info capos_service_schema = {
@@ -2724,7 +2736,7 @@ const struct capnp_node_info capos_service_schema = {
     .is_group = false,
     .union_count = 0,
     .union_offset = 0,
-    .field_count = 9,
+    .field_count = 10,
     .fields = capos_service_schema_fields,
 };
 

@@ -161,9 +161,12 @@ static bool read_limits(struct report *report, const struct place *parent, json_
 
     out->limits_given = value != NULL;
     return !out->limits_given ||
-           (json_check_fields(report, &at, value, FIELDS("frames", "capSlots")) &&
+           (json_check_fields(report, &at, value,
+                              FIELDS("frames", "capSlots", "processes", "calls")) &&
             read_optional_u32(report, &at, value, "frames", &out->frames) &&
-            read_optional_u32(report, &at, value, "capSlots", &out->cap_slots));
+            read_optional_u32(report, &at, value, "capSlots", &out->cap_slots) &&
+            read_optional_u32(report, &at, value, "processes", &out->processes) &&
+            read_optional_u32(report, &at, value, "calls", &out->calls));
 }
 
 static bool read_fault(struct report *report, const struct place *parent, json_t *expect,
@@ -268,12 +271,14 @@ static bool read_service(struct report *report, const struct place *at, json_t *
 {
     return json_check_fields(report, at, value,
                              FIELDS("name", "binary", "caps", "exports", "restart", "ring",
-                                    "limits", "expect")) &&
+                                    "limits", "expect", "daemon")) &&
            json_read_text(report, at, value, "name", &out->name) &&
            json_read_text(report, at, value, "binary", &out->binary) &&
            read_grants(report, at, value, out) && read_exports(report, at, value, out) &&
            read_restart(report, at, value, &out->restart) && read_ring(report, at, value, out) &&
-           read_limits(report, at, value, out) && read_expect(report, at, value, &out->expect);
+           read_limits(report, at, value, out) && read_expect(report, at, value, &out->expect) &&
+           (!json_has(value, "daemon") ||
+            json_read_bool(report, at, value, "daemon", &out->daemon));
 }
 
 static bool read_binaries(struct report *report, json_t *document, struct cue_manifest *out)

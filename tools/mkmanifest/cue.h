@@ -80,7 +80,10 @@ struct cue_service {
     bool limits_given;
     struct cue_u32 frames;
     struct cue_u32 cap_slots;
+    struct cue_u32 processes;
+    struct cue_u32 calls;
     struct cue_expect expect;
+    bool daemon;
 };
 
 struct cue_kernel_params {

@@ -105,6 +105,12 @@ static void encode_limits(struct capos_limits_builder b, const struct cue_servic
     if (service->cap_slots.given) {
         capos_limits_set_cap_slots(b, service->cap_slots.value);
     }
+    if (service->processes.given) {
+        capos_limits_set_processes(b, service->processes.value);
+    }
+    if (service->calls.given) {
+        capos_limits_set_calls(b, service->calls.value);
+    }
 }
 
 static void encode_expect(struct capos_process_status_builder b, const struct cue_expect *expect)
@@ -163,6 +169,7 @@ static void encode_service(struct capos_service_builder b, const struct cue_serv
     if (service->expect.end != CUE_END_NOT_GIVEN) {
         encode_expect(capos_service_init_expect(b), &service->expect);
     }
+    capos_service_set_daemon(b, service->daemon);
 }
 
 static void encode_kernel_params(struct capos_kernel_params_builder b,
@@ -220,7 +227,7 @@ static bool validate(struct report *report, const uint8_t *bytes, size_t len)
     struct manifest_fault fault;
     char text[MANIFEST_FAULT_TEXT_ROOM];
 
-    if (manifest_open(bytes, len, manifest_kernel_support(), &message, &manifest, &fault)) {
+    if (manifest_open(bytes, len, &message, &manifest, &fault)) {
         return true;
     }
     rename_last(fault.path, ".interfaceId", ".interface");

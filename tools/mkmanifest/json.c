@@ -178,6 +178,22 @@ bool json_read_array(struct report *report, const struct place *at, json_t *obje
     return true;
 }
 
+bool json_read_bool(struct report *report, const struct place *at, json_t *object,
+                    const char *field, bool *out)
+{
+    json_t *value = required(report, at, object, field);
+    struct place here = place_field(at, field);
+
+    if (value == NULL) {
+        return false;
+    }
+    if (!json_is_boolean(value)) {
+        return wrong_type(report, &here, value, "true or false");
+    }
+    *out = json_is_true(value);
+    return true;
+}
+
 static bool read_integer(struct report *report, const struct place *at, json_t *object,
                          const char *field, int64_t least, int64_t most, int64_t *out)
 {

@@ -54,6 +54,8 @@ bool json_read_text(struct report *report, const struct place *at, json_t *objec
                     const char *field, const char **out);
 bool json_read_array(struct report *report, const struct place *at, json_t *object,
                      const char *field, json_t **out);
+bool json_read_bool(struct report *report, const struct place *at, json_t *object,
+                    const char *field, bool *out);
 bool json_read_u32(struct report *report, const struct place *at, json_t *object, const char *field,
                    uint32_t *out);
 bool json_read_u8(struct report *report, const struct place *at, json_t *object, const char *field,

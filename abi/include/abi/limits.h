@@ -42,6 +42,11 @@
 /* Frames (4 KiB) of one process, unless its manifest entry says otherwise. */
 #define PROC_FRAMES_DEFAULT 512u
 
+/* What a manifest or a parent may allow one process: children at a time, and entries
+ * in flight, those of children included. */
+#define PROC_PROCESSES_MAX 65536u
+#define PROC_CALLS_MAX     1048576u
+
 /* One MemoryObject, and one call of VirtualMemory, pages of 4 KiB. */
 #define MEMORY_PAGES_MAX 1024u
 
@@ -60,7 +65,7 @@
 #define MANIFEST_BINARIES_MAX 256u
 #define MANIFEST_SERVICES_MAX 256u
 #define MANIFEST_CAPS_MAX     63u
-#define MANIFEST_EXPORTS_MAX  64u
+#define MANIFEST_EXPORTS_MAX  63u
 #define MANIFEST_RESTARTS_MAX 1000000u
 
 /* The longest cap_enter time-out that is not "for ever", nanoseconds: one year. */

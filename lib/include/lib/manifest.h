@@ -6,16 +6,18 @@
  * A manifest is a message of hostile origin until manifest_open() has returned
  * true. After that:
  *   1  every pointer of the message is sound, so no accessor fails
- *   2  every list is within its limit (abi/limits.h), and there is a service
+ *   2  every list is within its limit (abi/limits.h), and there is a service that
+ *      is not a daemon
  *   3  every name is one (manifest_name_is_valid), and is unique among its kind;
  *      grants and exports of one service share its CapSet and are one kind
  *   4  every image is a program that elf_parse() accepts
  *   5  every reference leads somewhere: a service to its binary, a grant to a
  *      kernel object or to an export of a service
- *   6  each grant expects the very interface its source has, and only a grant of
- *      an export carries a badge
- *   7  ring sizes can be laid out, and the limits leave room for what the service
- *      is born with
+ *   6  each grant expects the very interface its source has, only a grant of an
+ *      export carries a badge, and an export has an interface that a client facet
+ *      can have: neither 0 nor that of Endpoint
+ *   7  ring sizes can be laid out, the limits leave room for what the service is
+ *      born with, and none is beyond what one process may have
  *   8  restart, expectation and kernel parameters are values that are known
  *
  * Services may refer to each other in circles, and one may import its own export:
@@ -56,6 +58,7 @@
     X(MESSAGE, "the manifest is not a well-formed message: %d")                                    \
     X(VERSION, "%p: the manifest is of schema version %f; this system reads version %m")           \
     X(NO_SERVICE, "%p: there is no service to start")                                              \
+    X(ONLY_DAEMONS, "%p: all are daemons, and a run ends when only daemons are left")              \
     X(TOO_MANY, "%p: there are %f entries, and at most %m are allowed")                            \
     X(NAME_LENGTH, "%p: the name has %f bytes; a name has 1 to %m")                                \
     X(NAME_FORM, "%p: the name \"%n\" may hold only a-z, 0-9, '-', '_' and '.'")                   \
@@ -71,11 +74,12 @@
     X(NO_SUCH_EXPORT, "%p: that service has no export named \"%n\"")                               \
     X(INTERFACE, "%p: grant \"%n\" expects interface %x, and its source has %y")                   \
     X(NO_INTERFACE, "%p: export \"%n\" has no interface id")                                       \
+    X(OWNER_INTERFACE, "%p: export \"%n\" has interface %x, which only an owner facet has")        \
     X(BADGE, "%p: grant \"%n\" has badge %f, and a kernel object takes none")                      \
-    X(NO_ENDPOINTS, "%p: \"%n\" needs an endpoint, and this kernel serves none")                   \
     X(RING_SIZE, "%p: the size is %f; it must be a power of two from %l to %m")                    \
     X(FRAMES, "%p: service \"%n\" may hold %f frames, and its program, stack and ring take %l")    \
     X(SLOTS, "%p: service \"%n\" may hold %f capabilities; it must be %l to %m")                   \
+    X(LIMIT, "%p: service \"%n\" may have %f, and at most %m are allowed")                         \
     X(RESTART_POLICY, "%p: the restart policy is %f, and the policies are 0 to %m")                \
     X(RESTART_COUNT, "%p: the restart count is %f; with this policy it must be %l to %m")          \
     X(EXPECT_KIND, "%p: the expected end is of kind %f, and the kinds are 0 to %m")                \
@@ -112,25 +116,13 @@ struct manifest_fault {
     uint64_t most;
 };
 
-/* What the caller can serve. A manifest that needs more is refused, with a sentence. */
-struct manifest_support {
-    bool endpoints; /* exports, and grants of them */
-};
-
-/* What the kernel of this tree serves: tool and kernel both say this. */
-static inline struct manifest_support manifest_kernel_support(void)
-{
-    return (struct manifest_support){.endpoints = false};
-}
-
 /*
  * Opens a manifest and checks all of it. Keeps `bytes`, which must be 8-byte
  * aligned and stay unchanged, and *message, which must stay where it is, for as
  * long as *out is read. False: *fault says why, and *out is not written.
  */
-bool manifest_open(const void *bytes, size_t len, struct manifest_support support,
-                   struct capnp_message *message, struct capos_manifest *out,
-                   struct manifest_fault *fault);
+bool manifest_open(const void *bytes, size_t len, struct capnp_message *message,
+                   struct capos_manifest *out, struct manifest_fault *fault);
 
 /*
  * Writes one sentence that names the place, the thing and what was expected, with
