@@ -23,11 +23,16 @@ kernel_SRCS := \
 	kernel/mem/heap.c \
 	kernel/mem/paging.c \
 	kernel/mem/validate.c \
+	kernel/cap/buffer.c \
+	kernel/cap/call.c \
 	kernel/cap/cap.c \
 	kernel/cap/console.c \
+	kernel/cap/endpoint.c \
+	kernel/cap/exception.c \
 	kernel/cap/null.c \
 	kernel/cap/ring.c \
 	kernel/cap/table.c \
+	kernel/cap/transfer.c \
 	kernel/ksyms.c \
 	kernel/main.c \
 	kernel/panic.c \

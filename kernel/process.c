@@ -4,6 +4,7 @@
 #include <abi/layout.h>
 
 #include "arch/x86_64/idt.h"
+#include "cap/endpoint.h"
 #include "cap/table.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
@@ -11,6 +12,7 @@
 #include "sched.h"
 
 /* What one slice of reaping does at most. */
+#define REAP_CALLS   64u
 #define REAP_SLOTS   64u
 #define REAP_FRAMES  128u
 #define REAP_CHARGES 64u
@@ -38,7 +40,7 @@ static void account_budgets(const struct process_limits *limits, uint64_t max[AC
 
     max[ACCOUNT_FRAMES] = limits->frames;
     max[ACCOUNT_HEAP_BYTES] =
-        heap_charge(sizeof(struct process)) + 4u * table + 4u * TABLE_BYTES_FIRST;
+        heap_charge(sizeof(struct process)) + 4u * table + 4u * TABLE_BYTES_FIRST + (1u << 20);
     max[ACCOUNT_SLOTS] = limits->slots;
     max[ACCOUNT_CALLS] = 0;
     max[ACCOUNT_PROCESSES] = 1;
@@ -150,6 +152,9 @@ static bool reap_step(struct work *work)
 {
     struct process *p = LIST_OWNER(work, struct process, reaping);
 
+    if (!entries_reap(&p->thread, REAP_CALLS)) {
+        return false;
+    }
     if (cap_table_used(&p->caps) != 0) {
         (void)reap_caps(p);
         return false;
@@ -165,12 +170,13 @@ static bool reap_step(struct work *work)
         frame_free_contiguous(&p->account, p->ring_frames, p->ring_nframes);
         p->ring_nframes = 0;
     }
+    heap_free(&p->account, p->calls_storage);
     heap_free(&p->account, p->caps_storage);
 
     struct process_report report = {
         .pid = p->pid,
         .status = p->status,
-        .calls = p->thread.calls,
+        .calls = p->thread.calls_taken,
         .frames_peak = p->account.peak[ACCOUNT_FRAMES],
         .frames_left = p->account.used[ACCOUNT_FRAMES],
         .corruptions = p->thread.ring.corruptions,
@@ -273,6 +279,30 @@ enum status process_grant(struct process *p, struct cap_object *object, uint64_t
         account_release(&p->account, ACCOUNT_SLOTS, 1);
     }
     return status;
+}
+
+enum status process_reserve_caps(struct process *p, uint32_t n, uint64_t ids[])
+{
+    enum status status = account_charge(&p->account, ACCOUNT_SLOTS, n);
+    if (status != ST_OK) {
+        return status;
+    }
+    while (status == ST_OK && cap_table_free(&p->caps) < n) {
+        status = grow_table(p);
+    }
+    if (status == ST_OK) {
+        status = cap_table_reserve(&p->caps, n, ids);
+    }
+    if (status != ST_OK) {
+        account_release(&p->account, ACCOUNT_SLOTS, n);
+    }
+    return status;
+}
+
+void process_cancel_caps(struct process *p, uint32_t n, const uint64_t ids[])
+{
+    cap_table_cancel(&p->caps, n, ids);
+    account_release(&p->account, ACCOUNT_SLOTS, n);
 }
 
 uint64_t process_count(void)

@@ -7,12 +7,13 @@
  *   ─────────────► BUILDING ──────────────────────────────────► LIVE
  *                     │ process_fail, _kill                      │ process_exit, _fault, _kill
  *                     └───────────────► DYING ◄──────────────────┘
- *                                         │ reaped in slices: capabilities, address
- *                                         ▼ space, ring, table, account
+ *                                         │ reaped in slices: entries in flight,
+ *                                         │ capabilities, address space, ring, table,
+ *                                         ▼ account
  *                                       gone (on_end is told, then the struct is freed)
  *
- * Authority goes first: from the moment a process is DYING it runs no more and its
- * capabilities are dropped before its memory is.
+ * Authority goes first: from the moment a process is DYING it runs no more; what it has
+ * in flight is ended and its capabilities are dropped before its memory is.
  */
 #pragma once
 
@@ -66,6 +67,7 @@ struct process {
     struct paddr ring_frames; /* [I] physically contiguous */
     uint64_t ring_nframes;    /* 0: none yet */
     void *caps_storage;       /* NULL: none yet */
+    void *calls_storage;      /* the thread's call records; NULL: none yet, or none at all */
     struct process_status status;
     struct work reaping;
     uint32_t reap_cursor;
@@ -112,6 +114,14 @@ enum status process_release_cap(struct process *p, uint64_t cap_id);
 /* Grants a hold on an object; charged a slot. ST_OVER_BUDGET, ST_NO_MEMORY. */
 enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
                           uint64_t *cap_id);
+
+/*
+ * Sets n slots aside for capabilities that come, charged, and says the ids that they
+ * will have; all or none. Then each is filled by cap_table_commit, or all are given back
+ * by the second. ST_OVER_BUDGET, ST_NO_MEMORY.
+ */
+enum status process_reserve_caps(struct process *p, uint32_t n, uint64_t ids[]);
+void process_cancel_caps(struct process *p, uint32_t n, const uint64_t ids[]);
 
 /* Processes that exist, counted by walking the list. */
 uint64_t process_count(void);

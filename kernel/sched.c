@@ -101,6 +101,9 @@ void sched_forget(struct thread *t)
     if (cpu->current == t) {
         cpu->current = NULL;
     }
+    if (cpu->next == t) {
+        cpu->next = NULL;
+    }
 }
 
 /* WAITING → READY with the count of completions there are, for whatever reason. */
@@ -115,6 +118,56 @@ static void wake(struct thread *t)
     }
     timer_wheel_cancel(&sched.timeouts, &t->timeout);
     sched_ready(t);
+}
+
+void sched_completed(struct thread *t)
+{
+    struct cpu *cpu = cpu_self();
+    uint32_t available;
+
+    if (t->state != THREAD_WAITING) {
+        return;
+    }
+    if (ring_available(&t->ring, &available) != ST_OK) {
+        wake(t); /* to be told */
+        return;
+    }
+    if (available < t->min_complete) {
+        return;
+    }
+    t->context.rax = available;
+    timer_wheel_cancel(&sched.timeouts, &t->timeout);
+    if (cpu->current == NULL || cpu->next != NULL) {
+        sched_ready(t);
+        return;
+    }
+    t->state = THREAD_READY;
+    cpu->next = t;
+}
+
+/* The current thread goes on: what it made ready takes its turn like any other. */
+static inline void queue_next(void)
+{
+    struct cpu *cpu = cpu_self();
+
+    if (__builtin_expect(cpu->next != NULL, 0)) {
+        list_push_back(&sched.ready, &cpu->next->ready);
+        cpu->next = NULL;
+    }
+}
+
+/* The thread that is to run now, out of its queue. NULL: none is ready. */
+static struct thread *take_ready(void)
+{
+    struct cpu *cpu = cpu_self();
+    struct thread *t = cpu->next;
+
+    if (t != NULL) {
+        cpu->next = NULL;
+        return t;
+    }
+    struct list_node *node = list_pop_front(&sched.ready);
+    return node == NULL ? NULL : LIST_OWNER(node, struct thread, ready);
 }
 
 static void wait(struct thread *t)
@@ -140,19 +193,24 @@ static inline struct syscall_result enter(struct thread *t)
 
     switch (ring_drain(t, CAP_DRAIN_BUDGET)) {
     case DRAIN_CORRUPT:
+        queue_next();
         return result(SYS_ERR_RING_CORRUPT);
     case DRAIN_MORE:
         t->draining = true;
         requeue(t);
+        return (struct syscall_result){0};
+    case DRAIN_DEAD:
         return (struct syscall_result){0};
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:
         break;
     }
     if (ring_available(&t->ring, &available) != ST_OK) {
+        queue_next();
         return result(SYS_ERR_RING_CORRUPT);
     }
     if (available >= t->min_complete || t->timeout_ns == CAP_TIMEOUT_POLL) {
+        queue_next();
         return result(available);
     }
     wait(t);
@@ -210,8 +268,8 @@ void sched_switch(void)
             sched.deadline_passed = false;
             sched.events->deadline();
         }
-        struct list_node *node = list_pop_front(&sched.ready);
-        if (node == NULL) {
+        struct thread *t = take_ready();
+        if (t == NULL) {
             if (work_is_empty()) {
                 idle();
             } else {
@@ -220,7 +278,6 @@ void sched_switch(void)
             }
             continue;
         }
-        struct thread *t = LIST_OWNER(node, struct thread, ready);
         t->state = THREAD_RUNNING;
         cpu->current = t;
         thread_load(t);

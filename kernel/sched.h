@@ -4,7 +4,8 @@
  *
  * There is a queue of ready threads and a wheel of time-outs. A thread runs until
  * it waits, ends, spends its drain budget or is interrupted by a tick while another
- * is ready. Between threads one slice of kernel work (work.h) is done. With nothing
+ * is ready. A thread that waits hands the CPU over to the first that it made ready,
+ * whoever else is, until the next tick. Between threads one slice of kernel work (work.h) is done. With nothing
  * to run the kernel halts the processor.
  *
  * The timer ticks only while somebody needs it: another thread is ready, a
@@ -38,6 +39,13 @@ void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_event
 
 /* NEW or WAITING → READY. */
 void sched_ready(struct thread *t);
+
+/*
+ * Completions were posted to the thread's ring: if it waits and there are as many as it
+ * waits for, it becomes ready. The first that the current thread makes ready runs next
+ * if that waits then: a call and its answer are handed over directly.
+ */
+void sched_completed(struct thread *t);
 
 /* Takes the thread out of whatever it is in, for good. */
 void sched_forget(struct thread *t);

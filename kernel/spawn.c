@@ -7,6 +7,7 @@
 
 #include "cap/cap.h"
 #include "mem/frame.h"
+#include "mem/heap.h"
 #include "string.h"
 
 static void list_pieces(struct spawn *s)
@@ -125,6 +126,21 @@ static enum status make_tls_control(struct spawn *s)
     return status;
 }
 
+/* A record for each completion that the ring can keep a place for. */
+static enum status make_calls(struct process *p, const struct ring_layout *layout)
+{
+    uint32_t count = layout->cq_entries - layout->sq_entries;
+
+    if (count != 0) {
+        p->calls_storage = heap_alloc(&p->account, count * sizeof(struct call));
+        if (p->calls_storage == NULL) {
+            return ST_NO_MEMORY;
+        }
+    }
+    call_pool_init(&p->thread.pool, p->calls_storage, count, &p->thread);
+    return ST_OK;
+}
+
 /* At most USER_RING_BYTES, in one slice. */
 static enum status make_ring(struct spawn *s)
 {
@@ -144,6 +160,7 @@ static enum status make_ring(struct spawn *s)
     p->area = (uint8_t *)region + layout->area_offset;
     p->area_vaddr = USER_RING_VADDR + layout->area_offset;
     p->area_bytes = layout->area_bytes;
+    status = make_calls(p, layout);
     for (uint64_t i = 0; i < nframes && status == ST_OK; i++) {
         struct paddr frame = {p->ring_frames.v + i * FRAME_BYTES};
         struct uaddr va = {USER_RING_VADDR + i * FRAME_BYTES};

@@ -7,16 +7,18 @@
  *   NEW ─────────────────► READY ───────────────► RUNNING
  *                           ▲ ▲                    │ │ │
  *                           │ └── sched_preempt ───┘ │ │
- *                           └─ time-out ◄ WAITING ◄──┘ │ sched_cap_enter
+ *            sched_completed│                        │ │
+ *               or time-out └─────────── WAITING ◄───┘ │ sched_cap_enter
  *   any ── sched_forget ─► DEAD ◄──────────────────────┘ exit, fault, kill
  *
  * Invariants:
- *   1  a READY thread is in the ready queue, and no other is
+ *   1  a READY thread is in the ready queue or is its CPU's `next`, and no other is
  *   2  only a WAITING thread may have its time-out pending
  *   3  at most one thread per CPU is RUNNING, and it is that CPU's `current`
  */
 #pragma once
 
+#include <lib/call.h>
 #include <lib/list.h>
 #include <lib/ring.h>
 #include <lib/timer_wheel.h>
@@ -45,7 +47,9 @@ struct thread {
     uint64_t fs_base;           /* [I] */
     struct fpu_control control; /* [o] valid while not loaded and not context.full */
     struct fpu_area fpu;        /* [o] valid while not loaded and context.full */
-    uint64_t calls;             /* [o] CALL entries taken, for the summary */
+    uint64_t calls_taken;       /* [o] CALL entries, for the summary */
+    struct call_pool pool;      /* [o] entries in flight */
+    uint32_t reap_cursor;       /* [o] in the pool */
 };
 
 _Static_assert(offsetof(struct thread, context) == 0, "entry.S");

@@ -37,8 +37,11 @@ struct thread;
 struct cap_call {
     struct capnp_call c; /* first: cap_call_of finds the rest */
     struct thread *caller;
+    uint64_t user_data;        /* of the entry, as the next two */
+    struct call_buffer result; /* where the answer goes */
+    uint32_t cap_room;
     struct transfer *given; /* what came with the parameters; NULL: nothing */
-    const struct cap_sqe *sqe;
+    bool took_long;         /* set by a method that kept interrupts out for a while */
     uint32_t result_count;
     struct cap_hold results[CAP_CALL_RESULTS_MAX];
 };
@@ -97,6 +100,21 @@ void given_free(struct transfer *transfer, struct process *owner);
  */
 bool cap_call_answer(struct call *call, const void *message, uint32_t bytes,
                      const struct cap_hold holds[], uint32_t count);
+
+/* What became of an answer. */
+enum answer_fault { ANSWER_DELIVERED, ANSWER_BAD_RESULT, ANSWER_OVERLOADED };
+
+/* The sentence for the last of them. */
+extern const char answer_no_slots[];
+
+/*
+ * Writes an answer and its capabilities' records into the caller's buffer and puts the
+ * capabilities into its table, all or nothing; takes the holds over in any case. For
+ * the two that complete the entry then: the ring and cap_call_answer.
+ */
+enum answer_fault cap_answer_deliver(struct thread *t, const struct call_buffer *result,
+                                     uint32_t cap_room, const void *message, uint32_t bytes,
+                                     const struct cap_hold holds[], uint32_t count);
 
 /* Refuses a kept call. `reason` is a static string. */
 void cap_call_refuse(struct call *call, enum capnp_exception exception, const char *reason);

@@ -2,14 +2,14 @@
 #include "cap/cap.h"
 
 #include "cap/console.h"
+#include "cap/endpoint.h"
 #include "cap/null.h"
 #include "cap/table.h"
 #include "panic.h"
 
 /* Every kind of kernel object. To add one: docs/adding.md. */
 static const struct cap_type *const types[] = {
-    &console_type,
-    &null_cap_type,
+    &console_type, &endpoint_type, &endpoint_client_type, &endpoint_factory_type, &null_cap_type,
 };
 
 static struct list_node objects;
@@ -49,6 +49,7 @@ void cap_init(void)
     list_init(&objects);
     kernel_table_init();
     console_init();
+    endpoint_factory_init();
 
     struct cap_object *null_cap;
     enum status status = null_cap_create(&null_cap);

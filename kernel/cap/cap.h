@@ -24,11 +24,19 @@
 
 struct cap_object;
 
+/* What a CALL of an object takes. */
+enum cap_kind {
+    CAP_FULL,   /* `call`, in a struct cap_call (cap/call.h) */
+    CAP_PLAIN,  /* `call`, by methods that look at nothing but the message */
+    CAP_CLIENT, /* an endpoint's client facet: whoever receives there answers */
+};
+
 /* One row for each kind of object; all of them are listed in cap.c. */
 struct cap_type {
     const char *name;
-    uint64_t interface_id;
-    /* Serves one call: a generated dispatch with the type's methods. */
+    enum cap_kind kind;
+    uint64_t interface_id; /* CAP_CLIENT: none; each slot says its own */
+    /* Serves one call: a generated dispatch with the type's methods. CAP_CLIENT: NULL. */
     enum capnp_answer (*call)(struct cap_object *object, struct capnp_call *call);
     /* The last hold is gone: gives back what the object is made of. */
     void (*destroy)(struct cap_object *object);

@@ -73,6 +73,7 @@ static void console_destroy(struct cap_object *object)
 
 const struct cap_type console_type = {
     .name = "Console",
+    .kind = CAP_PLAIN,
     .interface_id = CAPOS_CONSOLE_ID,
     .call = console_call,
     .destroy = console_destroy,

@@ -76,6 +76,7 @@ static void null_destroy(struct cap_object *object)
 
 const struct cap_type null_cap_type = {
     .name = "NullCap",
+    .kind = CAP_PLAIN,
     .interface_id = CAPOS_NULL_CAP_ID,
     .call = null_call,
     .destroy = null_destroy,

@@ -16,25 +16,27 @@
 #include "cap/ring.h"
 
 #include <abi/error.h>
-#include <abi/layout.h>
 #include <abi/limits.h>
 #include <abi/ring.h>
 #include <capos.capnp.h>
-#include <lib/bits.h>
 #include <lib/ring.h>
 
 #include "arch/x86_64/cpu.h"
+#include "cap/buffer.h"
+#include "cap/call.h"
+#include "cap/endpoint.h"
+#include "cap/exception.h"
 #include "cap/table.h"
+#include "cap/transfer.h"
 #include "mem/heap.h"
-#include "mem/paging.h"
-#include "mem/validate.h"
 #include "panic.h"
 #include "process.h"
 #include "thread.h"
-#include "words.h"
 
 /* A message up to this size, in bytes, needs no scratch. */
 #define STACK_MESSAGE_BYTES 256u
+
+static const char no_memory[] = "the kernel has no memory for the message";
 
 /* Completes an entry with a transport error. */
 static __attribute__((noinline, cold)) void fail(struct thread *t, uint64_t user_data,
@@ -49,108 +51,14 @@ static inline void complete(struct thread *t, uint64_t user_data, uint32_t bytes
     ring_post(&t->ring, user_data, (int32_t)bytes, 0, 0, 0);
 }
 
-/*
- * A program's claim about a buffer, checked: where the kernel reaches it. In the
- * message area that is the direct map; elsewhere, the program's own mapping.
- */
-struct buffer {
-    uint8_t *area; /* NULL: not in the area */
-    struct uaddr user;
-    uint32_t len;
-};
-
-/* Alignment and length as abi/ring.h wants them; whether it is mapped is found out later. */
-static inline bool buffer_decode(const struct thread *t, uint64_t addr, uint32_t len,
-                                 struct buffer *out)
-{
-    if (__builtin_expect(((addr | len) & 7u) != 0 || len > CAP_MESSAGE_MAX, 0)) {
-        return false;
-    }
-    uint64_t offset = addr - t->process->area_vaddr;
-    bool inside = bits_range_fits(offset, len, t->process->area_bytes);
-    *out = (struct buffer){
-        .area = inside ? t->process->area + offset : NULL,
-        .user = {addr},
-        .len = len,
-    };
-    return true;
-}
-
-static __attribute__((noinline)) bool copy_in_slow(const struct thread *t, void *to,
-                                                   struct uaddr from, uint32_t len)
-{
-    return user_copy_in(&t->process->aspace, to, from, len) == ST_OK;
-}
-
-static inline bool copy_in(const struct thread *t, void *to, const struct buffer *from)
-{
-    if (__builtin_expect(from->area == NULL && from->len != 0, 0)) {
-        return copy_in_slow(t, to, from->user, from->len);
-    }
-    memcpy_words(to, from->area, from->len);
-    return true;
-}
-
-static __attribute__((noinline)) bool copy_out_slow(const struct thread *t, struct uaddr to,
-                                                    const void *from, uint32_t len)
-{
-    return user_copy_out(&t->process->aspace, to, from, len) == ST_OK;
-}
-
-/* len is at most to->len. False only if the call itself took the buffer's mapping away. */
-static inline bool copy_out(const struct thread *t, const struct buffer *to, const void *from,
-                            uint32_t len)
-{
-    if (__builtin_expect(to->area == NULL && len != 0, 0)) {
-        return copy_out_slow(t, to->user, from, len);
-    }
-    memcpy_words(to->area, from, len);
-    return true;
-}
-
-static __attribute__((noinline)) bool user_range_is_writable(const struct thread *t,
-                                                             struct uaddr start, uint32_t len)
-{
-    if (!user_range_ok(start, len)) {
-        return false;
-    }
-    uint64_t page = start.v & ~(uint64_t)(FRAME_BYTES - 1u);
-    for (; page < start.v + len; page += FRAME_BYTES) {
-        unsigned prot;
-        enum status status = aspace_find(&t->process->aspace, (struct uaddr){page}, NULL, &prot);
-        if (status != ST_OK || (prot & PAGE_WRITE) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Before the call, so that a call which had an effect can always be answered. */
-static inline bool buffer_is_writable(const struct thread *t, const struct buffer *b)
-{
-    return __builtin_expect(b->area != NULL || b->len == 0, 1) ||
-           user_range_is_writable(t, b->user, b->len);
-}
-
 /* Completes a call that the object refused: the type in flags, the text in the buffer. */
 static __attribute__((noinline, cold)) void refuse(struct thread *t, uint64_t user_data,
                                                    enum capnp_exception exception,
-                                                   const char *reason, struct buffer result)
+                                                   const char *reason, struct call_buffer result)
 {
-    _Alignas(8) uint8_t message[STACK_MESSAGE_BYTES];
-    struct capnp_arena arena;
-    uint16_t flags = (uint16_t)exception;
+    struct exception_words words = exception_write(t, &result, exception, reason);
 
-    capnp_arena_init(&arena, message, sizeof message);
-    struct capos_exception_builder e = capos_exception_build_root(&arena);
-    capos_exception_set_type(e, (enum capos_exception_type)exception);
-    capos_exception_set_reason(e, capnp_text_from(reason));
-    uint32_t len = (uint32_t)capnp_arena_bytes(&arena);
-    if (!capnp_arena_ok(&arena) || len > result.len || !copy_out(t, &result, message, len)) {
-        len = 0;
-        flags |= CAP_CQE_F_TRUNCATED;
-    }
-    ring_post(&t->ring, user_data, CAP_ERR_EXCEPTION, flags, 0, len);
+    ring_post(&t->ring, user_data, CAP_ERR_EXCEPTION, words.flags, 0, words.bytes);
 }
 
 static void *scratch_alloc(void *context, size_t bytes)
@@ -172,6 +80,7 @@ static const struct lazy_buffer_source scratch_source = {.alloc = scratch_alloc,
 void ring_scratch_drop(void)
 {
     lazy_buffer_drop(&cpu_self()->scratch, &scratch_source);
+    transfer_scratch_drop();
 }
 
 /*
@@ -181,11 +90,11 @@ void ring_scratch_drop(void)
  */
 static inline __attribute__((always_inline)) void
 invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16_t method,
-       struct buffer params, struct buffer result, void *in, void *out, uint32_t out_room)
+       struct call_buffer params, struct call_buffer result, void *in, void *out, uint32_t out_room)
 {
     struct cap_object *object = slot->object;
 
-    if (__builtin_expect(!copy_in(t, in, &params), 0)) {
+    if (__builtin_expect(!buffer_copy_in(t, in, &params, params.len), 0)) {
         fail(t, user_data, CAP_ERR_BAD_PARAMS);
         return;
     }
@@ -200,15 +109,14 @@ invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16
     call.results_room = out_room;
     enum capnp_answer answer = object->type->call(object, &call);
     if (__builtin_expect(answer == CAPNP_ANSWERED, 1)) {
-        if (__builtin_expect(!copy_out(t, &result, out, call.results_bytes), 0)) {
+        if (__builtin_expect(!buffer_copy_out(t, &result, out, call.results_bytes), 0)) {
             fail(t, user_data, CAP_ERR_BAD_RESULT);
             return;
         }
         complete(t, user_data, call.results_bytes);
         return;
     }
-    ASSERT(answer != CAPNP_PENDING, "%s answers later, which no kernel object does",
-           object->type->name);
+    ASSERT(answer != CAPNP_PENDING, "%s is plain and yet answers later", object->type->name);
     if (answer == CAPNP_REFUSED) {
         refuse(t, user_data, call.exception, call.reason, result);
     } else {
@@ -218,7 +126,8 @@ invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16
 
 static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t user_data,
                                                    const struct cap_slot *slot, uint16_t method,
-                                                   struct buffer params, struct buffer result)
+                                                   struct call_buffer params,
+                                                   struct call_buffer result)
 {
     void *scratch;
 
@@ -229,8 +138,7 @@ static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t us
     enum status status =
         lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch);
     if (status != ST_OK) {
-        refuse(t, user_data, CAPNP_EXC_OVERLOADED, "the kernel has no memory for the message",
-               result);
+        refuse(t, user_data, CAPNP_EXC_OVERLOADED, no_memory, result);
         return;
     }
     uint32_t room = result.len < CAP_KERNEL_MESSAGE_MAX ? result.len : CAP_KERNEL_MESSAGE_MAX;
@@ -239,41 +147,187 @@ static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t us
 }
 
 /* Flags, or fields that are reserved in a CALL. */
-static __attribute__((noinline, cold)) void fail_extras(struct thread *t, uint64_t user_data,
-                                                        uint16_t flags, uint64_t reserved)
+static __attribute__((noinline, cold)) void fail_extras(struct thread *t, const struct cap_sqe *sqe)
 {
-    bool pipelined = flags == CAP_SQE_F_PIPELINE && reserved == 0;
+    bool pipelined =
+        sqe->flags == CAP_SQE_F_PIPELINE && sqe->reserved == 0 && sqe->cap_room <= CAP_TRANSFER_MAX;
 
-    fail(t, user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
+    fail(t, sqe->user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
 }
 
-/*
- * Any buffers there may be: all the rules for them, in the order of docs/abi.md.
- * True if it took long, for the sake of a message that is not short.
- */
-static __attribute__((noinline)) bool call_any(struct thread *t, const struct cap_slot *slot,
-                                               struct cap_sqe sqe)
-{
-    struct buffer params;
-    struct buffer result;
+/* Whether an entry is followed by the next, or the drain stops behind it for a while. */
+enum go_on { GO_ON, STOP };
 
-    if (!buffer_decode(t, sqe.params_addr, sqe.params_len, &params)) {
+/*
+ * Any buffers there may be: all the rules for them, in the order of docs/abi.md. Stops
+ * for the sake of a message that is not short.
+ */
+static __attribute__((noinline)) enum go_on call_any(struct thread *t, const struct cap_slot *slot,
+                                                     struct cap_sqe sqe)
+{
+    struct call_buffer params;
+    struct call_buffer result;
+
+    if (!buffer_decode_message(t, sqe.params_addr, sqe.params_len, 0, &params)) {
         fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
-        return false;
+        return GO_ON;
     }
-    if (!buffer_decode(t, sqe.result_addr, sqe.result_len, &result) ||
+    if (!buffer_decode_room(t, sqe.result_addr, sqe.result_len, &result) ||
         !buffer_is_writable(t, &result)) {
         fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
-        return false;
+        return GO_ON;
     }
     if (params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES) {
         invoke_large(t, sqe.user_data, slot, sqe.method_id, params, result);
-        return params.len > STACK_MESSAGE_BYTES;
+        return params.len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
     }
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
     invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
-    return false;
+    return GO_ON;
+}
+
+/* ---------------------------------------------------------------------------
+ * Calls with more to them than a message: capabilities, answers that come later */
+
+/* What came with an answered call is the kernel's, and nobody there has kept it. */
+static void drop_given(struct transfer *given, struct process *sender)
+{
+    transfer_receive(given, sender);
+    for (uint32_t i = 0; i < given->count; i++) {
+        cap_drop(given->items[i].hold.object);
+    }
+    transfer_free(given, sender);
+}
+
+static void complete_full(struct cap_call *call)
+{
+    struct thread *t = call->caller;
+    uint32_t bytes = call->c.results_bytes;
+
+    switch (cap_answer_deliver(t, &call->result, call->cap_room, call->c.results, bytes,
+                               call->results, call->result_count)) {
+    case ANSWER_DELIVERED:
+        ring_post(&t->ring, call->user_data, (int32_t)bytes, 0, (uint16_t)call->result_count, 0);
+        return;
+    case ANSWER_BAD_RESULT:
+        fail(t, call->user_data, CAP_ERR_BAD_RESULT);
+        return;
+    case ANSWER_OVERLOADED:
+        refuse(t, call->user_data, CAPNP_EXC_OVERLOADED, answer_no_slots, call->result);
+        return;
+    }
+}
+
+/* Everything of the call is in kernel memory, and *call is complete. */
+static void invoke_full(struct cap_call *call, const struct cap_slot *slot)
+{
+    struct process *p = call->caller->process;
+    const struct cap_type *type = slot->object->type;
+    enum capnp_answer answer = type->call(slot->object, &call->c);
+
+    if (call->given != NULL && answer == CAPNP_ANSWERED) {
+        drop_given(call->given, p);
+    } else if (call->given != NULL) {
+        transfer_abandon(call->given, p);
+    }
+    if (answer == CAPNP_ANSWERED) {
+        complete_full(call);
+        return;
+    }
+    for (uint32_t i = 0; i < call->result_count; i++) {
+        cap_drop(call->results[i].object);
+    }
+    if (answer == CAPNP_REFUSED) {
+        refuse(call->caller, call->user_data, call->c.exception, call->c.reason, call->result);
+    } else if (answer == CAPNP_NO_ROOM) {
+        fail(call->caller, call->user_data, CAP_ERR_BAD_RESULT);
+    }
+}
+
+/* Copies the parameters in and invokes, with messages in `in` and `out`. */
+static void enter_full(struct cap_call *call, const struct cap_slot *slot,
+                       const struct call_buffer *params, void *in, void *out, uint32_t out_room)
+{
+    if (!buffer_copy_in(call->caller, in, params, params->len)) {
+        if (call->given != NULL) {
+            transfer_abandon(call->given, call->caller->process);
+        }
+        fail(call->caller, call->user_data, CAP_ERR_BAD_PARAMS);
+        return;
+    }
+    call->c.interface_id = slot->interface_id;
+    call->c.badge = slot->badge;
+    call->c.params = in;
+    call->c.params_bytes = params->len;
+    call->c.params_capabilities = call->given != NULL ? call->given->count : 0;
+    call->c.results = out;
+    call->c.results_room = out_room;
+    invoke_full(call, slot);
+}
+
+/* The descriptors behind the parameters, if there are any. False: the entry has been completed. */
+static bool read_given(struct cap_call *call, const struct cap_sqe *sqe,
+                       const struct call_buffer *params)
+{
+    if (sqe->cap_count == 0) {
+        return true;
+    }
+    int32_t error =
+        transfer_read(call->caller, params, sqe->params_len, sqe->cap_count, &call->given);
+    if (error == CAP_ERR_EXCEPTION) {
+        refuse(call->caller, sqe->user_data, CAPNP_EXC_OVERLOADED, no_memory, call->result);
+    } else if (error != 0) {
+        fail(call->caller, sqe->user_data, (enum cap_err)error);
+    }
+    return error == 0;
+}
+
+static __attribute__((noinline)) enum go_on call_full(struct thread *t, const struct cap_slot *slot,
+                                                      struct cap_sqe sqe)
+{
+    uint32_t descriptors = sqe.cap_count * (uint32_t)sizeof(struct cap_transfer);
+    struct cap_call call = {.c.method = sqe.method_id,
+                            .caller = t,
+                            .user_data = sqe.user_data,
+                            .cap_room = sqe.cap_room};
+    struct call_buffer params;
+
+    if (!buffer_decode_message(t, sqe.params_addr, sqe.params_len, descriptors, &params)) {
+        fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
+        return GO_ON;
+    }
+    if (!buffer_decode_room(t, sqe.result_addr, sqe.result_len, &call.result) ||
+        !buffer_is_writable(t, &call.result)) {
+        fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
+        return GO_ON;
+    }
+    if (sqe.params_len > CAP_KERNEL_MESSAGE_MAX) {
+        fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
+        return GO_ON;
+    }
+    uint32_t room =
+        call.result.len < CAP_KERNEL_MESSAGE_MAX ? call.result.len : CAP_KERNEL_MESSAGE_MAX;
+    void *scratch = NULL;
+    if ((sqe.params_len > STACK_MESSAGE_BYTES || room > STACK_MESSAGE_BYTES) &&
+        lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch) !=
+            ST_OK) {
+        refuse(t, sqe.user_data, CAPNP_EXC_OVERLOADED, no_memory, call.result);
+        return GO_ON;
+    }
+    if (!read_given(&call, &sqe, &params)) {
+        return GO_ON;
+    }
+    params.len = sqe.params_len;
+    if (scratch != NULL) {
+        enter_full(&call, slot, &params, scratch, (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX,
+                   room);
+    } else {
+        _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
+        _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
+        enter_full(&call, slot, &params, in, out, room);
+    }
+    return call.took_long || sqe.cap_count != 0 || t->state == THREAD_DEAD ? STOP : GO_ON;
 }
 
 /*
@@ -292,41 +346,48 @@ static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
 
 _Static_assert(CAP_AREA_MIN >= STACK_MESSAGE_BYTES, "is_short would wrap");
 
-/* True as call_any; so too dispatch. */
-static inline __attribute__((always_inline)) bool op_call(struct thread *t,
-                                                          const struct cap_sqe *sqe)
+static inline __attribute__((always_inline)) enum go_on op_call(struct thread *t,
+                                                                const struct cap_sqe *sqe)
 {
     const struct process *p = t->process;
 
-    t->calls++;
-    if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0, 0)) {
-        fail_extras(t, sqe->user_data, sqe->flags, sqe->reserved);
-        return false;
+    t->calls_taken++;
+    if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0 ||
+                             sqe->cap_room > CAP_TRANSFER_MAX,
+                         0)) {
+        struct cap_sqe copy = *sqe;
+        fail_extras(t, &copy);
+        return GO_ON;
     }
     const struct cap_slot *slot = cap_table_lookup(&p->caps, sqe->cap_id);
     if (__builtin_expect(slot == NULL, 0)) {
         fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
-        return false;
+        return GO_ON;
     }
-    if (__builtin_expect(slot->object->type->interface_id != sqe->interface_id, 0)) {
+    const struct cap_type *type = slot->object->type;
+    if (type->kind == CAP_CLIENT) {
+        struct cap_sqe copy = *sqe;
+        endpoint_call(t, slot, &copy);
+        return copy.cap_count != 0 || copy.params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+    }
+    if (__builtin_expect(type->interface_id != sqe->interface_id, 0)) {
         fail(t, sqe->user_data, CAP_ERR_WRONG_INTERFACE);
-        return false;
+        return GO_ON;
     }
-    if (__builtin_expect(sqe->cap_count != 0, 0)) {
-        fail(t, sqe->user_data, CAP_ERR_BAD_TRANSFER); /* no kernel object takes any */
-        return false;
+    if (type->kind == CAP_FULL || __builtin_expect(sqe->cap_count != 0, 0)) {
+        return call_full(t, slot, *sqe);
     }
     if (__builtin_expect(!is_short(p, sqe), 0)) {
         return call_any(t, slot, *sqe);
     }
-    struct buffer params = {.area = p->area + (sqe->params_addr - p->area_vaddr),
-                            .len = sqe->params_len};
-    struct buffer result = {.area = p->area + (sqe->result_addr - p->area_vaddr),
-                            .len = sqe->result_len};
+    struct call_buffer params = {.area = p->area + (sqe->params_addr - p->area_vaddr),
+                                 .len = sqe->params_len};
+    struct call_buffer result = {.area = p->area + (sqe->result_addr - p->area_vaddr),
+                                 .len = sqe->result_len};
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
     invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
-    return false;
+    return GO_ON;
 }
 
 /* Whether all fields that NOP and RELEASE do not use are zero. */
@@ -334,7 +395,7 @@ static inline bool unused_are_zero(const struct cap_sqe *sqe)
 {
     return (sqe->cap_count | sqe->flags | sqe->method_id | sqe->pointer_index | sqe->interface_id |
             sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len |
-            sqe->reserved) == 0;
+            sqe->cap_room | sqe->reserved) == 0;
 }
 
 static inline void op_nop(struct thread *t, const struct cap_sqe *sqe)
@@ -359,26 +420,43 @@ static inline void op_release(struct thread *t, const struct cap_sqe *sqe)
     complete(t, sqe->user_data, 0);
 }
 
-static inline bool dispatch(struct thread *t, const struct cap_sqe *sqe)
+/* Entries of endpoints: they read the entry from memory. */
+static __attribute__((noinline)) enum go_on op_endpoint(struct thread *t, struct cap_sqe sqe)
+{
+    switch (sqe.opcode) {
+    case CAP_OP_RECV:
+        endpoint_recv(t, &sqe);
+        return GO_ON;
+    case CAP_OP_RETURN:
+        endpoint_return(t, &sqe);
+        return sqe.cap_count != 0 || sqe.params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+    default:
+        endpoint_cancel(t, &sqe);
+        return STOP; /* it has looked at every record */
+    }
+}
+
+static inline enum go_on dispatch(struct thread *t, const struct cap_sqe *sqe)
 {
     switch (sqe->opcode) {
     case CAP_OP_CALL:
         return op_call(t, sqe);
     case CAP_OP_NOP:
         op_nop(t, sqe);
-        return false;
+        return GO_ON;
     case CAP_OP_RELEASE:
         op_release(t, sqe);
-        return false;
+        return GO_ON;
     case CAP_OP_RECV:
     case CAP_OP_RETURN:
     case CAP_OP_CANCEL:
+        return op_endpoint(t, *sqe);
     case CAP_OP_FINISH:
         fail(t, sqe->user_data, CAP_ERR_UNSUPPORTED_OPCODE);
-        return false;
+        return GO_ON;
     default:
         fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
-        return false;
+        return GO_ON;
     }
 }
 
@@ -402,9 +480,15 @@ enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
         }
         struct cap_sqe sqe;
         ring_take(ring, &sqe);
-        if (dispatch(t, &sqe) && ring->sq_head != last) {
-            drain = DRAIN_MORE;
-            break;
+        if (__builtin_expect(dispatch(t, &sqe) == STOP, 0)) {
+            if (t->state == THREAD_DEAD) {
+                drain = DRAIN_DEAD;
+                break;
+            }
+            if (ring->sq_head != last) {
+                drain = DRAIN_MORE;
+                break;
+            }
         }
     } while (ring->sq_head != last);
     ring_publish(ring);

@@ -15,6 +15,7 @@ enum drain {
     DRAIN_NO_ROOM, /* some are left, and there is no room for their completions */
     DRAIN_MORE,    /* some are left, and this was enough to keep interrupts out for */
     DRAIN_CORRUPT, /* a count was out of range; it has been put back */
+    DRAIN_DEAD,    /* the thread has ended its own process by a call */
 };
 
 /* The part of ring_drain that has something to do; pending and budget are not 0. */

@@ -26,6 +26,9 @@
 /* One message, bytes, wherever it lies. */
 #define CAP_MESSAGE_MAX 65536u
 
+/* Room for one message with all that can come around it: header and records. */
+#define CAP_ROOM_MAX (CAP_MESSAGE_MAX + 32u + CAP_TRANSFER_MAX * 16u)
+
 /* One message to or from an object of the kernel, bytes: it is copied whole. */
 #define CAP_KERNEL_MESSAGE_MAX 8192u
 

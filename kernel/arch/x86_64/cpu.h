@@ -18,12 +18,17 @@ struct thread;
 /* Scratch: one message in and one out, each of the largest size for kernel objects. */
 #define CPU_SCRATCH_BYTES (2u * CAP_KERNEL_MESSAGE_MAX)
 
+/* Descriptors and holds of as many capabilities as can travel at once, and a header. */
+#define CPU_TRANSFER_BYTES (CAP_TRANSFER_MAX * 80u + 16u)
+
 struct cpu {
     struct thread *current;     /* [a] runs, or is about to; NULL while idle */
     uint64_t kernel_stack;      /* [a] top of the one kernel stack */
     struct cpu *self;           /* [a] so that GS base yields an address */
     struct thread *loaded;      /* whose address space, FS base and vector state the CPU holds */
-    struct lazy_buffer scratch; /* messages too long for the kernel stack */
+    struct lazy_buffer scratch;  /* messages too long for the kernel stack */
+    struct lazy_buffer transfer; /* the capabilities of the message that is being read */
+    struct thread *next;         /* made ready by `current`, to run if that waits; READY */
 };
 
 _Static_assert(offsetof(struct cpu, current) == 0, "entry.S");

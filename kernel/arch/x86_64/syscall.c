@@ -40,6 +40,7 @@ void cpu_init(uint64_t kernel_stack_top)
 {
     boot_cpu = (struct cpu){.kernel_stack = kernel_stack_top, .self = &boot_cpu};
     lazy_buffer_init(&boot_cpu.scratch, CPU_SCRATCH_BYTES);
+    lazy_buffer_init(&boot_cpu.transfer, CPU_TRANSFER_BYTES);
     msr_write(MSR_GS_BASE, (uint64_t)&boot_cpu);
     msr_write(MSR_KERNEL_GS_BASE, 0); /* what user mode has until SWAPGS; it stays 0 */
     enable_syscall();

@@ -22,6 +22,7 @@
 #include <abi/ring.h>
 #include <lib/cap_table.h>
 #include <lib/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct transfer_item {
 
 struct transfer {
     uint32_t count;
+    bool kept; /* for its owner: where its storage is */
     struct transfer_item items[];
 };
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Endpoints and the calls that go through them: what CALL, RECV, RETURN and CANCEL
+ * do once the ring has taken the entry.
+ *
+ * An endpoint is two objects in one. The client facet is called; the owner facet
+ * receives, answers and mints. The owner facet, while it exists, holds the client
+ * facet; so do a queued call and a receiver, by their records. When the last owner
+ * facet is gone the endpoint is closed.
+ *
+ * A call is delivered in one step, all or nothing: room and slots at the receiver
+ * first, then header, parameters and records into its buffer, then the capabilities;
+ * so too an answer. What is the caller's fault fails the call and leaves the receiver
+ * as it was, and the other way round.
+ *
+ * Every party may die at every point. A dying process is first marked, and what it
+ * has in flight is ended later, in slices, before its tables go: until then it is
+ * called and answered as before.
+ */
+#pragma once
+
+#include <abi/ring.h>
+#include <capnp/call.h>
+#include <lib/account.h>
+#include <lib/endpoint.h>
+
+#include "cap/cap.h"
+#include "thread.h"
+#include "work.h"
+
+struct endpoint_object {
+    struct cap_object client; /* first */
+    struct cap_object owner;
+    struct endpoint endpoint;
+    struct charge charge; /* for this struct */
+    struct work matching; /* queued: what waits is matched, or ended, in slices */
+    bool is_matching;
+};
+
+extern const struct cap_type endpoint_type; /* the owner facet */
+extern const struct cap_type endpoint_client_type;
+extern const struct cap_type endpoint_factory_type;
+
+/*
+ * A new endpoint, charged to `payer`: two holds, one on each facet, that are the
+ * caller's. ST_NO_MEMORY, ST_OVER_BUDGET.
+ */
+enum status endpoint_create(struct account *payer, struct cap_object **owner,
+                            struct cap_object **client);
+
+/*
+ * The client facet that an owner facet can mint for this interface. NULL: the slot
+ * is not an owner facet, or no client can have that interface.
+ */
+struct cap_object *endpoint_mint_object(const struct cap_slot *slot, uint64_t interface_id);
+
+/* Makes the EndpointFactory. */
+void endpoint_factory_init(void);
+
+/*
+ * The opcodes. Each completes the entry, now or later. Fields that the ring has
+ * checked for a CALL: flags, the slot, reserved fields.
+ */
+void endpoint_call(struct thread *t, const struct cap_slot *slot, const struct cap_sqe *sqe);
+void endpoint_recv(struct thread *t, const struct cap_sqe *sqe);
+void endpoint_return(struct thread *t, const struct cap_sqe *sqe);
+void endpoint_cancel(struct thread *t, const struct cap_sqe *sqe);
+
+/*
+ * For whatever completes later: takes a record and keeps a place for its completion.
+ * NULL: there are as many in flight as there may be; the entry is to be completed as
+ * overloaded.
+ */
+struct call *entry_begin(struct thread *t, uint64_t user_data);
+
+/* Completes the entry of a record that is in no list and has no peer, and frees it. */
+void entry_complete(struct call *call, int32_t result, uint16_t flags, uint16_t cap_count,
+                    uint64_t detail);
+
+/* The same for a refusal. `reason` is a static string. */
+void entry_refuse(struct call *call, enum capnp_exception exception, const char *reason);
+
+/*
+ * Ends what a dying thread has in flight, at most `budget` records of it. True: nothing
+ * is left.
+ */
+bool entries_reap(struct thread *t, uint32_t budget);

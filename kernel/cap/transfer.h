@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Transfers between processes: the pure logic of lib/transfer.h joined to objects,
+ * budgets and user memory.
+ *
+ *   transfer_read ──► transfer_deliver     into slots that process_reserve_caps gave
+ *        │       └──► transfer_abandon     everything is the sender's again
+ *        └─ transfer_keep ──► the same two, later
+ *
+ * One that has just been read lies in this CPU's scratch, and there is only one
+ * such; one that has to wait is kept on the heap, charged to the sender.
+ */
+#pragma once
+
+#include <abi/ring.h>
+#include <lib/transfer.h>
+#include <stdint.h>
+
+#include "cap/buffer.h"
+
+/*
+ * Reads `count` > 0 descriptors that lie in the buffer from `offset` on, and prepares
+ * what they say. 0, or CAP_ERR_BAD_PARAMS (unreadable), CAP_ERR_BAD_TRANSFER,
+ * CAP_ERR_EXCEPTION (overloaded: the kernel has no memory for its scratch).
+ */
+int32_t transfer_read(struct thread *sender, const struct call_buffer *buffer, uint32_t offset,
+                      uint32_t count, struct transfer **out);
+
+/* Moves one from the scratch to the heap. NULL: no memory or budget; it is still in the scratch. */
+struct transfer *transfer_keep(struct transfer *transfer, struct process *sender);
+
+/*
+ * Puts all of it into the receiver's table, at reserved ids, and frees it if it was
+ * kept. Cannot fail.
+ */
+void transfer_deliver(struct transfer *transfer, struct process *sender, struct process *receiver,
+                      const uint64_t ids[]);
+
+/*
+ * The same for the kernel as receiver: the holds in `items`, which stay readable
+ * until transfer_free, are the caller's.
+ */
+void transfer_receive(struct transfer *transfer, struct process *sender);
+
+/* Gives everything back, and frees it if it was kept. */
+void transfer_abandon(struct transfer *transfer, struct process *sender);
+
+/* Frees what transfer_receive has emptied. */
+void transfer_free(struct transfer *transfer, struct process *sender);
+
+/*
+ * Writes the records of `count` capabilities at `offset` of the buffer, which is long
+ * enough. False: it is not writable.
+ */
+bool transfer_write_records(const struct thread *receiver, const struct call_buffer *buffer,
+                            uint32_t offset, uint32_t count, const struct cap_record records[]);
+
+/* Gives this CPU's scratch back, for the recount at the end of a run. */
+void transfer_scratch_drop(void);
