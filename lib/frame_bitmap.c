@@ -230,6 +230,17 @@ enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame)
     return ST_OK;
 }
 
+enum status frame_bitmap_free_run(struct frame_bitmap *fb, uint64_t first, uint64_t n)
+{
+    uint64_t found;
+
+    if (!range_is_valid(fb, first, n) || (find_free(fb, first, &found) && found < first + n)) {
+        return ST_INVALID;
+    }
+    change_range(fb, first, n, release_word);
+    return ST_OK;
+}
+
 /* Whether bits of level k agree with the words below, and nothing follows the last. */
 static bool level_check(const struct frame_bitmap *fb, uint32_t k)
 {

@@ -9,9 +9,11 @@ lib_SRCS := \
 	lib/elf.c \
 	lib/endpoint.c \
 	lib/frame_bitmap.c \
+	lib/frame_ledger.c \
 	lib/lazy_buffer.c \
 	lib/manifest.c \
 	lib/memory_map.c \
+	lib/region.c \
 	lib/pci.c \
 	lib/ring.c \
 	lib/status.c \

@@ -151,16 +151,15 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
 
 void frame_free(struct account *payer, struct paddr frame)
 {
-    frame_free_contiguous(payer, frame, 1);
+    ASSERT(frame_bitmap_free(&bitmap, frame.v >> FRAME_SHIFT) == ST_OK,
+           "frame %lx was freed twice, or never handed out", frame.v);
+    release(payer, 1);
 }
 
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n)
 {
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t frame = (first.v >> FRAME_SHIFT) + i;
-        ASSERT(frame_bitmap_free(&bitmap, frame) == ST_OK,
-               "frame %lx was freed twice, or never handed out", frame << FRAME_SHIFT);
-    }
+    ASSERT(frame_bitmap_free_run(&bitmap, first.v >> FRAME_SHIFT, n) == ST_OK,
+           "one of %lu frames at %lx was freed twice, or never handed out", n, first.v);
     release(payer, n);
 }
 

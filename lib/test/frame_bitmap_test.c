@@ -107,6 +107,19 @@ static void pair_free(struct pair *p, uint64_t frame)
     }
 }
 
+static void pair_free_run(struct pair *p, uint64_t first, uint64_t n)
+{
+    bool valid = first <= p->nframes && n <= p->nframes - first;
+
+    for (uint64_t i = first; valid && i < first + n; i++) {
+        valid = !p->is_free[i];
+    }
+    assert_int_equal(frame_bitmap_free_run(&p->fb, first, n), valid ? ST_OK : ST_INVALID);
+    if (valid) {
+        pair_set(p, first, n, true);
+    }
+}
+
 static void test_sizes(void **state)
 {
     static const struct {
@@ -208,6 +221,15 @@ static void test_free_refuses_what_is_not_used(void **state)
     pair_free(p, 70);
     pair_free(p, 71);
     pair_free(p, UINT64_MAX);
+    pair_free_run(p, 60, 10);
+    pair_free_run(p, 60, 9);
+    pair_free_run(p, 60, 9);
+    pair_free_run(p, 0, 61);
+    pair_free_run(p, 70, 0);
+    pair_free_run(p, 70, 1);
+    pair_free_run(p, 0, UINT64_MAX);
+    pair_free_run(p, UINT64_MAX, 2);
+    pair_free_run(p, 0, 60);
     assert_false(frame_bitmap_is_free(&p->fb, 70));
     assert_false(frame_bitmap_is_free(&p->fb, UINT64_MAX));
     pair_compare(p);
@@ -270,7 +292,10 @@ static void test_random_programs(void **state)
             uint64_t frame = next_random(&seed) % (sizes[s] + 2);
             uint64_t n = next_random(&seed) % 100;
 
-            switch (next_random(&seed) % 8) {
+            switch (next_random(&seed) % 9) {
+            case 8:
+                pair_free_run(p, frame, n % 12);
+                break;
             case 0:
                 pair_release(p, frame / 2, n < sizes[s] / 2 ? n : 1);
                 break;

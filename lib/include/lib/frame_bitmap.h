@@ -73,6 +73,12 @@ enum status frame_bitmap_alloc_run(struct frame_bitmap *fb, uint64_t n, uint64_t
  */
 enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame);
 
+/*
+ * Gives n frames in a row back, all or none, in a step per word of level 0. ST_INVALID:
+ * one of them is no frame, or is free already.
+ */
+enum status frame_bitmap_free_run(struct frame_bitmap *fb, uint64_t first, uint64_t n);
+
 static inline uint64_t frame_bitmap_free_count(const struct frame_bitmap *fb)
 {
     return fb->free;
