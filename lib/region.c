@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include <lib/region.h>
+
+#include <lib/assert.h>
+#include <lib/bits.h>
+#include <lib/mem.h>
+
+static uint64_t region_end(const struct region *r)
+{
+    return r->first + r->pages;
+}
+
+/* The index of the first region that ends behind this page; count, if none does. */
+static uint32_t index_at(const struct region_table *t, uint64_t page)
+{
+    uint32_t low = 0;
+    uint32_t high = t->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (region_end(&t->regions[middle]) <= page) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void take_hold(const struct region_table *t, void *memory)
+{
+    if (memory != NULL) {
+        t->rules->hold(memory);
+    }
+}
+
+static void drop_hold(const struct region_table *t, void *memory)
+{
+    if (memory != NULL) {
+        t->rules->drop(memory);
+    }
+}
+
+/* Makes room at index i for one more, which the storage has. */
+static void open_at(struct region_table *t, uint32_t i)
+{
+    memmove(&t->regions[i + 1], &t->regions[i], (t->count - i) * sizeof(*t->regions));
+    t->count++;
+}
+
+/* Takes n entries out, from index i on. */
+static void close_at(struct region_table *t, uint32_t i, uint32_t n)
+{
+    t->count -= n;
+    memmove(&t->regions[i], &t->regions[i + n], (t->count - i) * sizeof(*t->regions));
+}
+
+void region_table_init(struct region_table *t, uint64_t low, uint64_t end,
+                       const struct region_rules *rules)
+{
+    *t = (struct region_table){.low = low, .end = end, .rules = rules};
+}
+
+struct region *region_table_grow(struct region_table *t, struct region *storage, uint32_t room)
+{
+    struct region *old = t->regions;
+
+    LIB_ASSERT(room >= t->count, "a table is moved into storage that holds it");
+    if (t->count != 0) {
+        memcpy(storage, old, t->count * sizeof(*storage));
+    }
+    t->regions = storage;
+    t->room = room;
+    return old;
+}
+
+const struct region *region_find(const struct region_table *t, uint64_t page)
+{
+    uint32_t i = index_at(t, page);
+
+    return i < t->count && t->regions[i].first <= page ? &t->regions[i] : NULL;
+}
+
+/* Whether the row lies between low and end. */
+static bool row_is_valid(const struct region_table *t, uint64_t first, uint64_t pages)
+{
+    return pages != 0 && first >= t->low && bits_range_fits(first, pages, t->end);
+}
+
+bool region_is_free(const struct region_table *t, uint64_t first, uint64_t pages)
+{
+    uint32_t i = index_at(t, first);
+
+    return row_is_valid(t, first, pages) && (i == t->count || t->regions[i].first >= first + pages);
+}
+
+bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages)
+{
+    if (!row_is_valid(t, first, pages)) {
+        return false;
+    }
+    uint64_t next = first;
+    for (uint32_t i = index_at(t, first); next < first + pages; i++) {
+        if (i == t->count || t->regions[i].first > next) {
+            return false;
+        }
+        next = region_end(&t->regions[i]);
+    }
+    return true;
+}
+
+enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64_t *first)
+{
+    uint64_t at = t->low;
+
+    if (pages == 0) {
+        return ST_NOT_FOUND;
+    }
+    for (uint32_t i = 0; i < t->count && t->regions[i].first - at < pages; i++) {
+        at = region_end(&t->regions[i]);
+    }
+    if (t->end - at < pages) {
+        return ST_NOT_FOUND;
+    }
+    *first = at;
+    return ST_OK;
+}
+
+enum status region_insert(struct region_table *t, const struct region *region)
+{
+    if (!region_is_free(t, region->first, region->pages)) {
+        return ST_EXISTS;
+    }
+    uint32_t i = index_at(t, region->first);
+    struct region *left = i > 0 ? &t->regions[i - 1] : NULL;
+    struct region *right = i < t->count ? &t->regions[i] : NULL;
+    bool anonymous = region->memory == NULL;
+    bool joins_left =
+        anonymous && left != NULL && left->memory == NULL && region_end(left) == region->first;
+    bool joins_right = anonymous && right != NULL && right->memory == NULL &&
+                       right->first == region->first + region->pages;
+
+    if (joins_left && joins_right) {
+        left->pages += region->pages + right->pages;
+        close_at(t, i, 1);
+    } else if (joins_left) {
+        left->pages += region->pages;
+    } else if (joins_right) {
+        right->first = region->first;
+        right->pages += region->pages;
+    } else {
+        if (t->count == t->room) {
+            return ST_FULL;
+        }
+        open_at(t, i);
+        t->regions[i] = *region;
+        take_hold(t, region->memory);
+    }
+    return ST_OK;
+}
+
+/* Cuts off what lies before `page`, which is in the region. */
+static void cut_front(struct region *r, uint64_t page)
+{
+    uint64_t n = page - r->first;
+
+    r->first = page;
+    r->pages -= n;
+    r->offset += r->memory != NULL ? n : 0;
+}
+
+/* Takes a row out of the middle of region i, which becomes two. */
+static enum status split(struct region_table *t, uint32_t i, uint64_t first, uint64_t pages)
+{
+    if (t->count == t->room) {
+        return ST_FULL;
+    }
+    open_at(t, i);
+    struct region *left = &t->regions[i];
+    take_hold(t, left->memory);
+    left->pages = first - left->first;
+    cut_front(&t->regions[i + 1], first + pages);
+    return ST_OK;
+}
+
+enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages)
+{
+    if (!region_covers(t, first, pages)) {
+        return ST_NOT_FOUND;
+    }
+    uint64_t end = first + pages;
+    uint32_t i = index_at(t, first);
+    struct region *r = &t->regions[i];
+    if (r->first < first && region_end(r) > end) {
+        return split(t, i, first, pages);
+    }
+    if (r->first < first) {
+        r->pages = first - r->first;
+        i++;
+    }
+    uint32_t wholly = 0;
+    while (i + wholly < t->count && region_end(&t->regions[i + wholly]) <= end) {
+        drop_hold(t, t->regions[i + wholly].memory);
+        wholly++;
+    }
+    if (i + wholly < t->count && t->regions[i + wholly].first < end) {
+        cut_front(&t->regions[i + wholly], end);
+    }
+    if (wholly != 0) {
+        close_at(t, i, wholly);
+    }
+    return ST_OK;
+}
+
+bool region_remove_last(struct region_table *t)
+{
+    if (t->count == 0) {
+        return false;
+    }
+    t->count--;
+    drop_hold(t, t->regions[t->count].memory);
+    return true;
+}
+
+bool region_table_check(const struct region_table *t)
+{
+    uint64_t next = t->low;
+
+    if (t->count > t->room) {
+        return false;
+    }
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct region *r = &t->regions[i];
+        bool anonymous = r->memory == NULL;
+
+        if (r->first < next || !row_is_valid(t, r->first, r->pages) ||
+            (anonymous && r->offset != 0)) {
+            return false;
+        }
+        if (i > 0 && anonymous && r[-1].memory == NULL && region_end(&r[-1]) == r->first) {
+            return false;
+        }
+        next = region_end(r);
+    }
+    return true;
+}
