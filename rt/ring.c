@@ -2,7 +2,11 @@
 #include <rt/ring.h>
 
 #include <abi/layout.h>
+#include <capos.capnp.h>
 #include <rt/panic.h>
+#include <rt/string.h>
+
+#include "queue.h"
 
 /* Entries that rt_ring_mend tries; one is enough unless somebody damages the ring meanwhile. */
 #define MEND_TRIES 3u
@@ -180,26 +184,341 @@ bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out)
     return true;
 }
 
+static struct rt_status success(void)
+{
+    return (struct rt_status){.code = RT_OK};
+}
+
+static struct rt_status error(int32_t code)
+{
+    return (struct rt_status){.code = code};
+}
+
+/* Queues an entry, making room for it first where there is none. */
+static struct rt_status queue(struct rt_ring *ring, const struct cap_sqe *sqe)
+{
+    if (rt_ring_room(ring) == 0) {
+        struct rt_status s = rt_ring_make_room(ring);
+        if (!rt_ok(s)) {
+            return s;
+        }
+    }
+    ring->sq[ring->sq_tail & ring->sq_mask] = *sqe;
+    ring->sq_tail++;
+    return success();
+}
+
+static uint64_t user_data_of(const struct rt_call *call)
+{
+    return (uintptr_t)call | RT_USER_DATA_CALL;
+}
+
+/* ---------------------------------------------------------------------------
+ * Waiting */
+
+/* Takes what has completed, after a time in the kernel. */
+static void enter(struct rt_ring *ring, uint64_t min_complete, uint64_t timeout_ns)
+{
+    if (rt_ring_enter(ring, min_complete, timeout_ns) < 0) {
+        rt_ring_mend(ring);
+    }
+}
+
+bool rt_call_wait_for(struct rt_call *call, uint64_t timeout_ns)
+{
+    if (!call->done) {
+        enter(call->ring, timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1, timeout_ns);
+        (void)rt_ring_settle(call->ring);
+    }
+    return call->done;
+}
+
+uint32_t rt_call_wait_any(struct rt_call *const calls[], uint32_t n)
+{
+    struct rt_ring *ring = calls[0]->ring;
+    bool blocked = false;
+
+    for (;;) {
+        for (uint32_t i = 0; i < n; i++) {
+            if (calls[i]->done) {
+                return i;
+            }
+        }
+        if (blocked) {
+            rt_ring_overfull();
+        }
+        enter(ring, 1, CAP_TIMEOUT_FOREVER);
+        blocked = !rt_ring_settle(ring);
+    }
+}
+
+struct rt_status rt_queue_cancel(struct rt_ring *ring, uint64_t user_data)
+{
+    return queue(ring, &(struct cap_sqe){
+                           .opcode = CAP_OP_CANCEL,
+                           .params_addr = user_data,
+                           .user_data = user_data_of(&ring->unheeded),
+                       });
+}
+
+struct rt_status rt_call_cancel(struct rt_call *call)
+{
+    return rt_queue_cancel(call->ring, user_data_of(call));
+}
+
+/* The reason in an Exception message, as a string; cut short where it is longer than that. */
+static void remember_refusal(struct rt_ring *ring, const struct rt_call *call)
+{
+    struct capnp_message m;
+    struct capnp_text reason = CAPNP_TEXT("");
+    uint64_t bytes = (call->cqe.flags & CAP_CQE_F_TRUNCATED) != 0 ? 0 : call->cqe.detail;
+
+    if (bytes <= call->results_room &&
+        capnp_message_open_flat(&m, call->results, (uint32_t)bytes)) {
+        reason = capos_exception_get_reason(capos_exception_read_root(&m));
+    }
+    size_t n = reason.len < sizeof ring->refusal ? reason.len : sizeof ring->refusal - 1u;
+    memcpy(ring->refusal, reason.ptr, n);
+    ring->refusal[n] = '\0';
+}
+
+struct rt_status rt_call_failure(struct rt_call *call)
+{
+    if (call->cqe.result != CAP_ERR_EXCEPTION) {
+        return error(call->cqe.result);
+    }
+    remember_refusal(call->ring, call);
+    return (struct rt_status){.code = CAP_ERR_EXCEPTION,
+                              .exception = call->cqe.flags & CAP_CQE_F_EXC_MASK};
+}
+
+/* ---------------------------------------------------------------------------
+ * Capabilities with calls. Those that go are noted behind the room for parameters, and
+ * moved to where they belong when the length of the message is known. */
+
+struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
+                                    uint32_t params_bytes, uint32_t results_bytes, uint32_t give,
+                                    uint32_t take)
+{
+    uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
+    uint32_t takes = take * (uint32_t)sizeof(struct cap_record);
+
+    if (give > CAP_TRANSFER_MAX || take > CAP_TRANSFER_MAX || params_bytes > CAP_MESSAGE_MAX ||
+        results_bytes > CAP_MESSAGE_MAX - takes) {
+        return error(RT_ERR_NO_AREA);
+    }
+    uint32_t params_room = (params_bytes + 7u) & ~7u;
+    uint32_t results_room = ((results_bytes + 7u) & ~7u) + takes;
+    uint64_t chunks = rt_chunk_run(ring, params_room + gives + results_room);
+    if (chunks == 0) {
+        return error(RT_ERR_NO_AREA);
+    }
+    ring->chunks_free &= ~chunks;
+    *call = (struct rt_call){
+        .ring = ring,
+        .params = ring->area + (uint64_t)__builtin_ctzll(chunks) * ring->chunk_bytes,
+        .params_room = params_room,
+        .results_room = results_room,
+        .chunks = chunks,
+        .give_room = (uint8_t)give,
+        .take_room = (uint8_t)take,
+    };
+    call->results = call->params + params_room + gives;
+    return success();
+}
+
+struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give)
+{
+    if (give.mode == 0) {
+        return (struct capnp_capability){.there = false};
+    }
+    if (call->given >= call->give_room) {
+        call->given = (uint8_t)(call->give_room + 1u);
+        return (struct capnp_capability){.there = false};
+    }
+    uint8_t *at = call->params + call->params_room + call->given * sizeof give;
+    memcpy(at, &give, sizeof give);
+    return (struct capnp_capability){.index = call->given++, .there = true};
+}
+
+/* Queues the call as an entry that brings its parameters and what was given. */
+static struct rt_status queue_with(struct rt_call *call, struct cap_sqe *sqe, uint32_t params_len)
+{
+    if (call->given > call->give_room) {
+        return error(RT_ERR_BUILD);
+    }
+    memmove(call->params + params_len, call->params + call->params_room,
+            call->given * sizeof(struct cap_transfer));
+    sqe->cap_count = call->given;
+    sqe->params_addr = (uintptr_t)call->params;
+    sqe->params_len = params_len;
+    struct rt_status s = queue(call->ring, sqe);
+    if (rt_ok(s)) {
+        call->done = false;
+        call->given = 0;
+    }
+    return s;
+}
+
+struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id,
+                                     uint16_t method, uint32_t params_len)
+{
+    struct cap_sqe sqe = {
+        .opcode = CAP_OP_CALL,
+        .method_id = method,
+        .cap_id = cap_id,
+        .interface_id = interface_id,
+        .result_addr = (uintptr_t)call->results,
+        .result_len = call->results_room,
+        .user_data = user_data_of(call),
+        .cap_room = call->take_room,
+    };
+    return queue_with(call, &sqe, params_len);
+}
+
+uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability)
+{
+    if (!capability.there || call->cqe.result < 0 || capability.index >= call->cqe.cap_count) {
+        return CAP_ID_NONE;
+    }
+    struct cap_record *record = &rt_call_records(call)[capability.index];
+    uint64_t id = record->cap_id;
+    record->cap_id = CAP_ID_NONE;
+    return id;
+}
+
+void rt_call_drop(struct rt_call *call)
+{
+    if (!call->done) {
+        return;
+    }
+    for (uint32_t i = 0; i < call->cqe.cap_count; i++) {
+        rt_drop(call->ring, rt_call_take(call, (struct capnp_capability){i, true}));
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * Letting go */
+
 struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id)
 {
     struct rt_call call;
 
     struct rt_status s = rt_call_begin(&call, ring, 0, 0);
-    if (rt_ok(s) && rt_ring_room(ring) == 0) {
-        s = rt_ring_make_room(ring);
-    }
     if (!rt_ok(s)) {
         return s;
     }
-    ring->sq[ring->sq_tail & ring->sq_mask] = (struct cap_sqe){
-        .opcode = CAP_OP_RELEASE,
-        .cap_id = cap_id,
-        .user_data = (uintptr_t)&call | RT_USER_DATA_CALL,
-    };
-    ring->sq_tail++;
-    s = rt_call_wait(&call);
+    s = queue(ring, &(struct cap_sqe){
+                        .opcode = CAP_OP_RELEASE,
+                        .cap_id = cap_id,
+                        .user_data = user_data_of(&call),
+                    });
+    if (rt_ok(s)) {
+        s = rt_call_wait(&call);
+    }
     rt_call_end(&call);
     return s;
+}
+
+void rt_drop(struct rt_ring *ring, uint64_t cap_id)
+{
+    if (cap_id == CAP_ID_NONE) {
+        return;
+    }
+    struct rt_status s = queue(ring, &(struct cap_sqe){
+                                         .opcode = CAP_OP_RELEASE,
+                                         .cap_id = cap_id,
+                                         .user_data = user_data_of(&ring->unheeded),
+                                     });
+    if (!rt_ok(s)) {
+        rt_ring_overfull();
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * The other side */
+
+struct rt_status rt_call_begin_serving(struct rt_call *call, struct rt_ring *ring,
+                                       uint32_t params_bytes, uint32_t answer_bytes, uint32_t take,
+                                       uint32_t give)
+{
+    if (params_bytes > CAP_MESSAGE_MAX) {
+        return error(RT_ERR_NO_AREA);
+    }
+    uint32_t bytes = params_bytes + (uint32_t)sizeof(struct cap_message_header);
+    return rt_call_begin_with(call, ring, answer_bytes, bytes, give, take);
+}
+
+struct rt_status rt_queue_receive(struct rt_call *call, uint64_t endpoint, uint64_t user_data)
+{
+    struct rt_status s = queue(call->ring, &(struct cap_sqe){
+                                               .opcode = CAP_OP_RECV,
+                                               .cap_id = endpoint,
+                                               .result_addr = (uintptr_t)call->results,
+                                               .result_len = call->results_room,
+                                               .user_data = user_data,
+                                               .cap_room = call->take_room,
+                                           });
+    if (rt_ok(s)) {
+        call->done = false;
+        call->given = 0;
+    }
+    return s;
+}
+
+struct rt_status rt_call_receive(struct rt_call *call, uint64_t endpoint)
+{
+    return rt_queue_receive(call, endpoint, user_data_of(call));
+}
+
+/* What comes next is written over what came, so that goes first. */
+static struct rt_status queue_return(struct rt_call *call, struct cap_sqe *sqe, uint32_t bytes)
+{
+    rt_call_drop(call);
+    return queue_with(call, sqe, bytes);
+}
+
+struct rt_status rt_queue_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again,
+                                 uint64_t user_data)
+{
+    struct cap_sqe sqe = {
+        .opcode = CAP_OP_RETURN,
+        .flags = again ? CAP_SQE_F_AGAIN : CAP_SQE_F_NONE,
+        .interface_id = call_id,
+        .user_data = user_data,
+    };
+    return queue_return(call, &sqe, bytes);
+}
+
+struct rt_status rt_call_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again)
+{
+    return rt_queue_return(call, call_id, bytes, again, user_data_of(call));
+}
+
+struct rt_status rt_queue_refusal(struct rt_call *call, uint64_t call_id, enum cap_exc exception,
+                                  const char *reason, bool again, uint64_t user_data)
+{
+    struct capnp_arena arena;
+    struct cap_sqe sqe = {
+        .opcode = CAP_OP_RETURN,
+        .flags = (uint16_t)(CAP_SQE_F_EXCEPTION | (again ? CAP_SQE_F_AGAIN : CAP_SQE_F_NONE)),
+        .method_id = (uint16_t)exception,
+        .interface_id = call_id,
+        .user_data = user_data,
+    };
+
+    capnp_arena_init(&arena, call->params, call->params_room);
+    struct capos_exception_builder e = capos_exception_build_root(&arena);
+    capos_exception_set_type(e, (enum capos_exception_type)exception);
+    capos_exception_set_reason(e, capnp_text_from(reason));
+    call->given = 0;
+    return queue_return(call, &sqe, capnp_arena_ok(&arena) ? capnp_arena_bytes(&arena) : 0);
+}
+
+struct rt_status rt_call_return_refusal(struct rt_call *call, uint64_t call_id,
+                                        enum cap_exc exception, const char *reason, bool again)
+{
+    return rt_queue_refusal(call, call_id, exception, reason, again, user_data_of(call));
 }
 
 /* The thread's own ring: one thread a process, so one. */

@@ -36,6 +36,9 @@ static struct {
     bool hold;         /* answer nothing by itself */
     int32_t result;    /* what each call gets */
     uint16_t flags;
+    uint16_t cap_count;
+    bool tells_detail; /* and not which entry it was */
+    uint64_t detail;
     uint32_t refusals; /* how often cap_enter says that the ring is corrupt */
     uint32_t enters;
 } kernel;
@@ -57,7 +60,8 @@ static void answer(uint32_t which, int32_t result)
 
     assert_int_equal(ring_cq_room(&kernel.view, &room), ST_OK);
     assert_true(room > 0);
-    ring_post(&kernel.view, kernel.taken[which].user_data, result, kernel.flags, 0, which);
+    ring_post(&kernel.view, kernel.taken[which].user_data, result, kernel.flags, kernel.cap_count,
+              kernel.tells_detail ? kernel.detail : which);
     ring_publish(&kernel.view);
 }
 
@@ -381,6 +385,540 @@ static void test_release_is_an_entry(void **state)
     assert_int_equal(ring.chunks_free, ~0ull);
 }
 
+/* ---------------------------------------------------------------------------
+ * Waiting for less than for ever, for one of many, and giving up */
+
+static void test_looking_does_not_wait(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.hold = true;
+    assert_true(rt_ok(begin_and_submit(&call, 1)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken_count, 1); /* it has been submitted, though */
+    assert_false(rt_call_wait_for(&call, 1000));
+    answer(0, 0);
+    assert_true(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    uint32_t enters = kernel.enters;
+    assert_true(rt_call_wait_for(&call, CAP_TIMEOUT_FOREVER));
+    assert_true(rt_ok(rt_call_wait(&call)));
+    assert_int_equal(kernel.enters, enters); /* what is done needs no kernel */
+    rt_call_end(&call);
+}
+
+static void test_looking_mends_a_damaged_ring(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.refusals = 1;
+    assert_true(rt_ok(begin_and_submit(&call, 1)));
+    assert_true(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    rt_call_end(&call);
+}
+
+static void test_one_of_many(void **state)
+{
+    (void)state;
+    struct rt_call calls[3];
+    struct rt_call *const all[3] = {&calls[0], &calls[1], &calls[2]};
+
+    kernel.hold = true;
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(rt_ok(begin_and_submit(&calls[i], i)));
+    }
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
+    answer(2, 0);
+    assert_int_equal(rt_call_wait_any(all, 3), 2);
+    answer(1, 0);
+    assert_int_equal(rt_call_wait_any(all, 2), 1);
+    assert_int_equal(rt_call_wait_any(all, 3), 1); /* the first of those that are done */
+    answer(0, 0);
+    assert_int_equal(rt_call_wait_any(all, 1), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        rt_call_end(&calls[i]);
+    }
+}
+
+static void test_one_of_many_behind_a_full_stash_panics(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    struct rt_call *const all[1] = {&call};
+
+    for (uint64_t i = 0; i < RT_RING_STASH; i++) {
+        assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = i}));
+        assert_int_equal(rt_ring_enter(&ring, 0, 0), 1);
+        assert_true(rt_ring_settle(&ring));
+    }
+    assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = RT_RING_STASH}));
+    assert_true(rt_ok(begin_and_submit(&call, 1)));
+    if (setjmp(panicked) == 0) {
+        (void)rt_call_wait_any(all, 1);
+        fail_msg("%s", "rt_call_wait_any came back with the call in flight");
+    }
+    struct cap_cqe cqe;
+    while (rt_ring_take(&ring, &cqe)) {
+    }
+    assert_int_equal(rt_call_wait_any(all, 1), 0);
+    rt_call_end(&call);
+}
+
+static void test_giving_up_is_an_entry(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.hold = true;
+    assert_true(rt_ok(begin_and_submit(&call, 1)));
+    assert_true(rt_ok(rt_call_cancel(&call)));
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
+    assert_int_equal(kernel.taken[1].opcode, CAP_OP_CANCEL);
+    assert_int_equal(kernel.taken[1].params_addr, kernel.taken[0].user_data);
+    assert_int_not_equal(kernel.taken[1].user_data, kernel.taken[0].user_data);
+    answer(1, 0);
+    answer(0, CAP_ERR_CANCELED);
+    assert_int_equal(rt_call_wait(&call).code, CAP_ERR_CANCELED);
+    rt_call_end(&call);
+    assert_int_equal(ring.stash_count, 0);
+}
+
+static void test_giving_up_needs_room(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    uint64_t n = 0;
+
+    kernel.hold = true;
+    assert_true(rt_ok(begin_and_submit(&call, 1)));
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
+    kernel.hold = false;
+    kernel.answered = 1;
+    while (rt_ok(rt_ring_make_room(&ring))) {
+        assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = n++}));
+    }
+    assert_int_equal(rt_call_cancel(&call).code, RT_ERR_RING);
+    rt_call_end(&call);
+}
+
+/* ---------------------------------------------------------------------------
+ * What a refusal says */
+
+/* Puts an Exception where the call expects results, as the kernel would. */
+static void refuse_with(const struct rt_call *call, const char *reason, uint16_t flags)
+{
+    struct capnp_arena arena;
+
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_exception_builder e = capos_exception_build_root(&arena);
+    capos_exception_set_reason(e, capnp_text_from(reason));
+    assert_true(capnp_arena_ok(&arena));
+    kernel.flags = (uint16_t)(CAP_EXC_DISCONNECTED | flags);
+    kernel.tells_detail = true;
+    kernel.detail = capnp_arena_bytes(&arena);
+    answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+}
+
+static void test_a_refusal_says_why(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {"the object is gone", "", "another"};
+    struct rt_call call;
+
+    assert_string_equal(rt_refusal(&ring), "");
+    kernel.hold = true;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(rt_ok(rt_call_begin(&call, &ring, 0, RT_RESULTS_ROOM(0))));
+        assert_true(rt_ok(rt_call_submit(&call, 1, 2, 3, 0)));
+        assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+        refuse_with(&call, reasons[i], 0);
+        struct rt_status s = rt_call_wait(&call);
+        rt_call_end(&call);
+        assert_int_equal(s.exception, CAP_EXC_DISCONNECTED);
+        assert_string_equal(rt_refusal(&ring), reasons[i]);
+    }
+}
+
+static void test_a_refusal_without_a_sentence_says_nothing(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.hold = true;
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(ring.refusal, "old", 4);
+        assert_true(rt_ok(rt_call_begin(&call, &ring, 0, RT_RESULTS_ROOM(0))));
+        assert_true(rt_ok(rt_call_submit(&call, 1, 2, 3, 0)));
+        assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+        switch (i) {
+        case 0: /* it did not fit */
+            refuse_with(&call, "not in whole", CAP_CQE_F_TRUNCATED);
+            break;
+        case 1: /* it claims to be longer than there is room for */
+            kernel.tells_detail = true;
+            kernel.detail = call.results_room + 8u;
+            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+            break;
+        case 2: /* no message */
+            kernel.detail = 12;
+            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+            break;
+        default: /* a message of something else */
+            memset(call.results, 0xff, call.results_room);
+            kernel.detail = 64;
+            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+        }
+        assert_int_equal(rt_call_wait(&call).code, CAP_ERR_EXCEPTION);
+        rt_call_end(&call);
+        assert_string_equal(rt_refusal(&ring), "");
+    }
+}
+
+static void test_a_long_sentence_is_cut(void **state)
+{
+    (void)state;
+    char reason[RT_REFUSAL_BYTES + 10];
+    struct rt_call call;
+
+    memset(reason, 'x', sizeof reason);
+    reason[sizeof reason - 1u] = '\0';
+    kernel.hold = true;
+    assert_true(rt_ok(rt_call_begin(&call, &ring, 0, 512)));
+    assert_true(rt_ok(rt_call_submit(&call, 1, 2, 3, 0)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    refuse_with(&call, reason, 0);
+    assert_int_equal(rt_call_wait(&call).code, CAP_ERR_EXCEPTION);
+    rt_call_end(&call);
+    assert_int_equal(strlen(rt_refusal(&ring)), RT_REFUSAL_BYTES - 1u);
+}
+
+/* ---------------------------------------------------------------------------
+ * Capabilities */
+
+#define CAP(i) ((struct capnp_capability){.index = (i), .there = true})
+
+static void test_what_is_given_lies_behind_the_message(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    const struct cap_transfer *t;
+
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 20, 9, 4, 2)));
+    assert_int_equal(call.params_room, 24);
+    assert_int_equal(call.results_room, 16 + 2 * sizeof(struct cap_record));
+    assert_true(call.results >= call.params + 24 + 4 * sizeof(struct cap_transfer));
+    memset(call.params, 0xab, 24);
+    struct capnp_capability first = rt_call_give(&call, rt_copy(11));
+    struct capnp_capability none = rt_call_give(&call, rt_nothing());
+    struct capnp_capability second = rt_call_give(&call, rt_move(12));
+    struct capnp_capability third = rt_call_give(&call, rt_mint(13, 0x1234, 99));
+    assert_true(first.there && second.there && third.there && !none.there);
+    assert_int_equal(first.index, 0);
+    assert_int_equal(second.index, 1);
+    assert_int_equal(third.index, 2);
+    assert_true(rt_ok(rt_call_submit_with(&call, 42, 7, 3, 8)));
+    assert_true(rt_ok(rt_call_wait(&call)));
+
+    const struct cap_sqe *sqe = &kernel.taken[0];
+    assert_int_equal(sqe->opcode, CAP_OP_CALL);
+    assert_int_equal(sqe->cap_id, 42);
+    assert_int_equal(sqe->interface_id, 7);
+    assert_int_equal(sqe->method_id, 3);
+    assert_int_equal(sqe->cap_count, 3);
+    assert_int_equal(sqe->cap_room, 2);
+    assert_int_equal(sqe->params_len, 8);
+    assert_int_equal(sqe->result_len, call.results_room);
+    assert_int_equal(call.params[7], 0xab);
+    t = (const struct cap_transfer *)(const void *)(call.params + 8);
+    assert_int_equal(t[0].cap_id, 11);
+    assert_int_equal(t[0].mode, CAP_TRANSFER_COPY);
+    assert_int_equal(t[1].cap_id, 12);
+    assert_int_equal(t[1].mode, CAP_TRANSFER_MOVE);
+    assert_int_equal(t[1].badge | t[1].interface_id | t[1].reserved, 0);
+    assert_int_equal(t[2].cap_id, 13);
+    assert_int_equal(t[2].mode, CAP_TRANSFER_MINT);
+    assert_int_equal(t[2].badge, 0x1234);
+    assert_int_equal(t[2].interface_id, 99);
+    rt_call_end(&call);
+    assert_int_equal(ring.chunks_free, ~0ull);
+}
+
+static void test_more_than_there_is_room_for_is_not_given(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 8, 0, 1, 0)));
+    assert_true(rt_call_give(&call, rt_copy(1)).there);
+    assert_false(rt_call_give(&call, rt_copy(2)).there);
+    assert_false(rt_call_give(&call, rt_copy(3)).there);
+    assert_int_equal(rt_call_submit_with(&call, 1, 2, 3, 8).code, RT_ERR_BUILD);
+    rt_call_end(&call);
+    assert_true(rt_ok(rt_call_begin(&call, &ring, 8, 0)));
+    assert_false(rt_call_give(&call, rt_copy(1)).there);
+    rt_call_end(&call);
+    assert_int_equal(rt_ring_room(&ring), 4);
+}
+
+static void test_rooms_that_cannot_be_had(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    assert_int_equal(rt_call_begin_with(&call, &ring, 8, 8, 65, 0).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin_with(&call, &ring, 8, 8, 0, 65).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin_with(&call, &ring, 0x20000, 8, 1, 1).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin_with(&call, &ring, 8, 0x10000, 1, 1).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin_with(&call, &ring, 4096, 0, 1, 0).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin_serving(&call, &ring, 0xffffffff, 8, 0, 0).code, RT_ERR_NO_AREA);
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 0, 0, 64, 64)));
+    rt_call_end(&call);
+    assert_int_equal(ring.chunks_free, ~0ull);
+}
+
+/* A call that has been answered with n capabilities, ids 501 and so on. */
+static void call_answered_with(struct rt_call *call, uint16_t n)
+{
+    kernel.hold = true;
+    assert_true(rt_ok(rt_call_begin_with(call, &ring, 0, 24, 0, n)));
+    assert_true(rt_ok(rt_call_submit_with(call, 42, 7, 3, 0)));
+    assert_false(rt_call_wait_for(call, CAP_TIMEOUT_POLL));
+    struct cap_record *records = (struct cap_record *)(void *)(call->results + 16);
+    for (uint16_t i = 0; i < n; i++) {
+        records[i] = (struct cap_record){.cap_id = 501u + i, .interface_id = 900u + i};
+    }
+    kernel.cap_count = n;
+    answer(kernel.taken_count - 1u, 16);
+    kernel.cap_count = 0;
+    assert_true(rt_ok(rt_call_wait(call)));
+}
+
+static void test_what_came_is_taken_once(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    call_answered_with(&call, 3);
+    assert_int_equal(rt_call_records(&call)[1].interface_id, 901);
+    assert_int_equal(rt_call_take(&call, CAP(2)), 503);
+    assert_int_equal(rt_call_take(&call, CAP(0)), 501);
+    assert_int_equal(rt_call_take(&call, CAP(0)), CAP_ID_NONE);
+    assert_int_equal(rt_call_take(&call, CAP(3)), CAP_ID_NONE);
+    assert_int_equal(rt_call_take(&call, CAP(UINT32_MAX)), CAP_ID_NONE);
+    assert_int_equal(rt_call_take(&call, (struct capnp_capability){.there = false}), CAP_ID_NONE);
+    rt_call_end(&call);
+    rt_call_end(&call); /* a second end is none */
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
+    assert_int_equal(kernel.taken_count, 2);
+    assert_int_equal(kernel.taken[1].opcode, CAP_OP_RELEASE);
+    assert_int_equal(kernel.taken[1].cap_id, 502);
+}
+
+static void test_releases_go_together(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    call_answered_with(&call, 4);
+    uint32_t enters = kernel.enters;
+    rt_call_end(&call);
+    assert_int_equal(kernel.enters, enters);
+    kernel.hold = false;
+    kernel.answered = kernel.taken_count;
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(kernel.taken[1 + i].opcode, CAP_OP_RELEASE);
+        assert_int_equal(kernel.taken[1 + i].cap_id, 501 + i);
+    }
+    struct cap_cqe cqe;
+    assert_false(rt_ring_take(&ring, &cqe)); /* nobody hears of them */
+}
+
+static void test_what_failed_brought_nothing(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.result = CAP_ERR_INVOKE_FAILED;
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 0, 24, 0, 2)));
+    rt_call_end(&call); /* never submitted */
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 0, 24, 0, 2)));
+    assert_true(rt_ok(rt_call_submit_with(&call, 42, 7, 3, 0)));
+    assert_int_equal(rt_call_wait(&call).code, CAP_ERR_INVOKE_FAILED);
+    assert_int_equal(rt_call_take(&call, CAP(0)), CAP_ID_NONE);
+    rt_call_end(&call);
+    assert_int_equal(rt_ring_room(&ring), 4);
+}
+
+static void test_dropping_makes_room_for_itself(void **state)
+{
+    (void)state;
+    rt_drop(&ring, CAP_ID_NONE);
+    for (uint64_t i = 1; i <= 100; i++) {
+        rt_drop(&ring, i);
+    }
+    assert_int_equal(rt_ring_enter(&ring, 0, 0) >= 0, true);
+    assert_int_equal(kernel.taken_count, 100);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(kernel.taken[i].cap_id, i + 1);
+    }
+}
+
+static void test_dropping_where_raw_completions_block_panics(void **state)
+{
+    (void)state;
+    uint64_t n = 0;
+
+    while (rt_ok(rt_ring_make_room(&ring))) {
+        assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = n++}));
+    }
+    if (setjmp(panicked) == 0) {
+        rt_drop(&ring, 1);
+        fail_msg("%s", "a capability was lost");
+    }
+}
+
+static void test_owned_goes_at_the_end_of_its_block(void **state)
+{
+    (void)state;
+    {
+        RT_OWNED kept = rt_own(&ring, 1);
+        RT_OWNED gone = rt_own(&ring, 2);
+        assert_int_equal(rt_disown(&kept), 1);
+        assert_int_equal(kept.id, CAP_ID_NONE);
+        assert_int_equal(gone.id, 2);
+    }
+    assert_int_equal(rt_ring_enter(&ring, 0, 0), 1);
+    assert_int_equal(kernel.taken[0].opcode, CAP_OP_RELEASE);
+    assert_int_equal(kernel.taken[0].cap_id, 2);
+}
+
+/* ---------------------------------------------------------------------------
+ * Receiving and answering */
+
+/* Puts a received call of no parameters with n capabilities into the buffer, and completes. */
+static void deliver(const struct rt_call *call, uint64_t id, uint16_t n)
+{
+    struct cap_message_header header = {.interface_id = 7, .badge = 5, .method_id = 3};
+    struct cap_record *records = (struct cap_record *)(void *)(call->results + sizeof header);
+
+    header.cap_count = n;
+    memcpy(call->results, &header, sizeof header);
+    for (uint16_t i = 0; i < n; i++) {
+        records[i] = (struct cap_record){.cap_id = 701u + i, .interface_id = 900};
+    }
+    kernel.cap_count = n;
+    kernel.tells_detail = true;
+    kernel.detail = id;
+    answer(kernel.taken_count - 1u, (int32_t)sizeof header);
+    kernel.cap_count = 0;
+}
+
+static void test_a_call_is_received_and_answered(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.hold = true;
+    assert_true(rt_ok(rt_call_begin_serving(&call, &ring, 64, 32, 2, 1)));
+    assert_int_equal(call.results_room, 32 + 64 + 2 * sizeof(struct cap_record));
+    assert_int_equal(call.params_room, 32);
+    assert_true(rt_ok(rt_call_receive(&call, 77)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken[0].opcode, CAP_OP_RECV);
+    assert_int_equal(kernel.taken[0].cap_id, 77);
+    assert_int_equal(kernel.taken[0].interface_id | kernel.taken[0].params_addr |
+                         kernel.taken[0].params_len | kernel.taken[0].method_id,
+                     0);
+    assert_int_equal(kernel.taken[0].result_len, call.results_room);
+    assert_int_equal(kernel.taken[0].cap_room, 2);
+
+    deliver(&call, 1234, 2);
+    assert_true(rt_ok(rt_call_wait(&call)));
+    assert_int_equal(rt_call_received_id(&call), 1234);
+    assert_int_equal(rt_call_received(&call)->badge, 5);
+    assert_int_equal(rt_call_take(&call, CAP(0)), 701);
+    assert_true(rt_call_give(&call, rt_copy(701)).there);
+    assert_true(rt_ok(rt_call_return(&call, 1234, 16, true)));
+    assert_false(call.done);
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken[1].opcode, CAP_OP_RELEASE); /* what was not taken */
+    assert_int_equal(kernel.taken[1].cap_id, 702);
+    const struct cap_sqe *sqe = &kernel.taken[2];
+    assert_int_equal(sqe->opcode, CAP_OP_RETURN);
+    assert_int_equal(sqe->flags, CAP_SQE_F_AGAIN);
+    assert_int_equal(sqe->interface_id, 1234);
+    assert_int_equal(sqe->cap_count, 1);
+    assert_int_equal(sqe->params_len, 16);
+    assert_int_equal(
+        sqe->cap_id | sqe->result_addr | sqe->result_len | sqe->cap_room | sqe->method_id, 0);
+
+    deliver(&call, 1235, 0);
+    assert_true(rt_ok(rt_call_wait(&call)));
+    assert_int_equal(rt_call_received_id(&call), 1235);
+    assert_true(rt_ok(rt_call_return(&call, 1235, 0, false)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken[3].flags, 0);
+    assert_int_equal(kernel.taken[3].cap_count, 0); /* what was given went with the last */
+    answer(3, 0);
+    assert_true(rt_ok(rt_call_wait(&call)));
+    rt_call_end(&call);
+    assert_int_equal(rt_ring_room(&ring), 4);
+}
+
+static void test_a_call_is_refused(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    struct capnp_message m;
+
+    kernel.hold = true;
+    assert_true(rt_ok(rt_call_begin_serving(&call, &ring, 0, 64, 0, 1)));
+    assert_true(rt_call_give(&call, rt_copy(1)).there);
+    assert_true(
+        rt_ok(rt_call_return_refusal(&call, 9, CAP_EXC_OVERLOADED, "come back later", false)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    const struct cap_sqe *sqe = &kernel.taken[0];
+    assert_int_equal(sqe->opcode, CAP_OP_RETURN);
+    assert_int_equal(sqe->flags, CAP_SQE_F_EXCEPTION);
+    assert_int_equal(sqe->method_id, CAP_EXC_OVERLOADED);
+    assert_int_equal(sqe->interface_id, 9);
+    assert_int_equal(sqe->cap_count, 0); /* a refusal brings nothing */
+    assert_true(capnp_message_open_flat(&m, call.params, sqe->params_len));
+    struct capos_exception e = capos_exception_read_root(&m);
+    assert_int_equal(capos_exception_get_type(e), CAPOS_EXCEPTION_TYPE_OVERLOADED);
+    assert_string_equal(capos_exception_get_reason(e).ptr, "come back later");
+    answer(0, 0);
+    assert_true(rt_ok(rt_call_wait(&call)));
+
+    /* A sentence that does not fit is left out. */
+    assert_true(rt_ok(rt_call_return_refusal(
+        &call, 10, CAP_EXC_FAILED, "a sentence that is longer than sixty-four bytes", true)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken[1].flags, CAP_SQE_F_EXCEPTION | CAP_SQE_F_AGAIN);
+    assert_int_equal(kernel.taken[1].params_len, 0);
+    answer(1, CAP_ERR_NOT_DELIVERED);
+    assert_int_equal(rt_call_wait(&call).code, CAP_ERR_NOT_DELIVERED);
+    rt_call_end(&call);
+}
+
+static void test_an_answer_may_bring_no_more_than_it_said(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.hold = true;
+    assert_true(rt_ok(rt_call_begin_serving(&call, &ring, 0, 64, 0, 1)));
+    assert_true(rt_call_give(&call, rt_copy(1)).there);
+    assert_false(rt_call_give(&call, rt_copy(2)).there);
+    assert_int_equal(rt_call_return(&call, 9, 8, true).code, RT_ERR_BUILD);
+    assert_true(rt_ok(rt_call_return_refusal(&call, 9, CAP_EXC_FAILED, "too many", true)));
+    assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
+    assert_int_equal(kernel.taken[0].cap_count, 0);
+    rt_call_end(&call);
+}
+
 static void test_one_owner(void **state)
 {
     (void)state;
@@ -444,6 +982,27 @@ int main(void)
         TEST(test_a_ring_that_stays_damaged_panics),
         TEST(test_a_queue_that_raw_completions_block_is_said),
         TEST(test_release_is_an_entry),
+        TEST(test_looking_does_not_wait),
+        TEST(test_looking_mends_a_damaged_ring),
+        TEST(test_one_of_many),
+        TEST(test_one_of_many_behind_a_full_stash_panics),
+        TEST(test_giving_up_is_an_entry),
+        TEST(test_giving_up_needs_room),
+        TEST(test_a_refusal_says_why),
+        TEST(test_a_refusal_without_a_sentence_says_nothing),
+        TEST(test_a_long_sentence_is_cut),
+        TEST(test_what_is_given_lies_behind_the_message),
+        TEST(test_more_than_there_is_room_for_is_not_given),
+        TEST(test_rooms_that_cannot_be_had),
+        TEST(test_what_came_is_taken_once),
+        TEST(test_releases_go_together),
+        TEST(test_what_failed_brought_nothing),
+        TEST(test_dropping_makes_room_for_itself),
+        TEST(test_dropping_where_raw_completions_block_panics),
+        TEST(test_owned_goes_at_the_end_of_its_block),
+        TEST(test_a_call_is_received_and_answered),
+        TEST(test_a_call_is_refused),
+        TEST(test_an_answer_may_bring_no_more_than_it_said),
         TEST(test_one_owner),
         TEST(test_indices_wrap),
         TEST(test_every_status_has_a_sentence),

@@ -13,8 +13,21 @@
  * chunk free. A call takes at least one; that bounds the calls in flight.
  *
  *   begin ──► submit ──► wait ──► (read results) ──► end
- *     │                   ▲
+ *     │                   ▲ ▲
+ *     │                   │ └ cancel: it then completes as cancelled, or was quicker
  *     └── end (give up)   └ any number of calls may be submitted before waiting
+ *
+ * Capabilities go with a message as descriptors and come as ids of the own table; in
+ * the message itself stand their numbers. A call that may bring or carry some begins
+ * with rt_call_begin_with:
+ *
+ *   give   while the parameters are built: says what goes along, and gives the
+ *          pointer to set
+ *   take   while the results are read: the id that a pointer stands for, which is
+ *          the caller's from then on. End releases what came and was not taken
+ *
+ * Releases are entries like others, and nobody waits for them: they go to the kernel
+ * with whatever is submitted next.
  *
  * Memory order: the store of sq_tail is a release that publishes the entries
  * before it; the load of cq_tail is an acquire that pairs with the kernel's
@@ -26,7 +39,9 @@
 #include <abi/error.h>
 #include <abi/ring.h>
 #include <abi/syscall.h>
+#include <capnp/read.h>
 #include <rt/syscall.h>
+#include <rt/transfer.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,6 +52,12 @@
 
 /* User data of rt_call_*; raw entries must leave this bit clear. */
 #define RT_USER_DATA_CALL (1ull << 63)
+
+/* Room for the message that says why an object refuses; what does not fit is not told. */
+#define RT_REFUSAL_BYTES 128u
+
+/* So much room for results that a refusal finds some too. */
+#define RT_RESULTS_ROOM(bytes) ((bytes) > RT_REFUSAL_BYTES ? (bytes) : RT_REFUSAL_BYTES)
 
 /* Why a call did not give a result. code is RT_OK, or a CAP_ERR_* of abi/error.h. */
 struct rt_status {
@@ -60,6 +81,26 @@ static inline bool rt_ok(struct rt_status s)
 /* One sentence for a status. Never NULL; static. */
 const char *rt_status_text(struct rt_status s);
 
+struct rt_ring;
+
+/*
+ * One call in flight. Lives where the caller puts it, and must not move or die
+ * between submit and end.
+ */
+struct rt_call {
+    struct rt_ring *ring;
+    uint8_t *params;       /* in the message area, zeroed by the builder */
+    uint8_t *results;      /* in the message area, behind the parameters */
+    uint32_t params_room;  /* bytes */
+    uint32_t results_room; /* bytes, with the records of capabilities */
+    uint64_t chunks;       /* the run it holds; 0 when ended */
+    struct cap_cqe cqe;    /* valid once done */
+    bool done;
+    uint8_t give_room; /* capabilities that can go with it */
+    uint8_t given;     /* that do; one more than there is room for: too many were wanted */
+    uint8_t take_room; /* that can come with the answer */
+};
+
 struct rt_ring {
     struct cap_ring_header *header;
     struct cap_sqe *sq;
@@ -75,6 +116,8 @@ struct rt_ring {
     struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
     uint32_t stash_head;
     uint32_t stash_count;
+    struct rt_call unheeded;        /* completes for entries that nobody waits for */
+    char refusal[RT_REFUSAL_BYTES]; /* as a string; empty before the first */
 };
 
 /*
@@ -118,21 +161,6 @@ bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
 /* Raw level: takes the oldest raw completion, settling calls on the way. False: none. */
 bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out);
 
-/*
- * One call in flight. Lives where the caller puts it, and must not move or die
- * between submit and end.
- */
-struct rt_call {
-    struct rt_ring *ring;
-    uint8_t *params;       /* in the message area, zeroed by the builder */
-    uint8_t *results;      /* in the message area, behind the parameters */
-    uint32_t params_room;  /* bytes */
-    uint32_t results_room; /* bytes */
-    uint64_t chunks;       /* the run it holds; 0 when ended */
-    struct cap_cqe cqe;    /* valid once done */
-    bool done;
-};
-
 /* The slow part of rt_call_begin: a run of free chunks of so many bytes; 0: there is none. */
 uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes);
 
@@ -164,8 +192,27 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
     call->results_room = results_room;
     call->chunks = chunks;
     call->done = false;
+    call->give_room = 0;
+    call->given = 0;
+    call->take_room = 0;
     return (struct rt_status){.code = RT_OK};
 }
+
+/*
+ * The same for a call that can bring up to `give` capabilities and take up to `take`,
+ * whose descriptors and records find room beside so many bytes. RT_ERR_NO_AREA too
+ * where one of them is more than CAP_TRANSFER_MAX.
+ */
+struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
+                                    uint32_t params_bytes, uint32_t results_bytes, uint32_t give,
+                                    uint32_t take);
+
+/*
+ * Has a capability go with the message that is being built in the call's parameters,
+ * and says how that refers to it. None for rt_nothing; none, too, for one more than
+ * there is room for, and then the call cannot be submitted.
+ */
+struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give);
 
 /*
  * The slow part of rt_call_submit: hands full queues to the kernel until there is
@@ -207,6 +254,13 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
 }
 
 /*
+ * The same for a call that was begun by rt_call_begin_with: what was given goes with
+ * it. RT_ERR_BUILD: more was given than there is room for, and nothing was queued.
+ */
+struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id,
+                                     uint16_t method, uint32_t params_len);
+
+/*
  * Takes every completion that is there: settles calls, stashes raw ones. False: the
  * stash is full, and a raw completion blocks the rest of the queue.
  */
@@ -220,6 +274,9 @@ bool rt_ring_settle(struct rt_ring *ring);
  */
 void rt_ring_mend(struct rt_ring *ring);
 _Noreturn void rt_ring_overfull(void);
+
+/* The slow part of rt_call_wait: how it failed. Remembers what a refusal says. */
+struct rt_status rt_call_failure(struct rt_call *call);
 
 /* Waits, without time-out, until this call has completed, and says how. */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
@@ -235,17 +292,72 @@ static inline struct rt_status rt_call_wait(struct rt_call *call)
         }
     }
     if (__builtin_expect(call->cqe.result < 0, 0)) {
-        return (struct rt_status){.code = call->cqe.result,
-                                  .exception = call->cqe.flags & CAP_CQE_F_EXC_MASK};
+        return rt_call_failure(call);
     }
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Gives the room back. The results, and every reader of them, end here. */
-static inline void rt_call_end(struct rt_call *call)
+/*
+ * Whether the call has completed, waiting for it for at most so long; rt_call_wait
+ * then does not wait. The time begins anew when something else completes meanwhile.
+ * With CAP_TIMEOUT_POLL it only looks, after what is queued has been submitted.
+ */
+bool rt_call_wait_for(struct rt_call *call, uint64_t timeout_ns);
+
+/* Waits until one of n ≥ 1 calls of one ring has completed; the place of the first such. */
+uint32_t rt_call_wait_any(struct rt_call *const calls[], uint32_t n);
+
+/*
+ * Gives the call up. It still has to be waited for: it completes with CAP_ERR_CANCELED,
+ * or as if nothing had been said, when the answer was quicker. RT_ERR_RING: as
+ * rt_ring_make_room, and the call goes on.
+ */
+struct rt_status rt_call_cancel(struct rt_call *call);
+
+/*
+ * The sentence with which an object refused, in the last call of this ring that was
+ * refused; empty if it gave none, or there was no room for it. Good until the next.
+ */
+static inline const char *rt_refusal(const struct rt_ring *ring)
+{
+    return ring->refusal;
+}
+
+/*
+ * The capabilities that came with the answer of a completed call, cqe.cap_count of
+ * them; the id of one that has been taken is CAP_ID_NONE.
+ */
+static inline struct cap_record *rt_call_records(const struct rt_call *call)
+{
+    return (struct cap_record *)(void *)(call->results + call->cqe.result);
+}
+
+/*
+ * Takes a capability that came with the answer of a completed call: the id is the
+ * caller's now. CAP_ID_NONE for none, for one that did not come, and the second time.
+ */
+uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability);
+
+/* Releases what came with the answer and has not been taken; nothing where nothing came. */
+void rt_call_drop(struct rt_call *call);
+
+/* Gives the room back, of a call that was not begun by rt_call_begin_with. */
+static inline void rt_call_end_plain(struct rt_call *call)
 {
     call->ring->chunks_free |= call->chunks;
     call->chunks = 0;
+}
+
+/*
+ * Gives the room back, and releases capabilities that were not taken. The results, and
+ * every reader of them, end here.
+ */
+static inline void rt_call_end(struct rt_call *call)
+{
+    if (__builtin_expect(call->take_room != 0, 0)) {
+        rt_call_drop(call);
+    }
+    rt_call_end_plain(call);
 }
 
 /* Bytes of result message, once rt_call_wait was RT_OK. */
@@ -254,5 +366,85 @@ static inline uint32_t rt_call_results_bytes(const struct rt_call *call)
     return (uint32_t)call->cqe.result;
 }
 
+/* ---------------------------------------------------------------------------
+ * Letting go of capabilities */
+
 /* Empties a slot of the own capability table; waits for it. */
 struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id);
+
+/*
+ * Queues the same and does not wait: many of them cost one entry into the kernel, with
+ * whatever comes next. CAP_ID_NONE is nothing to let go of.
+ */
+void rt_drop(struct rt_ring *ring, uint64_t cap_id);
+
+/*
+ * A capability that is let go of at the end of a block:
+ *
+ *     RT_OWNED memory = rt_own(ring, id);
+ *
+ * rt_disown gives the id back to be used in another way, and leaves nothing.
+ */
+struct rt_owned {
+    struct rt_ring *ring;
+    uint64_t id;
+};
+
+#define RT_OWNED __attribute__((cleanup(rt_owned_drop))) struct rt_owned
+
+static inline struct rt_owned rt_own(struct rt_ring *ring, uint64_t cap_id)
+{
+    return (struct rt_owned){.ring = ring, .id = cap_id};
+}
+
+static inline uint64_t rt_disown(struct rt_owned *owned)
+{
+    uint64_t id = owned->id;
+
+    owned->id = CAP_ID_NONE;
+    return id;
+}
+
+static inline void rt_owned_drop(struct rt_owned *owned)
+{
+    rt_drop(owned->ring, rt_disown(owned));
+}
+
+/* ---------------------------------------------------------------------------
+ * The other side: calls of an endpoint. <rt/server.h> is a loop over these. */
+
+/*
+ * Takes room to receive calls with up to params_bytes of parameters and `take`
+ * capabilities, and to answer each with up to answer_bytes and `give` capabilities.
+ */
+struct rt_status rt_call_begin_serving(struct rt_call *call, struct rt_ring *ring,
+                                       uint32_t params_bytes, uint32_t answer_bytes, uint32_t take,
+                                       uint32_t give);
+
+/* Queues the receiving of one call of this endpoint, whose owner facet `endpoint` is. */
+struct rt_status rt_call_receive(struct rt_call *call, uint64_t endpoint);
+
+/* Once it has completed without error: what came, with its parameters behind the header. */
+static inline const struct cap_message_header *rt_call_received(const struct rt_call *call)
+{
+    return (const struct cap_message_header *)(const void *)call->results;
+}
+
+/* The same: what names it when it is answered. */
+static inline uint64_t rt_call_received_id(const struct rt_call *call)
+{
+    return call->cqe.detail;
+}
+
+/*
+ * Queues the answer to a received call: the first `bytes` of the call's parameters, and
+ * what was given. `call` is what it was received by, or any that has begun. Capabilities
+ * that came and were not taken are released. Completes at once; with `again`,
+ * when the next call has come, which was received by the same `call`. RT_ERR_BUILD: more
+ * was given than there is room for, and nothing was queued.
+ */
+struct rt_status rt_call_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again);
+
+/* The same with an exception; a sentence for which there is no room is left out. */
+struct rt_status rt_call_return_refusal(struct rt_call *call, uint64_t call_id,
+                                        enum cap_exc exception, const char *reason, bool again);
