@@ -20,7 +20,8 @@ static void require(bool condition)
     }
 }
 
-static void read_grant(struct capos_manifest manifest, struct capos_cap_grant grant)
+static void read_grant(struct capos_manifest manifest, struct capos_service service,
+                       struct capos_cap_grant grant)
 {
     struct capos_cap_grant_source source = capos_cap_grant_get_source(grant);
     uint64_t id = capos_cap_grant_get_interface_id(grant);
@@ -40,6 +41,8 @@ static void read_grant(struct capos_manifest manifest, struct capos_cap_grant gr
     require(manifest_find_export(server, capos_service_export_get_export(wanted), &index));
     struct capos_export_list exports = capos_service_get_exports(server);
     require(capos_export_get_interface_id(capos_export_list_at(exports, index)) == id);
+    require(id != 0 && id != CAPOS_ENDPOINT_ID);
+    require(manifest_kernel_starts(server) == manifest_kernel_starts(service));
 }
 
 static void read_service(struct capos_manifest manifest, struct capos_service service)
@@ -58,9 +61,11 @@ static void read_service(struct capos_manifest manifest, struct capos_service se
     require(ring_region_layout(capos_ring_sizes_get_sq_entries(ring),
                                capos_ring_sizes_get_cq_entries(ring),
                                capos_ring_sizes_get_area_bytes(ring), &layout) == ST_OK);
-    require(capos_cap_grant_list_len(caps) <= MANIFEST_CAPS_MAX);
+    require(capos_cap_grant_list_len(caps) +
+                capos_export_list_len(capos_service_get_exports(service)) <=
+            MANIFEST_CAPS_MAX);
     for (uint32_t i = 0; i < capos_cap_grant_list_len(caps); i++) {
-        read_grant(manifest, capos_cap_grant_list_at(caps, i));
+        read_grant(manifest, service, capos_cap_grant_list_at(caps, i));
     }
 }
 

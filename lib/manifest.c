@@ -2,8 +2,9 @@
 /*
  * The manifest's validator. It goes over the message once, in its own order:
  * version and list sizes; then binaries with their images; then services, each with
- * its name, binary, grants, exports, ring, limits, restart and expectation; then
- * kernel parameters. The first thing that is wrong ends it.
+ * its name, starter, binary, grants, exports, ring, limits, restart and expectation;
+ * then who starts them all; then kernel parameters. The first thing that is wrong ends
+ * it.
  *
  * Each check_* function returns whether its part is as the header promises, and
  * has otherwise left the reason in the fault. A place in the manifest is carried as
@@ -405,6 +406,7 @@ static bool check_kernel_source(struct check *check, struct place at, struct cap
 
 static bool check_service_source(struct check *check, struct place at, struct capos_cap_grant grant)
 {
+    struct capos_service importer = manifest_service_at(check->manifest, at.index);
     struct capos_cap_grant_source source = capos_cap_grant_get_source(grant);
     struct capos_service_export wanted = capos_cap_grant_source_get_service(source);
     struct capnp_text service_name = capos_service_export_get_service(wanted);
@@ -419,6 +421,10 @@ static bool check_service_source(struct check *check, struct place at, struct ca
     if (!manifest_find_export(service, export_name, &index)) {
         return refuse(check, place_field(at, "source.export"), export_name,
                       (struct manifest_fault){.error = MANIFEST_NO_SUCH_EXPORT});
+    }
+    if (capos_service_get_starter(service) != capos_service_get_starter(importer)) {
+        return refuse(check, place_field(at, "source.service"), capos_cap_grant_get_name(grant),
+                      (struct manifest_fault){.error = MANIFEST_OTHER_STARTER});
     }
     struct capos_export_list exports = capos_service_get_exports(service);
     uint64_t id = capos_export_get_interface_id(capos_export_list_at(exports, index));
@@ -718,6 +724,13 @@ static bool check_service(struct check *check, uint32_t index)
     if (find_service(check->manifest, index, name, &other)) {
         return refuse_taken(check, place_field(at, "name"), name, other);
     }
+    unsigned starter = (unsigned)capos_service_get_starter(service);
+    if (starter >= CAPOS_SERVICE_STARTER_COUNT) {
+        return refuse(check, place_field(at, "starter"), name,
+                      (struct manifest_fault){.error = MANIFEST_NO_SUCH_STARTER,
+                                              .found = starter,
+                                              .most = CAPOS_SERVICE_STARTER_COUNT - 1});
+    }
     struct capos_binary binary;
     if (!manifest_find_binary(check->manifest, binary_name, &binary)) {
         return refuse(check, place_field(at, "binary"), binary_name,
@@ -737,31 +750,70 @@ static bool check_service(struct check *check, uint32_t index)
            check_expect(check, at, capos_service_get_expect(service));
 }
 
-static bool check_services(struct check *check)
+static bool is_granted(struct capos_service service, uint64_t interface_id)
+{
+    struct capos_cap_grant_list caps = capos_service_get_caps(service);
+
+    for (uint32_t i = 0; i < capos_cap_grant_list_len(caps); i++) {
+        struct capos_cap_grant grant = capos_cap_grant_list_at(caps, i);
+        if (capos_cap_grant_source_which(capos_cap_grant_get_source(grant)) ==
+                CAPOS_CAP_GRANT_SOURCE_KERNEL &&
+            capos_cap_grant_get_interface_id(grant) == interface_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether somebody can start each service, and the run can end. */
+static bool check_starters(struct check *check)
 {
     struct place at = {.field = "services"};
-    uint32_t count = manifest_service_count(check->manifest);
+    uint32_t kernel = 0;
+    uint32_t daemons = 0;
+    bool init = false;
 
-    if (count == 0) {
+    for (uint32_t i = 0; i < manifest_service_count(check->manifest); i++) {
+        struct capos_service service = manifest_service_at(check->manifest, i);
+        if (manifest_kernel_starts(service)) {
+            kernel++;
+            daemons += capos_service_get_daemon(service) ? 1 : 0;
+            init = init || (is_granted(service, CAPOS_BOOT_PACKAGE_ID) &&
+                            is_granted(service, CAPOS_PROCESS_SPAWNER_ID));
+        }
+    }
+    if (kernel == 0) {
         return refuse(check, at, CAPNP_TEXT(""),
                       (struct manifest_fault){.error = MANIFEST_NO_SERVICE});
     }
-    if (!check_count(check, at, count, MANIFEST_SERVICES_MAX)) {
+    if (daemons == kernel) {
+        return refuse(check, at, CAPNP_TEXT(""),
+                      (struct manifest_fault){.error = MANIFEST_ONLY_DAEMONS});
+    }
+    for (uint32_t i = 0; i < manifest_service_count(check->manifest) && !init; i++) {
+        struct capos_service service = manifest_service_at(check->manifest, i);
+        if (!manifest_kernel_starts(service)) {
+            at = (struct place){.list = "services", .index = i, .field = "starter"};
+            return refuse(check, at, capos_service_get_name(service),
+                          (struct manifest_fault){.error = MANIFEST_NO_INIT});
+        }
+    }
+    return true;
+}
+
+static bool check_services(struct check *check)
+{
+    uint32_t count = manifest_service_count(check->manifest);
+
+    if (!check_count(check, (struct place){.field = "services"}, count, MANIFEST_SERVICES_MAX)) {
         return false;
     }
-    bool only_daemons = true;
     for (uint32_t i = 0; i < count; i++) {
         if (!check_service(check, i)) {
             return false;
         }
-        only_daemons =
-            only_daemons && capos_service_get_daemon(manifest_service_at(check->manifest, i));
     }
-    if (only_daemons) {
-        return refuse(check, at, CAPNP_TEXT(""),
-                      (struct manifest_fault){.error = MANIFEST_ONLY_DAEMONS});
-    }
-    return true;
+    return check_starters(check);
 }
 
 static bool check_kernel_params(struct check *check)

@@ -135,7 +135,9 @@ def expected_end(expect):
 
 def expected_service(one):
     """What the stock tool shows of a service: structs that are not set are left out."""
-    service = {"name": one["name"], "binary": one["binary"], "daemon": one.get("daemon", False)}
+    service = {"name": one["name"], "binary": one["binary"]}
+    service["starter"] = one.get("starter", "kernel")
+    service["daemon"] = one.get("daemon", False)
     if one["caps"]:
         service["caps"] = [expected_grant(grant) for grant in one["caps"]]
     if one.get("exports"):

@@ -387,7 +387,7 @@ static void test_no_service(void **state)
 
     (void)state;
     capos_manifest_init_services(m->manifest, 0);
-    assert_refused(m, MANIFEST_NO_SERVICE, "services: there is no service to start");
+    assert_refused(m, MANIFEST_NO_SERVICE, "services: there is no service for the kernel to start");
 }
 
 static void test_daemons(void **state)
@@ -401,7 +401,59 @@ static void test_daemons(void **state)
     capos_service_set_daemon(m->services[0], true);
     capos_service_set_daemon(m->services[1], true);
     assert_refused(m, MANIFEST_ONLY_DAEMONS,
-                   "services: all are daemons, and a run ends when only daemons are left");
+                   "services: the kernel starts only daemons, and a run ends when no others are "
+                   "left");
+}
+
+/* alpha can start others, and beta is for it to start. */
+static struct made *make_init(void)
+{
+    struct made *m = make();
+    struct capos_cap_grant_list_builder caps = capos_service_init_caps(m->services[0], 2);
+
+    make_object(caps, 0, CAPNP_TEXT("boot"), CAPOS_KERNEL_OBJECT_BOOT_PACKAGE,
+                CAPOS_BOOT_PACKAGE_ID);
+    make_object(caps, 1, CAPNP_TEXT("spawner"), CAPOS_KERNEL_OBJECT_PROCESS_SPAWNER,
+                CAPOS_PROCESS_SPAWNER_ID);
+    capos_service_export_set_service(m->import_source, CAPNP_TEXT("beta"));
+    capos_service_export_set_export(m->import_source, CAPNP_TEXT("peer"));
+    struct capos_export_builder peer =
+        capos_export_list_builder_at(capos_service_init_exports(m->services[1], 1), 0);
+    capos_export_set_name(peer, CAPNP_TEXT("peer"));
+    capos_export_set_interface_id(peer, STORE_ID);
+    capos_service_set_starter(m->services[1], CAPOS_SERVICE_STARTER_INIT);
+    return m;
+}
+
+static void test_starter(void **state)
+{
+    struct made *m;
+
+    (void)state;
+    assert_accepted(make_init());
+    /* init's own may all be daemons: the run waits for init. */
+    m = make_init();
+    capos_service_set_daemon(m->services[1], true);
+    assert_accepted(m);
+    m = make_init();
+    capos_service_set_starter(m->services[0], CAPOS_SERVICE_STARTER_INIT);
+    assert_refused(m, MANIFEST_NO_SERVICE, "services: there is no service for the kernel to start");
+    m = make_init();
+    capos_service_init_caps(m->services[0], 0);
+    assert_refused(m, MANIFEST_NO_INIT,
+                   "services[1].starter: service \"beta\" is for init to start, and the kernel "
+                   "starts none that has bootPackage and processSpawner");
+    m = make_init();
+    capos_service_export_set_service(m->import_source, CAPNP_TEXT("alpha"));
+    capos_service_export_set_export(m->import_source, CAPNP_TEXT("store"));
+    assert_refused(m, MANIFEST_OTHER_STARTER,
+                   "services[1].caps[2].source.service: grant \"store\" is of an export of a "
+                   "service that somebody else starts");
+    m = make_init();
+    capos_service_set_starter(m->services[1], (enum capos_service_starter)2);
+    assert_refused(m, MANIFEST_NO_SUCH_STARTER,
+                   "services[1].starter: service \"beta\" has a starter of kind 2, and the kinds "
+                   "are 0 to 1");
 }
 
 static void test_too_many(void **state)
@@ -978,6 +1030,7 @@ int main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_no_service),
         cmocka_unit_test(test_daemons),
+        cmocka_unit_test(test_starter),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_full_lists),
         cmocka_unit_test(test_name_form),

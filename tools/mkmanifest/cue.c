@@ -209,6 +209,23 @@ static bool read_expect(struct report *report, const struct place *parent, json_
     return true;
 }
 
+static bool read_starter(struct report *report, const struct place *at, json_t *service,
+                         enum capos_service_starter *out)
+{
+    const char *names[NAMES_MAX];
+    size_t starter = CAPOS_SERVICE_STARTER_KERNEL;
+
+    if (json_has(service, "starter") &&
+        !json_read_name(
+            report, at, service, "starter",
+            enum_names("starters", capos_service_starter_name, CAPOS_SERVICE_STARTER_COUNT, names),
+            &starter)) {
+        return false;
+    }
+    *out = (enum capos_service_starter)starter;
+    return true;
+}
+
 /* ---------------------------------------------------------------------------
  * Lists and the whole */
 
@@ -271,12 +288,13 @@ static bool read_service(struct report *report, const struct place *at, json_t *
 {
     return json_check_fields(report, at, value,
                              FIELDS("name", "binary", "caps", "exports", "restart", "ring",
-                                    "limits", "expect", "daemon")) &&
+                                    "limits", "expect", "starter", "daemon")) &&
            json_read_text(report, at, value, "name", &out->name) &&
            json_read_text(report, at, value, "binary", &out->binary) &&
            read_grants(report, at, value, out) && read_exports(report, at, value, out) &&
            read_restart(report, at, value, &out->restart) && read_ring(report, at, value, out) &&
            read_limits(report, at, value, out) && read_expect(report, at, value, &out->expect) &&
+           read_starter(report, at, value, &out->starter) &&
            (!json_has(value, "daemon") ||
             json_read_bool(report, at, value, "daemon", &out->daemon));
 }

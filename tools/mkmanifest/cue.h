@@ -83,6 +83,7 @@ struct cue_service {
     struct cue_u32 processes;
     struct cue_u32 calls;
     struct cue_expect expect;
+    enum capos_service_starter starter;
     bool daemon;
 };
 

@@ -169,6 +169,7 @@ static void encode_service(struct capos_service_builder b, const struct cue_serv
     if (service->expect.end != CUE_END_NOT_GIVEN) {
         encode_expect(capos_service_init_expect(b), &service->expect);
     }
+    capos_service_set_starter(b, service->starter);
     capos_service_set_daemon(b, service->daemon);
 }
 

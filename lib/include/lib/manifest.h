@@ -12,13 +12,15 @@
  *      grants and exports of one service share its CapSet and are one kind
  *   4  every image is a program that elf_parse() accepts
  *   5  every reference leads somewhere: a service to its binary, a grant to a
- *      kernel object or to an export of a service
+ *      kernel object or to an export of a service with the same starter
  *   6  each grant expects the very interface its source has, only a grant of an
  *      export carries a badge, and an export has an interface that a client facet
  *      can have: neither 0 nor that of Endpoint
  *   7  ring sizes can be laid out, the limits leave room for what the service is
  *      born with, and none is beyond what one process may have
- *   8  restart, expectation and kernel parameters are values that are known
+ *   8  restart, expectation, starter and kernel parameters are values that are known
+ *   9  the kernel starts a service that is not a daemon; and if there are services for
+ *      init to start, one that can: it is granted bootPackage and processSpawner
  *
  * Services may refer to each other in circles, and one may import its own export:
  * it then holds both facets of one endpoint, and nothing waits for anything while
@@ -57,8 +59,11 @@
     X(LENGTH, "the manifest has %f bytes; it must have 8 to %m, in whole words of 8")              \
     X(MESSAGE, "the manifest is not a well-formed message: %d")                                    \
     X(VERSION, "%p: the manifest is of schema version %f; this system reads version %m")           \
-    X(NO_SERVICE, "%p: there is no service to start")                                              \
-    X(ONLY_DAEMONS, "%p: all are daemons, and a run ends when only daemons are left")              \
+    X(NO_SERVICE, "%p: there is no service for the kernel to start")                               \
+    X(ONLY_DAEMONS, "%p: the kernel starts only daemons, and a run ends when no others are left")  \
+    X(NO_INIT, "%p: service \"%n\" is for init to start, and the kernel starts none that has "     \
+               "bootPackage and processSpawner")                                                   \
+    X(NO_SUCH_STARTER, "%p: service \"%n\" has a starter of kind %f, and the kinds are 0 to %m")   \
     X(TOO_MANY, "%p: there are %f entries, and at most %m are allowed")                            \
     X(NAME_LENGTH, "%p: the name has %f bytes; a name has 1 to %m")                                \
     X(NAME_FORM, "%p: the name \"%n\" may hold only a-z, 0-9, '-', '_' and '.'")                   \
@@ -72,6 +77,7 @@
     X(NO_SUCH_OBJECT, "%p: grant \"%n\" asks for kernel object %f, and the objects are 0 to %m")   \
     X(NO_SUCH_SERVICE, "%p: there is no service named \"%n\"")                                     \
     X(NO_SUCH_EXPORT, "%p: that service has no export named \"%n\"")                               \
+    X(OTHER_STARTER, "%p: grant \"%n\" is of an export of a service that somebody else starts")    \
     X(INTERFACE, "%p: grant \"%n\" expects interface %x, and its source has %y")                   \
     X(NO_INTERFACE, "%p: export \"%n\" has no interface id")                                       \
     X(OWNER_INTERFACE, "%p: export \"%n\" has interface %x, which only an owner facet has")        \
@@ -137,13 +143,19 @@ bool manifest_name_is_valid(struct capnp_text name);
 /* The interface of a kernel object. False: there is no such object. */
 bool manifest_object_interface(unsigned object, uint64_t *interface_id);
 
+/* Whether the kernel starts the service, and not init. */
+static inline bool manifest_kernel_starts(struct capos_service service)
+{
+    return capos_service_get_starter(service) == CAPOS_SERVICE_STARTER_KERNEL;
+}
+
 /* Lookups in a manifest that was opened. False: nothing has that name. */
 bool manifest_find_binary(struct capos_manifest manifest, struct capnp_text name,
                           struct capos_binary *out);
 bool manifest_find_service(struct capos_manifest manifest, struct capnp_text name, uint32_t *index);
 bool manifest_find_export(struct capos_service service, struct capnp_text name, uint32_t *index);
 
-/* Services are started in the order of the manifest; index below the count. */
+/* Each starter starts its services in the order of the manifest; index below the count. */
 static inline uint32_t manifest_service_count(struct capos_manifest manifest)
 {
     return capos_service_list_len(capos_manifest_get_services(manifest));
