@@ -201,7 +201,7 @@ static void check_result_buffers(void)
     }
     sqe = unseen_line();
     sqe.result_addr = (uintptr_t)writable;
-    sqe.result_len = CAP_MESSAGE_MAX + 8;
+    sqe.result_len = CAP_ROOM_MAX + 8;
     CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_BAD_RESULT);
 
     sqe = raw_console_write(console.id, &message, NULL, 0);

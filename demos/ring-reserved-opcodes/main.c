@@ -19,11 +19,12 @@ static int32_t expected_of(unsigned opcode)
     case CAP_OP_NOP:
         return 0;
     case CAP_OP_CALL:
+    case CAP_OP_RECV:
     case CAP_OP_RELEASE:
         return CAP_ERR_INVOKE_FAILED; /* capability 0 is never valid */
-    case CAP_OP_RECV:
     case CAP_OP_RETURN:
     case CAP_OP_CANCEL:
+        return CAP_ERR_NOT_FOUND; /* nothing is in flight */
     case CAP_OP_FINISH:
         return CAP_ERR_UNSUPPORTED_OPCODE;
     default:
@@ -71,7 +72,7 @@ static void check_stray_bits(uint8_t opcode, size_t from, size_t to)
 {
     for (size_t offset = 1; offset < sizeof(struct cap_sqe); offset++) {
         bool is_user_data = offset >= offsetof(struct cap_sqe, user_data) &&
-                            offset < offsetof(struct cap_sqe, reserved);
+                            offset < offsetof(struct cap_sqe, cap_room);
         if (is_user_data || (offset >= from && offset < to)) {
             continue;
         }
@@ -111,9 +112,12 @@ static void check_call_fields(uint64_t console)
         sqe.flags = CAP_SQE_F_PIPELINE;
         CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_UNSUPPORTED_OPCODE);
     }
-    for (unsigned bit = 0; bit < 64; bit++) {
+    for (unsigned bit = 0; bit < 32; bit++) {
         sqe = raw_console_write(console, &message, NULL, 0);
-        sqe.reserved = 1ull << bit;
+        sqe.reserved = 1u << bit;
+        CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_INVALID_REQUEST);
+        sqe.reserved = 0;
+        sqe.cap_room = CAP_TRANSFER_MAX + (1u << bit);
         CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_INVALID_REQUEST);
     }
     sqe = raw_console_write(console, &message, NULL, 0);
