@@ -5,7 +5,7 @@
 RUN      ?=
 qemu_run := $(PYTHON) tools/qemu-run
 
-.PHONY: run run-iso run-uefi
+.PHONY: run run-iso run-uefi run-net
 
 ## run              boot the default manifest (PVH, the quick way); exits 0 only if all is well
 run: $(KERNEL) $(MANIFEST)
@@ -18,3 +18,7 @@ run-iso: $(ISO)
 ## run-uefi         the same from the ISO, through UEFI and boot loader
 run-uefi: $(ISO)
 	$(Q)$(qemu_run) $(RUN) --uefi --iso $(ISO)
+
+## run-net          the same with virtio network devices and without: what the kernel finds of them
+run-net: $(KERNEL) $(MANIFEST)
+	$(Q)tools/qemu-net-harness.sh -k $(KERNEL) -m $(MANIFEST)
