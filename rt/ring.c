@@ -4,7 +4,6 @@
 #include <abi/layout.h>
 #include <capos.capnp.h>
 #include <rt/panic.h>
-#include <rt/string.h>
 
 #include "queue.h"
 
@@ -266,9 +265,9 @@ struct rt_status rt_call_cancel(struct rt_call *call)
     return rt_queue_cancel(call->ring, user_data_of(call));
 }
 
-/* The reason in an Exception message, as a string; cut short where it is longer than that. */
-static void remember_refusal(struct rt_ring *ring, const struct rt_call *call)
+uint32_t rt_call_refused(const struct rt_call *call)
 {
+    struct rt_ring *ring = call->ring;
     struct capnp_message m;
     struct capnp_text reason = CAPNP_TEXT("");
     uint64_t bytes = (call->cqe.flags & CAP_CQE_F_TRUNCATED) != 0 ? 0 : call->cqe.detail;
@@ -278,18 +277,9 @@ static void remember_refusal(struct rt_ring *ring, const struct rt_call *call)
         reason = capos_exception_get_reason(capos_exception_read_root(&m));
     }
     size_t n = reason.len < sizeof ring->refusal ? reason.len : sizeof ring->refusal - 1u;
-    memcpy(ring->refusal, reason.ptr, n);
+    __builtin_memcpy(ring->refusal, reason.ptr, n);
     ring->refusal[n] = '\0';
-}
-
-struct rt_status rt_call_failure(struct rt_call *call)
-{
-    if (call->cqe.result != CAP_ERR_EXCEPTION) {
-        return error(call->cqe.result);
-    }
-    remember_refusal(call->ring, call);
-    return (struct rt_status){.code = CAP_ERR_EXCEPTION,
-                              .exception = call->cqe.flags & CAP_CQE_F_EXC_MASK};
+    return call->cqe.flags & CAP_CQE_F_EXC_MASK;
 }
 
 /* ---------------------------------------------------------------------------
@@ -337,7 +327,7 @@ struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer g
         return (struct capnp_capability){.there = false};
     }
     uint8_t *at = call->params + call->params_room + call->given * sizeof give;
-    memcpy(at, &give, sizeof give);
+    __builtin_memcpy(at, &give, sizeof give);
     return (struct capnp_capability){.index = call->given++, .there = true};
 }
 
@@ -347,8 +337,8 @@ static struct rt_status queue_with(struct rt_call *call, struct cap_sqe *sqe, ui
     if (call->given > call->give_room) {
         return error(RT_ERR_BUILD);
     }
-    memmove(call->params + params_len, call->params + call->params_room,
-            call->given * sizeof(struct cap_transfer));
+    __builtin_memmove(call->params + params_len, call->params + call->params_room,
+                      call->given * sizeof(struct cap_transfer));
     sqe->cap_count = call->given;
     sqe->params_addr = (uintptr_t)call->params;
     sqe->params_len = params_len;

@@ -58,7 +58,7 @@ static inline struct rt_status capos_console_write(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -108,7 +108,7 @@ static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -149,7 +149,7 @@ static inline struct rt_status capos_null_cap_ping(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -282,7 +282,7 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
     if (rt_ok(s)) {
         s = capos_null_cap_add_take(&call, sum_out, carry_out, count_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -475,7 +475,7 @@ static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
     if (rt_ok(s)) {
         s = capos_memory_object_size_take(&call, bytes_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -584,7 +584,7 @@ static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
     if (rt_ok(s)) {
         s = capos_memory_reader_size_take(&call, bytes_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -815,7 +815,7 @@ capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory targe
     if (rt_ok(s)) {
         s = capos_virtual_memory_map_take(&call, address_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -855,7 +855,7 @@ static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -898,7 +898,7 @@ capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory t
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -1107,7 +1107,7 @@ static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -1164,7 +1164,7 @@ static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *
     if (rt_ok(s)) {
         s = capos_boot_package_manifest_size_take(&call, bytes_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 

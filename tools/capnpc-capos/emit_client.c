@@ -328,7 +328,7 @@ static void emit_whole(const struct model *model, const struct decl *decl,
         emit_forward(out, "    s = ", out_string("%s_%s_take", decl->name, method->name), &take);
         out_print(out, "    }\n");
     }
-    out_print(out, "    rt_call_end(&call);\n    return s;\n}\n\n");
+    out_print(out, "    rt_call_end_plain(&call);\n    return s;\n}\n\n");
 }
 
 static void emit_sent_and_waited(const struct model *model, const struct decl *decl,

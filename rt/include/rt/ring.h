@@ -275,8 +275,11 @@ bool rt_ring_settle(struct rt_ring *ring);
 void rt_ring_mend(struct rt_ring *ring);
 _Noreturn void rt_ring_overfull(void);
 
-/* The slow part of rt_call_wait: how it failed. Remembers what a refusal says. */
-struct rt_status rt_call_failure(struct rt_call *call);
+/*
+ * Has the ring remember what the object says that refused this call: see rt_refusal.
+ * Returns the exception's type.
+ */
+uint32_t rt_call_refused(const struct rt_call *call);
 
 /* Waits, without time-out, until this call has completed, and says how. */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
@@ -291,8 +294,12 @@ static inline struct rt_status rt_call_wait(struct rt_call *call)
             rt_ring_overfull();
         }
     }
-    if (__builtin_expect(call->cqe.result < 0, 0)) {
-        return rt_call_failure(call);
+    int32_t result = call->cqe.result;
+    if (__builtin_expect(result == CAP_ERR_EXCEPTION, 0)) {
+        return (struct rt_status){.code = CAP_ERR_EXCEPTION, .exception = rt_call_refused(call)};
+    }
+    if (__builtin_expect(result < 0, 0)) {
+        return (struct rt_status){.code = result};
     }
     return (struct rt_status){.code = RT_OK};
 }

@@ -250,7 +250,7 @@ static inline struct rt_status every_reader_close(struct rt_ring *ring, struct e
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -279,7 +279,7 @@ static inline struct rt_status every_reader_read_send_2(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -308,7 +308,7 @@ static inline struct rt_status every_reader_other_closeable_close(struct rt_ring
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -373,7 +373,7 @@ static inline struct rt_status every_writer_write(struct rt_ring *ring, struct e
     if (rt_ok(s)) {
         s = every_writer_write_take(&call, count_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -428,7 +428,7 @@ static inline struct rt_status every_writer_switch(struct rt_ring *ring, struct 
     if (rt_ok(s)) {
         s = every_writer_switch_take(&call, return_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -455,7 +455,7 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -512,7 +512,7 @@ static inline struct rt_status every_file_seek(struct rt_ring *ring, struct ever
     if (rt_ok(s)) {
         s = every_file_seek_take(&call, offset_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -598,7 +598,7 @@ static inline struct rt_status every_file_stream(struct rt_ring *ring, struct ev
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -625,7 +625,7 @@ static inline struct rt_status every_file_empty(struct rt_ring *ring, struct eve
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -762,7 +762,7 @@ static inline struct rt_status every_file_close(struct rt_ring *ring, struct eve
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -791,7 +791,7 @@ static inline struct rt_status every_file_read_send_2(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -820,7 +820,7 @@ static inline struct rt_status every_file_other_closeable_close(struct rt_ring *
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -878,7 +878,7 @@ static inline struct rt_status every_file_write(struct rt_ring *ring, struct eve
     if (rt_ok(s)) {
         s = every_file_write_take(&call, count_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -933,7 +933,7 @@ static inline struct rt_status every_file_switch(struct rt_ring *ring, struct ev
     if (rt_ok(s)) {
         s = every_file_switch_take(&call, return_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
@@ -1291,7 +1291,7 @@ static inline struct rt_status every_text_store_clear(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 

@@ -43,6 +43,6 @@ static inline struct rt_status other_closeable_close(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }

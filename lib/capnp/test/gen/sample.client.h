@@ -75,7 +75,7 @@ static inline struct rt_status sample_tester_scalars(struct rt_ring *ring,
     if (rt_ok(s)) {
         s = sample_tester_scalars_take(&call, negative_out);
     }
-    rt_call_end(&call);
+    rt_call_end_plain(&call);
     return s;
 }
 
