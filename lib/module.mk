@@ -13,8 +13,8 @@ lib_SRCS := \
 	lib/lazy_buffer.c \
 	lib/manifest.c \
 	lib/memory_map.c \
-	lib/region.c \
 	lib/pci.c \
+	lib/region.c \
 	lib/ring.c \
 	lib/status.c \
 	lib/timer_wheel.c \
