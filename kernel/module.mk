@@ -29,10 +29,13 @@ kernel_SRCS := \
 	kernel/cap/console.c \
 	kernel/cap/endpoint.c \
 	kernel/cap/exception.c \
+	kernel/cap/frame_alloc.c \
+	kernel/cap/memory_object.c \
 	kernel/cap/null.c \
 	kernel/cap/ring.c \
 	kernel/cap/table.c \
 	kernel/cap/transfer.c \
+	kernel/cap/virtual_memory.c \
 	kernel/ksyms.c \
 	kernel/main.c \
 	kernel/panic.c \

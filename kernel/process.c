@@ -6,6 +6,7 @@
 #include "arch/x86_64/idt.h"
 #include "cap/endpoint.h"
 #include "cap/table.h"
+#include "cap/virtual_memory.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "panic.h"
@@ -15,6 +16,7 @@
 #define REAP_CALLS   64u
 #define REAP_SLOTS   64u
 #define REAP_FRAMES  128u
+#define REAP_REGIONS 64u
 #define REAP_CHARGES 64u
 
 /* Slots of a new capability table: what fits one page. It grows by doubling. */
@@ -163,7 +165,7 @@ static bool reap_step(struct work *work)
         (void)aspace_destroy_step(&p->aspace, REAP_FRAMES);
         return false;
     }
-    if (!pass_on_charges(p)) {
+    if (!virtual_memory_reap(p, REAP_REGIONS) || !pass_on_charges(p)) {
         return false;
     }
     if (p->ring_nframes != 0) {

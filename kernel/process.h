@@ -21,6 +21,7 @@
 #include <lib/account.h>
 #include <lib/cap_table.h>
 #include <lib/list.h>
+#include <lib/region.h>
 #include <lib/ring.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +60,8 @@ struct process {
     enum process_state state;
     struct thread thread;
     struct aspace aspace;
+    struct region_table regions; /* what VirtualMemory has mapped in it */
+    struct virtual_memory *vm;   /* no hold: while there is one it says here when it goes */
     struct cap_table caps;
     struct account account;
     uint8_t *area;            /* [I] the message area in the direct map */

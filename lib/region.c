@@ -42,10 +42,12 @@ static void drop_hold(const struct region_table *t, void *memory)
     }
 }
 
-/* Makes room at index i for one more, which the storage has. */
+/* Makes room at index i for one more, which the storage has; what was there stays for now. */
 static void open_at(struct region_table *t, uint32_t i)
 {
-    memmove(&t->regions[i + 1], &t->regions[i], (t->count - i) * sizeof(*t->regions));
+    for (uint32_t k = t->count; k > i; k--) {
+        t->regions[k] = t->regions[k - 1];
+    }
     t->count++;
 }
 
@@ -53,7 +55,9 @@ static void open_at(struct region_table *t, uint32_t i)
 static void close_at(struct region_table *t, uint32_t i, uint32_t n)
 {
     t->count -= n;
-    memmove(&t->regions[i], &t->regions[i + n], (t->count - i) * sizeof(*t->regions));
+    for (uint32_t k = i; k < t->count; k++) {
+        t->regions[k] = t->regions[k + n];
+    }
 }
 
 void region_table_init(struct region_table *t, uint64_t low, uint64_t end,
@@ -171,17 +175,25 @@ static void cut_front(struct region *r, uint64_t page)
 }
 
 /* Takes a row out of the middle of region i, which becomes two. */
-static enum status split(struct region_table *t, uint32_t i, uint64_t first, uint64_t pages)
+static void split(struct region_table *t, uint32_t i, uint64_t first, uint64_t pages)
 {
-    if (t->count == t->room) {
-        return ST_FULL;
-    }
-    open_at(t, i);
     struct region *left = &t->regions[i];
+
+    open_at(t, i);
     take_hold(t, left->memory);
     left->pages = first - left->first;
     cut_front(&t->regions[i + 1], first + pages);
-    return ST_OK;
+}
+
+/* Whether a row lies within the region and touches neither end. */
+static bool is_inside(const struct region *r, uint64_t first, uint64_t pages)
+{
+    return r->first < first && region_end(r) > first + pages;
+}
+
+bool region_splits(const struct region_table *t, uint64_t first, uint64_t pages)
+{
+    return t->count == t->room && is_inside(&t->regions[index_at(t, first)], first, pages);
 }
 
 enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages)
@@ -192,8 +204,12 @@ enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages
     uint64_t end = first + pages;
     uint32_t i = index_at(t, first);
     struct region *r = &t->regions[i];
-    if (r->first < first && region_end(r) > end) {
-        return split(t, i, first, pages);
+    if (is_inside(r, first, pages)) {
+        if (t->count == t->room) {
+            return ST_FULL;
+        }
+        split(t, i, first, pages);
+        return ST_OK;
     }
     if (r->first < first) {
         r->pages = first - r->first;
@@ -207,9 +223,7 @@ enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages
     if (i + wholly < t->count && t->regions[i + wholly].first < end) {
         cut_front(&t->regions[i + wholly], end);
     }
-    if (wholly != 0) {
-        close_at(t, i, wholly);
-    }
+    close_at(t, i, wholly);
     return ST_OK;
 }
 

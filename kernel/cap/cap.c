@@ -3,13 +3,18 @@
 
 #include "cap/console.h"
 #include "cap/endpoint.h"
+#include "cap/frame_alloc.h"
+#include "cap/memory_object.h"
 #include "cap/null.h"
 #include "cap/table.h"
+#include "cap/virtual_memory.h"
 #include "panic.h"
 
 /* Every kind of kernel object. To add one: docs/adding.md. */
 static const struct cap_type *const types[] = {
-    &console_type, &endpoint_type, &endpoint_client_type, &endpoint_factory_type, &null_cap_type,
+    &console_type,          &endpoint_type,        &endpoint_client_type,
+    &endpoint_factory_type, &frame_allocator_type, &memory_object_type,
+    &memory_reader_type,    &null_cap_type,        &virtual_memory_type,
 };
 
 static struct list_node objects;
@@ -50,6 +55,8 @@ void cap_init(void)
     kernel_table_init();
     console_init();
     endpoint_factory_init();
+    memory_object_init();
+    frame_allocator_init();
 
     struct cap_object *null_cap;
     enum status status = null_cap_create(&null_cap);

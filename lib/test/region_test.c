@@ -203,10 +203,15 @@ static void test_a_split_needs_room(void **state)
 
     (void)state;
     assert_int_equal(insert(&t, LOW, 3, &holds[0], 0), ST_OK);
+    assert_true(region_splits(&t, LOW + 1, 1));
+    assert_false(region_splits(&t, LOW, 1));
+    assert_false(region_splits(&t, LOW + 1, 2));
+    assert_false(region_splits(&t, LOW, 3));
     assert_int_equal(region_remove(&t, LOW + 1, 1), ST_FULL);
     expect_region(&t, 0, LOW, 3, &holds[0], 0);
     assert_int_equal(holds[0], 1);
     assert_ptr_equal(region_table_grow(&t, more, 2), storage);
+    assert_false(region_splits(&t, LOW + 1, 1));
     assert_int_equal(region_remove(&t, LOW + 1, 1), ST_OK);
     expect_region(&t, 0, LOW, 1, &holds[0], 0);
     expect_region(&t, 1, LOW + 2, 1, &holds[0], 2);

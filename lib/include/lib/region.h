@@ -76,6 +76,12 @@ enum status region_insert(struct region_table *t, const struct region *region);
  */
 enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages);
 
+/*
+ * Whether taking out a row that is mapped would make two regions of one, for which the
+ * table has no storage.
+ */
+bool region_splits(const struct region_table *t, uint64_t first, uint64_t pages);
+
 /* Takes the last region out. False: the table is empty. */
 bool region_remove_last(struct region_table *t);
 
