@@ -23,9 +23,11 @@ kernel_SRCS := \
 	kernel/mem/heap.c \
 	kernel/mem/paging.c \
 	kernel/mem/validate.c \
+	kernel/cap/boot_package.c \
 	kernel/cap/buffer.c \
 	kernel/cap/call.c \
 	kernel/cap/cap.c \
+	kernel/cap/capability_manager.c \
 	kernel/cap/console.c \
 	kernel/cap/endpoint.c \
 	kernel/cap/exception.c \

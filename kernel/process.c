@@ -4,6 +4,7 @@
 #include <abi/layout.h>
 
 #include "arch/x86_64/idt.h"
+#include "cap/capability_manager.h"
 #include "cap/endpoint.h"
 #include "cap/table.h"
 #include "cap/virtual_memory.h"
@@ -19,8 +20,8 @@
 #define REAP_REGIONS 64u
 #define REAP_CHARGES 64u
 
-/* Slots of a new capability table: what fits one page. It grows by doubling. */
-#define TABLE_BYTES_FIRST FRAME_BYTES
+/* Storage of a new capability table; it grows by doubling. */
+#define TABLE_BYTES_FIRST 2016u
 
 static struct list_node processes;
 static uint64_t next_pid;
@@ -31,21 +32,17 @@ void process_init(void)
     next_pid = 1;
 }
 
-/*
- * Budgets of the account, which pays for the process itself too, so that all of it passes
- * on together. The kernel heap that it may cause is that of its table, which grows by
- * doubling, so beyond what the slots need, and is there twice while it does.
- */
+/* Budgets of the account, which pays for the process too, so that all of it passes on together. */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {
-    size_t table = heap_charge(cap_table_storage_bytes(limits->slots));
-
     max[ACCOUNT_FRAMES] = limits->frames;
-    max[ACCOUNT_HEAP_BYTES] =
-        heap_charge(sizeof(struct process)) + 4u * table + 4u * TABLE_BYTES_FIRST + (1u << 20);
+    max[ACCOUNT_HEAP_BYTES] = heap_charge(sizeof(struct process)) + PROCESS_HEAP_PER_PROCESS +
+                              (uint64_t)limits->slots * PROCESS_HEAP_PER_SLOT +
+                              (uint64_t)limits->calls * PROCESS_HEAP_PER_CALL +
+                              (uint64_t)limits->processes * PROCESS_HEAP_PER_CHILD;
     max[ACCOUNT_SLOTS] = limits->slots;
-    max[ACCOUNT_CALLS] = 0;
-    max[ACCOUNT_PROCESSES] = 1;
+    max[ACCOUNT_CALLS] = limits->calls;
+    max[ACCOUNT_PROCESSES] = 1u + (uint64_t)limits->processes;
 }
 
 /* Opens the account of a process and charges the process to it. ST_OVER_BUDGET. */
@@ -93,7 +90,7 @@ enum status process_create(struct account *parent, const struct process_limits *
         goto undo_account;
     }
     status = cap_table_init(&p->caps, p->caps_storage, TABLE_BYTES_FIRST);
-    ASSERT(status == ST_OK, "a page holds no capability table: %s", status_text(status));
+    ASSERT(status == ST_OK, "a new capability table has no room: %s", status_text(status));
     status = aspace_create(&p->aspace, &p->account);
     if (status != ST_OK) {
         goto undo_table;
@@ -172,8 +169,12 @@ static bool reap_step(struct work *work)
         frame_free_contiguous(&p->account, p->ring_frames, p->ring_nframes);
         p->ring_nframes = 0;
     }
+    account_release(&p->account, ACCOUNT_CALLS, p->thread.pool.count);
     heap_free(&p->account, p->calls_storage);
     heap_free(&p->account, p->caps_storage);
+    if (p->manager != NULL) {
+        capability_manager_disconnect(p->manager);
+    }
 
     struct process_report report = {
         .pid = p->pid,
@@ -244,10 +245,11 @@ enum status process_release_cap(struct process *p, uint64_t cap_id)
     return status;
 }
 
-/* Doubles the table. The account's budget of slots bounds it, not the storage. */
-static enum status grow_table(struct process *p)
+/* Doubles the table, or more. The account's budget of slots bounds it, not the storage. */
+static enum status grow_table(struct process *p, uint32_t n)
 {
-    size_t bytes = 2u * cap_table_storage_bytes(p->caps.count);
+    uint32_t count = p->caps.count > n ? 2u * p->caps.count : p->caps.count + n;
+    size_t bytes = cap_table_storage_bytes(count < CAP_SLOTS_MAX ? count : CAP_SLOTS_MAX);
     void *storage = heap_alloc(&p->account, bytes);
     void *old;
 
@@ -264,33 +266,14 @@ static enum status grow_table(struct process *p)
     return ST_OK;
 }
 
-enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
-                          uint64_t *cap_id)
-{
-    enum status status = account_charge(&p->account, ACCOUNT_SLOTS, 1);
-    if (status != ST_OK) {
-        return status;
-    }
-    if (cap_table_free(&p->caps) == 0) {
-        status = grow_table(p);
-    }
-    if (status == ST_OK) {
-        status = cap_table_grant(&p->caps, object, badge, true, cap_id);
-    }
-    if (status != ST_OK) {
-        account_release(&p->account, ACCOUNT_SLOTS, 1);
-    }
-    return status;
-}
-
 enum status process_reserve_caps(struct process *p, uint32_t n, uint64_t ids[])
 {
     enum status status = account_charge(&p->account, ACCOUNT_SLOTS, n);
     if (status != ST_OK) {
         return status;
     }
-    while (status == ST_OK && cap_table_free(&p->caps) < n) {
-        status = grow_table(p);
+    if (cap_table_free(&p->caps) < n) {
+        status = grow_table(p, n);
     }
     if (status == ST_OK) {
         status = cap_table_reserve(&p->caps, n, ids);

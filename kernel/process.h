@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <abi/capset.h>
 #include <abi/error.h>
 #include <lib/account.h>
 #include <lib/cap_table.h>
@@ -64,13 +65,15 @@ struct process {
     struct virtual_memory *vm;   /* no hold: while there is one it says here when it goes */
     struct cap_table caps;
     struct account account;
-    uint8_t *area;            /* [I] the message area in the direct map */
-    uint64_t area_vaddr;      /* [I] where the program sees it */
-    uint64_t area_bytes;      /* [I] */
-    struct paddr ring_frames; /* [I] physically contiguous */
-    uint64_t ring_nframes;    /* 0: none yet */
-    void *caps_storage;       /* NULL: none yet */
-    void *calls_storage;      /* the thread's call records; NULL: none yet, or none at all */
+    uint8_t *area;                /* [I] the message area in the direct map */
+    uint64_t area_vaddr;          /* [I] where the program sees it */
+    uint64_t area_bytes;          /* [I] */
+    struct paddr ring_frames;     /* [I] physically contiguous */
+    uint64_t ring_nframes;        /* 0: none yet */
+    void *caps_storage;           /* NULL: none yet */
+    void *calls_storage;          /* the thread's call records; NULL: none yet, or none at all */
+    struct capset_header *capset; /* [I] in the direct map; NULL: none yet */
+    struct cap_object *manager;   /* its CapabilityManager, not held; NULL: there is none */
     struct process_status status;
     struct work reaping;
     uint32_t reap_cursor;
@@ -79,11 +82,26 @@ struct process {
     void *owner; /* keeps itself alive until on_end */
 };
 
-/* Budgets of a process. */
+/* What a process may have, its children included, beside the process itself. */
 struct process_limits {
     uint64_t frames;
     uint32_t slots;
+    uint32_t calls;     /* entries in flight */
+    uint32_t processes; /* children, and theirs */
 };
+
+/*
+ * Kernel heap, in bytes, that a process may cause, out of its other limits:
+ *
+ *     itself + PER_PROCESS + slots × PER_SLOT + calls × PER_CALL + processes × PER_CHILD
+ *
+ * A child's part is never more than what its share of the other limits has brought the
+ * parent, so whoever can afford a child's slots, calls and processes can afford its heap.
+ */
+#define PROCESS_HEAP_PER_PROCESS 32768u /* table and records, rounded up to frames; mappings */
+#define PROCESS_HEAP_PER_SLOT    384u   /* its place in the table, and an object behind it */
+#define PROCESS_HEAP_PER_CALL    256u   /* its record */
+#define PROCESS_HEAP_PER_CHILD   49152u /* PER_PROCESS, and what spawning it takes */
 
 void process_init(void);
 
@@ -113,10 +131,6 @@ void process_kill(struct process *p, const char *reason);
 
 /* Empties one slot, as RELEASE. ST_STALE, ST_DENIED. */
 enum status process_release_cap(struct process *p, uint64_t cap_id);
-
-/* Grants a hold on an object; charged a slot. ST_OVER_BUDGET, ST_NO_MEMORY. */
-enum status process_grant(struct process *p, struct cap_object *object, uint64_t badge,
-                          uint64_t *cap_id);
 
 /*
  * Sets n slots aside for capabilities that come, charged, and says the ids that they

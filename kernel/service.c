@@ -38,6 +38,17 @@ static struct {
 
 static void start_again(struct service *s);
 
+/* Starts the spawned process, which takes over a hold of each grant. */
+static void start(struct service *s)
+{
+    for (uint32_t i = 0; i < s->params.grant_count; i++) {
+        if (s->params.grants[i].source == SPAWN_HOLD) {
+            cap_hold(s->params.grants[i].hold.object);
+        }
+    }
+    spawn_start(&s->spawn);
+}
+
 /* Whether the end is the one that the manifest expects. */
 static bool is_expected(const struct service *s, const struct process_status *status)
 {
@@ -179,7 +190,7 @@ static bool spawn_again_step(struct work *work)
     case ST_PENDING:
         return false;
     case ST_OK:
-        process_start(s->spawn.process);
+        start(s);
         return true;
     default:
         return true; /* on_end will be told */
@@ -193,20 +204,33 @@ static void start_again(struct service *s)
     work_add(&s->spawning, spawn_again_step);
 }
 
-/* What the validated manifest says, in the kernel's own terms. */
+/* What the validated manifest says of one grant, in the kernel's own terms. */
+static struct spawn_grant grant_of(const struct service *s, struct capos_cap_grant grant)
+{
+    struct spawn_grant out = {.name = capos_cap_grant_get_name(grant), .source = SPAWN_HOLD};
+    const struct cap_slot *held;
+
+    switch (capos_cap_grant_source_get_kernel(capos_cap_grant_get_source(grant))) {
+    case CAPOS_KERNEL_OBJECT_CAPABILITY_MANAGER:
+        out.source = SPAWN_CAPABILITY_MANAGER;
+        return out;
+    default:
+        held = kernel_table_find(capos_cap_grant_get_interface_id(grant));
+        ASSERT(held != NULL, "the manifest grants %s an object that the kernel does not hold",
+               s->name);
+        out.hold = (struct cap_hold){
+            .object = held->object, .interface_id = held->interface_id, .transferable = true};
+        return out;
+    }
+}
+
 static void take_grants(struct service *s)
 {
     struct capos_cap_grant_list caps = capos_service_get_caps(s->manifest);
 
     s->params.grant_count = capos_cap_grant_list_len(caps);
     for (uint32_t i = 0; i < s->params.grant_count; i++) {
-        struct capos_cap_grant grant = capos_cap_grant_list_at(caps, i);
-        const struct cap_slot *held = kernel_table_find(capos_cap_grant_get_interface_id(grant));
-        ASSERT(held != NULL, "the manifest grants %s an object that the kernel does not hold",
-               s->name);
-        s->params.grants[i] = (struct spawn_grant){.name = capos_cap_grant_get_name(grant),
-                                                   .object = held->object,
-                                                   .badge = capos_cap_grant_get_badge(grant)};
+        s->params.grants[i] = grant_of(s, capos_cap_grant_list_at(caps, i));
     }
 }
 
@@ -224,8 +248,6 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     s->params.parent = account;
     s->params.on_end = on_end;
     s->params.owner = s;
-    s->params.limits = (struct process_limits){.frames = capos_limits_get_frames(limits),
-                                               .slots = capos_limits_get_cap_slots(limits)};
     bool found = manifest_find_binary(manifest, capos_service_get_binary(s->manifest), &binary);
     ASSERT(found, "the manifest has no binary for %s", s->name);
     s->params.image = capos_binary_get_image(binary);
@@ -233,6 +255,7 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
                                             capos_ring_sizes_get_cq_entries(ring),
                                             capos_ring_sizes_get_area_bytes(ring), &s->params.ring);
     ASSERT(status == ST_OK, "the manifest's ring sizes for %s: %s", s->name, status_text(status));
+    s->params.limits = spawn_limits(limits, &s->params.ring);
     take_grants(s);
 }
 
@@ -297,7 +320,7 @@ bool services_start(void)
         struct process *p = s->spawn.process;
 
         if (p != NULL && p->state == PROCESS_BUILDING) {
-            process_start(p);
+            start(s);
         }
     }
     return true;

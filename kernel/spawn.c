@@ -5,7 +5,7 @@
 #include <abi/layout.h>
 #include <lib/bits.h>
 
-#include "cap/cap.h"
+#include "cap/capability_manager.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "string.h"
@@ -28,6 +28,18 @@ static void list_pieces(struct spawn *s)
     s->pieces[s->piece_count++] = (struct elf_segment){.vaddr = USER_STACK_TOP - USER_STACK_BYTES,
                                                        .mem_bytes = USER_STACK_BYTES,
                                                        .writable = true};
+}
+
+struct process_limits spawn_limits(struct capos_limits limits, const struct ring_layout *ring)
+{
+    uint32_t calls = capos_limits_get_calls(limits);
+
+    return (struct process_limits){
+        .frames = capos_limits_get_frames(limits),
+        .slots = capos_limits_get_cap_slots(limits),
+        .calls = calls != 0 ? calls : ring->cq_entries - ring->sq_entries,
+        .processes = capos_limits_get_processes(limits),
+    };
 }
 
 enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params, const char **reason)
@@ -126,19 +138,27 @@ static enum status make_tls_control(struct spawn *s)
     return status;
 }
 
-/* A record for each completion that the ring can keep a place for. */
-static enum status make_calls(struct process *p, const struct ring_layout *layout)
+/* A record for each completion that the ring can keep a place for, as far as the limit goes. */
+static enum status make_calls(struct spawn *s)
 {
+    const struct ring_layout *layout = &s->params->ring;
+    struct process *p = s->process;
     uint32_t count = layout->cq_entries - layout->sq_entries;
 
+    if (count > s->params->limits.calls) {
+        count = s->params->limits.calls;
+    }
     if (count != 0) {
         p->calls_storage = heap_alloc(&p->account, count * sizeof(struct call));
         if (p->calls_storage == NULL) {
             return ST_NO_MEMORY;
         }
     }
-    call_pool_init(&p->thread.pool, p->calls_storage, count, &p->thread);
-    return ST_OK;
+    enum status status = account_charge(&p->account, ACCOUNT_CALLS, count);
+    if (status == ST_OK) {
+        call_pool_init(&p->thread.pool, p->calls_storage, count, &p->thread);
+    }
+    return status;
 }
 
 /* At most USER_RING_BYTES, in one slice. */
@@ -160,7 +180,7 @@ static enum status make_ring(struct spawn *s)
     p->area = (uint8_t *)region + layout->area_offset;
     p->area_vaddr = USER_RING_VADDR + layout->area_offset;
     p->area_bytes = layout->area_bytes;
-    status = make_calls(p, layout);
+    status = make_calls(s);
     for (uint64_t i = 0; i < nframes && status == ST_OK; i++) {
         struct paddr frame = {p->ring_frames.v + i * FRAME_BYTES};
         struct uaddr va = {USER_RING_VADDR + i * FRAME_BYTES};
@@ -169,8 +189,32 @@ static enum status make_ring(struct spawn *s)
     return status;
 }
 
-/* Grants what the parameters say and lists it, in their order. */
-static enum status fill_capset(struct spawn *s, struct capset_header *header)
+/* Makes, once each, the objects that the grants ask for; what is there belongs to the caller. */
+static enum status make_objects(const struct spawn *s, struct cap_object *made[SPAWN_SOURCES])
+{
+    const struct spawn_params *params = s->params;
+    enum status status = ST_OK;
+
+    for (uint32_t i = 0; i < params->grant_count && status == ST_OK; i++) {
+        enum spawn_source source = params->grants[i].source;
+
+        if (source == SPAWN_CAPABILITY_MANAGER && made[source] == NULL) {
+            status = capability_manager_create(s->process, &made[source]);
+        }
+    }
+    return status;
+}
+
+static struct cap_hold hold_of_made(struct cap_object *object)
+{
+    cap_hold(object);
+    return (struct cap_hold){
+        .object = object, .interface_id = object->type->interface_id, .transferable = true};
+}
+
+/* Lists the grants under their reserved ids, in their order, and puts in place what was made. */
+static void fill_capset(struct spawn *s, struct cap_object *const made[SPAWN_SOURCES],
+                        struct capset_header *header)
 {
     const struct spawn_params *params = s->params;
     struct capset_entry *entries = (struct capset_entry *)(header + 1);
@@ -179,35 +223,56 @@ static enum status fill_capset(struct spawn *s, struct capset_header *header)
         .magic = CAPSET_MAGIC, .version = CAPSET_VERSION, .count = params->grant_count};
     for (uint32_t i = 0; i < params->grant_count; i++) {
         const struct spawn_grant *grant = &params->grants[i];
-        struct capset_entry *entry = &entries[i];
+        struct cap_hold hold = grant->hold;
 
-        enum status status = process_grant(s->process, grant->object, grant->badge, &entry->cap_id);
-        if (status != ST_OK) {
-            return status;
+        if (grant->source != SPAWN_HOLD) {
+            hold = hold_of_made(made[grant->source]);
+            cap_table_commit(&s->process->caps, s->ids[i], &hold);
         }
-        entry->interface_id = grant->object->type->interface_id;
-        entry->badge = grant->badge;
-        entry->name_len = (uint8_t)grant->name.len;
-        memcpy(entry->name, grant->name.ptr, grant->name.len);
+        entries[i] = (struct capset_entry){.cap_id = s->ids[i],
+                                           .interface_id = hold.interface_id,
+                                           .name_len = (uint8_t)grant->name.len,
+                                           .badge = hold.badge};
+        memcpy(entries[i].name, grant->name.ptr, grant->name.len);
     }
-    return ST_OK;
+}
+
+static enum status map_capset(struct process *p)
+{
+    struct paddr frame;
+
+    enum status status = frame_alloc_zeroed(&p->account, &frame);
+    if (status == ST_OK) {
+        status = map_frame(p, USER_CAPSET_VADDR, frame, PAGE_READ);
+    }
+    if (status == ST_OK) {
+        p->capset = phys_to_virt(frame);
+    }
+    return status;
 }
 
 static enum status make_capset(struct spawn *s)
 {
+    struct cap_object *made[SPAWN_SOURCES] = {NULL};
     struct process *p = s->process;
-    struct paddr frame;
 
-    enum status status = frame_alloc_zeroed(&p->account, &frame);
-    if (status != ST_OK) {
-        return status;
+    enum status status = map_capset(p);
+    if (status == ST_OK) {
+        status = make_objects(s, made);
     }
-    status = fill_capset(s, phys_to_virt(frame));
-    if (status != ST_OK) {
-        frame_free(&p->account, frame);
-        return status;
+    if (status == ST_OK) {
+        status = process_reserve_caps(p, s->params->grant_count, s->ids);
     }
-    return map_frame(p, USER_CAPSET_VADDR, frame, PAGE_READ);
+    if (status == ST_OK) {
+        s->reserved = true;
+        fill_capset(s, made, p->capset);
+    }
+    for (unsigned i = 0; i < SPAWN_SOURCES; i++) {
+        if (made[i] != NULL) {
+            cap_drop(made[i]);
+        }
+    }
+    return status;
 }
 
 static enum status step(struct spawn *s)
@@ -238,7 +303,32 @@ enum status spawn_step(struct spawn *spawn)
         context_init(&p->thread.context, spawn->elf.entry, USER_STACK_TOP - 8u, USER_RING_VADDR,
                      p->pid, USER_CAPSET_VADDR);
     } else if (status != ST_PENDING) {
-        process_fail(p, status_text(status));
+        spawn_abandon(spawn, status_text(status));
     }
     return status;
+}
+
+void spawn_start(struct spawn *spawn)
+{
+    const struct spawn_params *params = spawn->params;
+    struct process *p = spawn->process;
+
+    for (uint32_t i = 0; i < params->grant_count; i++) {
+        if (params->grants[i].source == SPAWN_HOLD) {
+            cap_table_commit(&p->caps, spawn->ids[i], &params->grants[i].hold);
+        }
+    }
+    process_start(p);
+}
+
+void spawn_abandon(struct spawn *spawn, const char *reason)
+{
+    const struct spawn_params *params = spawn->params;
+
+    for (uint32_t i = spawn->reserved ? params->grant_count : 0; i > 0; i--) {
+        if (params->grants[i - 1].source == SPAWN_HOLD) {
+            process_cancel_caps(spawn->process, 1, &spawn->ids[i - 1]);
+        }
+    }
+    process_fail(spawn->process, reason);
 }

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * From a program's image to a process that is ready to run, in bounded slices.
+ * From a program's image to a process that runs, in bounded slices.
  *
- *   spawn_begin ─► spawn_step … ST_PENDING … ─► ST_OK: the process may be started
- *        │              │
+ *   spawn_begin ─► spawn_step … ST_PENDING … ─► ST_OK ─► spawn_start     it runs
+ *        │              │                         └────► spawn_abandon ─┐
  *        └──────────────┴─► error: the process, if there is one, is being reaped
  *
  * A piece is a stretch of address space filled from the image: its segments, the
  * TLS template, the stack. Behind the pieces come ring region and CapSet page.
+ *
+ * All that may fail comes before spawn_start: the ids of what the process is born with
+ * are reserved and stand in its CapSet, and only then are the capabilities put there.
  */
 #pragma once
 
 #include <abi/limits.h>
-#include <capnp/read.h>
+#include <capos.capnp.h>
+#include <lib/cap_table.h>
 #include <lib/elf.h>
 #include <lib/ring.h>
 #include <lib/status.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "process.h"
@@ -26,14 +31,22 @@
 /* The image's segments, the TLS block and the stack. */
 #define SPAWN_PIECES_MAX (ELF_SEGMENTS_MAX + 2u)
 
-/* One capability that the process is born with. */
-struct spawn_grant {
-    struct capnp_text name;    /* 1…CAP_NAME_MAX bytes */
-    struct cap_object *object; /* borrowed; the grant takes a hold of its own */
-    uint64_t badge;
+/* Where a capability that the process is born with comes from. */
+enum spawn_source {
+    SPAWN_HOLD,               /* from whoever spawns */
+    SPAWN_VIRTUAL_MEMORY,     /* made for the process: its address space */
+    SPAWN_CAPABILITY_MANAGER, /* made for the process: its table */
+    SPAWN_SOURCES
 };
 
-/* What to make. Borrowed, with all it points to, until spawn_step has ended. */
+/* One capability that the process is born with. */
+struct spawn_grant {
+    struct capnp_text name; /* 1…CAP_NAME_MAX bytes */
+    enum spawn_source source;
+    struct cap_hold hold; /* SPAWN_HOLD: the process's from spawn_start on */
+};
+
+/* What to make. Borrowed, with all it points to, until the process runs or is given up. */
 struct spawn_params {
     struct account *parent; /* its budgets come out of this */
     struct capnp_data image;
@@ -51,9 +64,14 @@ struct spawn {
     struct elf_image elf;
     struct elf_segment pieces[SPAWN_PIECES_MAX];
     uint32_t piece_count;
-    uint32_t piece;     /* being filled */
-    uint64_t next_page; /* in it; 0: its first */
+    uint32_t piece;                  /* being filled */
+    uint64_t next_page;              /* in it; 0: its first */
+    uint64_t ids[MANIFEST_CAPS_MAX]; /* of the grants, in the process's table */
+    bool reserved;                   /* they are there */
 };
+
+/* What the schema's Limits say of a process with this ring. */
+struct process_limits spawn_limits(struct capos_limits limits, const struct ring_layout *ring);
 
 /*
  * Checks the image and creates the process. On an error there is none, and
@@ -63,8 +81,16 @@ enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params,
                         const char **reason);
 
 /*
- * Does one slice. ST_PENDING: call again. ST_OK: spawn->process is complete and
- * may be started. Otherwise it has been failed with a reason and is being reaped;
- * on_end will be told.
+ * Does one slice. ST_PENDING: call again. ST_OK: spawn->process is complete. Otherwise
+ * it has been failed with a reason and is being reaped; on_end will be told.
  */
 enum status spawn_step(struct spawn *spawn);
+
+/*
+ * Puts the grants' holds, which it takes over, into the complete process, and starts
+ * it. Cannot fail.
+ */
+void spawn_start(struct spawn *spawn);
+
+/* Gives a process up that has not been started, complete or not; on_end will be told. */
+void spawn_abandon(struct spawn *spawn, const char *reason);

@@ -5,6 +5,7 @@
 #include <lib/account.h>
 #include <lib/manifest.h>
 
+#include "cap/boot_package.h"
 #include "cap/cap.h"
 #include "cap/console.h"
 #include "cap/null.h"
@@ -138,6 +139,7 @@ _Noreturn void system_start(const struct boot_info *info)
     struct capos_kernel_params params = capos_manifest_get_kernel_params(manifest);
 
     cap_init();
+    boot_package_init(phys_to_virt((struct paddr){info->module_base}), info->module_bytes);
     process_init();
     sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),
                &events);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cap/cap.h"
 
+#include "cap/boot_package.h"
+#include "cap/capability_manager.h"
 #include "cap/console.h"
 #include "cap/endpoint.h"
 #include "cap/frame_alloc.h"
@@ -11,11 +13,21 @@
 #include "panic.h"
 
 /* Every kind of kernel object. To add one: docs/adding.md. */
+// clang-format off
 static const struct cap_type *const types[] = {
-    &console_type,          &endpoint_type,        &endpoint_client_type,
-    &endpoint_factory_type, &frame_allocator_type, &memory_object_type,
-    &memory_reader_type,    &null_cap_type,        &virtual_memory_type,
+    &boot_package_type,
+    &capability_manager_type,
+    &console_type,
+    &endpoint_type,
+    &endpoint_client_type,
+    &endpoint_factory_type,
+    &frame_allocator_type,
+    &memory_object_type,
+    &memory_reader_type,
+    &null_cap_type,
+    &virtual_memory_type,
 };
+// clang-format on
 
 static struct list_node objects;
 
