@@ -211,6 +211,9 @@ static struct spawn_grant grant_of(const struct service *s, struct capos_cap_gra
     const struct cap_slot *held;
 
     switch (capos_cap_grant_source_get_kernel(capos_cap_grant_get_source(grant))) {
+    case CAPOS_KERNEL_OBJECT_VIRTUAL_MEMORY:
+        out.source = SPAWN_VIRTUAL_MEMORY;
+        return out;
     case CAPOS_KERNEL_OBJECT_CAPABILITY_MANAGER:
         out.source = SPAWN_CAPABILITY_MANAGER;
         return out;

@@ -6,6 +6,7 @@
 #include <lib/bits.h>
 
 #include "cap/capability_manager.h"
+#include "cap/virtual_memory.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "string.h"
@@ -198,9 +199,12 @@ static enum status make_objects(const struct spawn *s, struct cap_object *made[S
     for (uint32_t i = 0; i < params->grant_count && status == ST_OK; i++) {
         enum spawn_source source = params->grants[i].source;
 
-        if (source == SPAWN_CAPABILITY_MANAGER && made[source] == NULL) {
-            status = capability_manager_create(s->process, &made[source]);
+        if (source == SPAWN_HOLD || made[source] != NULL) {
+            continue;
         }
+        status = source == SPAWN_VIRTUAL_MEMORY
+                     ? virtual_memory_create(s->process, &made[source])
+                     : capability_manager_create(s->process, &made[source]);
     }
     return status;
 }
