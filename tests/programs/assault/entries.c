@@ -190,12 +190,12 @@ static uint64_t odd_cap(void)
 
 static void spoil(struct cap_sqe *s)
 {
-    switch (chance_below(11)) {
+    switch (chance_below(12)) {
     case 0:
         s->flags = chance_one_in(2) ? CAP_SQE_F_PIPELINE : (uint16_t)chance();
         return;
     case 1:
-        s->reserved = 1ull << chance_below(64);
+        s->reserved = 1u << chance_below(32);
         return;
     case 2:
         s->pointer_index = (uint16_t)chance();
@@ -208,7 +208,7 @@ static void spoil(struct cap_sqe *s)
             chance_one_in(2) ? CAPOS_CONSOLE_ID : s->interface_id ^ 1ull << chance_below(64);
         return;
     case 5:
-        s->cap_count = (uint8_t)(1u + chance_below(255));
+        s->cap_count = (uint8_t)(1u + chance_below(chance_one_in(2) ? 3 : 255));
         return;
     case 6:
         s->method_id = chance_one_in(2) ? (uint16_t)chance_below(5) : (uint16_t)chance();
@@ -222,30 +222,63 @@ static void spoil(struct cap_sqe *s)
     case 9:
         s->result_addr = odd_place();
         return;
+    case 10:
+        s->cap_room = chance_one_in(2) ? chance_below(2u * CAP_TRANSFER_MAX) : (uint32_t)chance();
+        return;
     default:
         s->result_len = odd_length();
         return;
     }
 }
 
+static struct cap_sqe nearly_right_release(void)
+{
+    uint64_t cap = chance_one_in(64) ? model_caps[chance_below(model_cap_count)].id : odd_cap();
+
+    return (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = cap};
+}
+
+/* Of somebody who has no endpoint, and serves no call, and has none in flight. */
+static struct cap_sqe nearly_right_service(void)
+{
+    switch (chance_below(3)) {
+    case 0:
+        return (struct cap_sqe){.opcode = CAP_OP_RECV,
+                                .cap_id = model_caps[chance_below(model_cap_count)].id,
+                                .result_addr = good_place(),
+                                .result_len = 32u + 8u * chance_below(24),
+                                .cap_room = chance_below(CAP_TRANSFER_MAX + 1u)};
+    case 1:
+        return (struct cap_sqe){.opcode = CAP_OP_RETURN,
+                                .flags = chance_one_in(2) ? CAP_SQE_F_AGAIN : CAP_SQE_F_NONE,
+                                .interface_id = chance_below(4) + ((uint64_t)chance_below(4) << 16),
+                                .params_addr = good_place(),
+                                .params_len = 8u * chance_below(24)};
+    default:
+        return (struct cap_sqe){.opcode = CAP_OP_CANCEL, .params_addr = chance()};
+    }
+}
+
 static struct cap_sqe nearly_right(void)
 {
-    struct cap_sqe s = {.opcode = (uint8_t)chance_below(8)};
+    struct cap_sqe s;
 
     switch (chance_below(10)) {
     case 0:
-        return s;
+        return (struct cap_sqe){.opcode = (uint8_t)chance_below(8)};
     case 1:
-        s.opcode = CAP_OP_RELEASE;
-        s.cap_id = chance_one_in(64) ? model_caps[chance_below(model_cap_count)].id : odd_cap();
-        return s;
+        return nearly_right_release();
+    case 2:
+        s = nearly_right_service();
+        break;
     default:
         s = right_call();
-        for (uint32_t n = chance_below(3); n != 0; n--) {
-            spoil(&s);
-        }
-        return s;
+        break;
     }
+    for (uint32_t n = chance_below(3); n != 0; n--) {
+        spoil(&s);
+    }
+    return s;
 }
 
 struct cap_sqe entries_any(void)

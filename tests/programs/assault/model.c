@@ -128,12 +128,36 @@ static bool unused_are_zero(const struct cap_sqe *s)
 {
     return s->cap_count == 0 && s->flags == 0 && s->method_id == 0 && s->pointer_index == 0 &&
            s->interface_id == 0 && s->params_addr == 0 && s->result_addr == 0 &&
-           s->params_len == 0 && s->result_len == 0 && s->reserved == 0;
+           s->params_len == 0 && s->result_len == 0 && s->cap_room == 0 && s->reserved == 0;
 }
 
-static bool misshapen(uint64_t address, uint32_t len)
+static bool misshapen(uint64_t address, uint32_t len, uint32_t most)
 {
-    return address % 8u != 0 || len % 8u != 0 || len > CAP_MESSAGE_MAX;
+    return address % 8u != 0 || len % 8u != 0 || len > most;
+}
+
+/*
+ * Of the descriptors behind the parameters; 0: there are none. What lies where they
+ * should be is never a descriptor of anything.
+ */
+static uint32_t descriptors_verdict(const struct cap_sqe *s)
+{
+    if (s->cap_count == 0) {
+        return 0;
+    }
+    if (s->cap_count > CAP_TRANSFER_MAX) {
+        return MAY(CAP_ERR_BAD_TRANSFER);
+    }
+    uint32_t bytes = s->cap_count * (uint32_t)sizeof(struct cap_transfer);
+    switch (access_of(s->params_addr + s->params_len, bytes, false)) {
+    case NO:
+        return MAY(CAP_ERR_BAD_PARAMS);
+    case UNKNOWN:
+        return MAY(CAP_ERR_BAD_PARAMS) | MAY(CAP_ERR_BAD_TRANSFER);
+    case YES:
+        break;
+    }
+    return MAY(CAP_ERR_BAD_TRANSFER);
 }
 
 /* Of the buffers; 0: nothing is wrong with them. */
@@ -141,10 +165,10 @@ static uint32_t buffers_verdict(const struct cap_sqe *s)
 {
     uint32_t perhaps = 0;
 
-    if (misshapen(s->params_addr, s->params_len)) {
+    if (misshapen(s->params_addr, s->params_len, CAP_MESSAGE_MAX)) {
         return MAY(CAP_ERR_BAD_PARAMS);
     }
-    if (misshapen(s->result_addr, s->result_len)) {
+    if (misshapen(s->result_addr, s->result_len, CAP_ROOM_MAX)) {
         return MAY(CAP_ERR_BAD_RESULT);
     }
     switch (access_of(s->result_addr, s->result_len, true)) {
@@ -159,6 +183,9 @@ static uint32_t buffers_verdict(const struct cap_sqe *s)
     if (s->params_len > CAP_KERNEL_MESSAGE_MAX) {
         return perhaps | MAY(CAP_ERR_BAD_PARAMS);
     }
+    if (s->cap_count != 0) {
+        return perhaps | descriptors_verdict(s);
+    }
     switch (access_of(s->params_addr, s->params_len, false)) {
     case NO:
         return perhaps | MAY(CAP_ERR_BAD_PARAMS);
@@ -172,10 +199,12 @@ static uint32_t buffers_verdict(const struct cap_sqe *s)
 
 static uint32_t call_verdict(const struct cap_sqe *s)
 {
-    if (s->flags == CAP_SQE_F_PIPELINE && s->reserved == 0) {
+    bool room = s->cap_room <= CAP_TRANSFER_MAX;
+
+    if (s->flags == CAP_SQE_F_PIPELINE && s->reserved == 0 && room) {
         return MAY(CAP_ERR_UNSUPPORTED_OPCODE);
     }
-    if (s->flags != 0 || s->pointer_index != 0 || s->reserved != 0) {
+    if (s->flags != 0 || s->pointer_index != 0 || s->reserved != 0 || !room) {
         return MAY(CAP_ERR_INVALID_REQUEST);
     }
     uint32_t cap = model_find_cap(s->cap_id);
@@ -184,9 +213,6 @@ static uint32_t call_verdict(const struct cap_sqe *s)
     }
     if (s->interface_id != model_caps[cap].interface) {
         return MAY(CAP_ERR_WRONG_INTERFACE);
-    }
-    if (s->cap_count != 0) {
-        return MAY(CAP_ERR_BAD_TRANSFER);
     }
     uint32_t buffers = buffers_verdict(s);
     if (buffers != 0) {
@@ -199,6 +225,41 @@ static uint32_t call_verdict(const struct cap_sqe *s)
     }
     bool silent = console || s->method_id == CAPOS_NULL_CAP_PING; /* no results to have room for */
     return s->params_len == 0 && silent ? SUCCESS : BY_OBJECT;
+}
+
+/* Of an entry that needs an owner facet: there is none. */
+static uint32_t recv_verdict(const struct cap_sqe *s)
+{
+    if (s->cap_count != 0 || s->flags != 0 || s->method_id != 0 || s->pointer_index != 0 ||
+        s->interface_id != 0 || s->params_addr != 0 || s->params_len != 0 ||
+        s->cap_room > CAP_TRANSFER_MAX || s->reserved != 0) {
+        return MAY(CAP_ERR_INVALID_REQUEST);
+    }
+    return model_find_cap(s->cap_id) == model_cap_count ? MAY(CAP_ERR_INVOKE_FAILED)
+                                                        : MAY(CAP_ERR_WRONG_INTERFACE);
+}
+
+/* Of an entry that needs a call in service: there is none. */
+static uint32_t return_verdict(const struct cap_sqe *s)
+{
+    bool exception = (s->flags & CAP_SQE_F_EXCEPTION) != 0;
+    bool right = (s->flags & ~(CAP_SQE_F_EXCEPTION | CAP_SQE_F_AGAIN)) == 0 &&
+                 s->pointer_index == 0 && s->cap_id == 0 && s->result_addr == 0 &&
+                 s->result_len == 0 && s->cap_room == 0 && s->reserved == 0 &&
+                 s->method_id <= (exception ? CAP_EXC_INVALID_ARGUMENT : 0) &&
+                 (!exception || s->cap_count == 0);
+
+    return right ? MAY(CAP_ERR_NOT_FOUND) : MAY(CAP_ERR_INVALID_REQUEST);
+}
+
+/* Of an entry that needs another in flight: there is none. */
+static uint32_t cancel_verdict(const struct cap_sqe *s)
+{
+    struct cap_sqe rest = *s;
+
+    rest.params_addr = 0;
+    return unused_are_zero(&rest) && s->cap_id == 0 ? MAY(CAP_ERR_NOT_FOUND)
+                                                    : MAY(CAP_ERR_INVALID_REQUEST);
 }
 
 /* With the effect it has: a RELEASE that works takes the capability away. */
@@ -222,8 +283,11 @@ uint32_t model_verdict(const struct cap_sqe *s)
         model_caps[cap].live = false;
         return SUCCESS;
     case CAP_OP_RECV:
+        return recv_verdict(s);
     case CAP_OP_RETURN:
+        return return_verdict(s);
     case CAP_OP_CANCEL:
+        return cancel_verdict(s);
     case CAP_OP_FINISH:
         return MAY(CAP_ERR_UNSUPPORTED_OPCODE);
     default:

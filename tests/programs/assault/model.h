@@ -61,8 +61,11 @@ bool model_harms_ring(const struct cap_sqe *sqe);
 #define MAY(code)  (1u << -(code))
 #define SUCCESS    1u
 #define BY_OBJECT  (SUCCESS | MAY(CAP_ERR_EXCEPTION) | MAY(CAP_ERR_BAD_RESULT))
-#define ANYTHING   0x1ffu
-#define CODES_SEEN 9u
+#define ANYTHING   0x1fffu
+#define CODES_SEEN 13u
+
+/* The results that somebody can get who has no endpoint, nor a client of one. */
+#define ALL_RESULTS (0x1ffu /* success, and the first eight */ | MAY(CAP_ERR_NOT_FOUND))
 
 /* What an entry may come to. Has its effect: a RELEASE that works takes the capability away. */
 uint32_t model_verdict(const struct cap_sqe *s);
