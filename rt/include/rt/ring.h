@@ -95,10 +95,10 @@ struct rt_call {
     uint32_t results_room; /* bytes, with the records of capabilities */
     uint64_t chunks;       /* the run it holds; 0 when ended */
     struct cap_cqe cqe;    /* valid once done */
-    bool done;
-    uint8_t give_room; /* capabilities that can go with it */
-    uint8_t given;     /* that do; one more than there is room for: too many were wanted */
-    uint8_t take_room; /* that can come with the answer */
+    uint8_t done;          /* it has completed */
+    uint8_t give_room;     /* capabilities that can go with it */
+    uint8_t given;         /* that do; one more than there is room for: too many were wanted */
+    uint8_t take_room;     /* that can come with the answer */
 };
 
 struct rt_ring {
@@ -184,8 +184,8 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
     if (__builtin_expect(chunks == 0, 0)) {
         return (struct rt_status){.code = RT_ERR_NO_AREA};
     }
-    ring->chunks_free &= ~chunks;
-    call->params = ring->area + (uint64_t)__builtin_ctzll(chunks) * ring->chunk_bytes;
+    ring->chunks_free ^= chunks; /* of which all are set */
+    call->params = ring->area + (uint32_t)__builtin_ctzll(chunks) * ring->chunk_bytes;
     call->ring = ring;
     call->results = call->params + params_room;
     call->params_room = params_room;
@@ -294,12 +294,11 @@ static inline struct rt_status rt_call_wait(struct rt_call *call)
             rt_ring_overfull();
         }
     }
-    int32_t result = call->cqe.result;
-    if (__builtin_expect(result == CAP_ERR_EXCEPTION, 0)) {
+    if (__builtin_expect(call->cqe.result < 0, 0)) {
+        if (call->cqe.result != CAP_ERR_EXCEPTION) {
+            return (struct rt_status){.code = call->cqe.result};
+        }
         return (struct rt_status){.code = CAP_ERR_EXCEPTION, .exception = rt_call_refused(call)};
-    }
-    if (__builtin_expect(result < 0, 0)) {
-        return (struct rt_status){.code = result};
     }
     return (struct rt_status){.code = RT_OK};
 }
