@@ -146,15 +146,6 @@ static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t us
            (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX, room);
 }
 
-/* Flags, or fields that are reserved in a CALL. */
-static __attribute__((noinline, cold)) void fail_extras(struct thread *t, const struct cap_sqe *sqe)
-{
-    bool pipelined =
-        sqe->flags == CAP_SQE_F_PIPELINE && sqe->reserved == 0 && sqe->cap_room <= CAP_TRANSFER_MAX;
-
-    fail(t, sqe->user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
-}
-
 /* Whether an entry is followed by the next, or the drain stops behind it for a while. */
 enum go_on { GO_ON, STOP };
 
@@ -162,8 +153,8 @@ enum go_on { GO_ON, STOP };
  * Any buffers there may be: all the rules for them, in the order of docs/abi.md. Stops
  * for the sake of a message that is not short.
  */
-static __attribute__((noinline)) enum go_on call_any(struct thread *t, const struct cap_slot *slot,
-                                                     struct cap_sqe sqe)
+static __attribute__((noinline)) enum go_on
+call_plain(struct thread *t, const struct cap_slot *slot, struct cap_sqe sqe)
 {
     struct call_buffer params;
     struct call_buffer result;
@@ -333,7 +324,7 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
 /*
  * A short call: both buffers are aligned and short and begin so far from the end of
  * the message area that they lie in it whatever their lengths. Such buffers break
- * no rule of call_any.
+ * no rule of call_plain.
  */
 static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
 {
@@ -346,70 +337,105 @@ static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
 
 _Static_assert(CAP_AREA_MIN >= STACK_MESSAGE_BYTES, "is_short would wrap");
 
-static inline __attribute__((always_inline)) enum go_on op_call(struct thread *t,
-                                                                const struct cap_sqe *sqe)
+/* An entry that carries capabilities or a message that is not short takes long. */
+static enum go_on after(const struct cap_sqe *sqe)
 {
-    const struct process *p = t->process;
+    return sqe->cap_count != 0 || sqe->params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+}
 
-    t->calls_taken++;
-    if (__builtin_expect((sqe->flags | sqe->pointer_index | sqe->reserved) != 0 ||
-                             sqe->cap_room > CAP_TRANSFER_MAX,
-                         0)) {
-        struct cap_sqe copy = *sqe;
-        fail_extras(t, &copy);
+/* A CALL of what is not plain, or with fields that a plain short call leaves zero: all the rules.
+ */
+static __attribute__((noinline)) enum go_on
+op_call_any(struct thread *t, const struct cap_sqe *from, uint64_t first, uint64_t cap_id)
+{
+    struct cap_sqe sqe = ring_rest(from, first, cap_id);
+
+    if ((sqe.flags | sqe.pointer_index | sqe.reserved) != 0 || sqe.cap_room > CAP_TRANSFER_MAX) {
+        bool pipelined = sqe.flags == CAP_SQE_F_PIPELINE && sqe.reserved == 0 &&
+                         sqe.cap_room <= CAP_TRANSFER_MAX;
+        fail(t, sqe.user_data, pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
         return GO_ON;
     }
-    const struct cap_slot *slot = cap_table_lookup(&p->caps, sqe->cap_id);
-    if (__builtin_expect(slot == NULL, 0)) {
-        fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
+    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, sqe.cap_id);
+    if (slot == NULL) {
+        fail(t, sqe.user_data, CAP_ERR_INVOKE_FAILED);
         return GO_ON;
     }
     const struct cap_type *type = slot->object->type;
     if (type->kind == CAP_CLIENT) {
-        struct cap_sqe copy = *sqe;
-        endpoint_call(t, slot, &copy);
-        return copy.cap_count != 0 || copy.params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+        endpoint_call(t, slot, &sqe);
+        return after(&sqe);
     }
-    if (__builtin_expect(type->interface_id != sqe->interface_id, 0)) {
-        fail(t, sqe->user_data, CAP_ERR_WRONG_INTERFACE);
+    if (type->interface_id != sqe.interface_id) {
+        fail(t, sqe.user_data, CAP_ERR_WRONG_INTERFACE);
         return GO_ON;
     }
-    if (type->kind == CAP_FULL || __builtin_expect(sqe->cap_count != 0, 0)) {
-        return call_full(t, slot, *sqe);
+    if (type->kind == CAP_FULL || sqe.cap_count != 0) {
+        return call_full(t, slot, sqe);
     }
-    if (__builtin_expect(!is_short(p, sqe), 0)) {
-        return call_any(t, slot, *sqe);
+    return call_plain(t, slot, sqe);
+}
+
+/* Of the first word: what a plain call leaves zero. */
+#define FIRST_WORD_EXTRAS 0xffff0000ffffff00ull
+
+/*
+ * The plain short call, and whatever else is a CALL by way of op_call_any: whether it
+ * is one is found out field by field, and none is read twice.
+ */
+static inline __attribute__((always_inline)) enum go_on
+op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    const struct process *p = t->process;
+    uint64_t cap_id = shm_load64(&from->cap_id);
+
+    t->calls_taken++;
+    const struct cap_slot *slot = cap_table_lookup(&p->caps, cap_id);
+    if (__builtin_expect((first & FIRST_WORD_EXTRAS) != 0 || slot == NULL, 0) ||
+        slot->object->type->kind != CAP_PLAIN) {
+        return op_call_any(t, from, first, cap_id);
     }
-    struct call_buffer params = {.area = p->area + (sqe->params_addr - p->area_vaddr),
-                                 .len = sqe->params_len};
-    struct call_buffer result = {.area = p->area + (sqe->result_addr - p->area_vaddr),
-                                 .len = sqe->result_len};
+    struct cap_sqe sqe = ring_rest(from, first, cap_id);
+    if (__builtin_expect(sqe.cap_room > CAP_TRANSFER_MAX || sqe.reserved != 0, 0)) {
+        fail(t, sqe.user_data, CAP_ERR_INVALID_REQUEST);
+        return GO_ON;
+    }
+    if (__builtin_expect(slot->object->type->interface_id != sqe.interface_id, 0)) {
+        fail(t, sqe.user_data, CAP_ERR_WRONG_INTERFACE);
+        return GO_ON;
+    }
+    if (__builtin_expect(!is_short(p, &sqe), 0)) {
+        return call_plain(t, slot, sqe);
+    }
+    struct call_buffer params = {.area = p->area + (sqe.params_addr - p->area_vaddr),
+                                 .len = sqe.params_len};
+    struct call_buffer result = {.area = p->area + (sqe.result_addr - p->area_vaddr),
+                                 .len = sqe.result_len};
     _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
-    invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
+    invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
     return GO_ON;
 }
 
-/* Whether all fields that NOP and RELEASE do not use are zero. */
-static inline bool unused_are_zero(const struct cap_sqe *sqe)
+static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
-    return (sqe->cap_count | sqe->flags | sqe->method_id | sqe->pointer_index | sqe->interface_id |
-            sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len |
-            sqe->cap_room | sqe->reserved) == 0;
-}
+    uint64_t user_data = shm_load64(&from->user_data);
+    uint64_t rest = shm_load64(&from->cap_id) | shm_load64(&from->interface_id) |
+                    shm_load64(&from->params_addr) | shm_load64(&from->result_addr) |
+                    ring_lengths_word(from) | ring_last_word(from);
 
-static inline void op_nop(struct thread *t, const struct cap_sqe *sqe)
-{
-    if (__builtin_expect(!unused_are_zero(sqe) || sqe->cap_id != 0, 0)) {
-        fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
+    if (__builtin_expect((first | rest) != 0, 0)) {
+        fail(t, user_data, CAP_ERR_INVALID_REQUEST);
         return;
     }
-    complete(t, sqe->user_data, 0);
+    complete(t, user_data, 0);
 }
 
-static inline void op_release(struct thread *t, const struct cap_sqe *sqe)
+static void op_release(struct thread *t, const struct cap_sqe *sqe)
 {
-    if (!unused_are_zero(sqe)) {
+    if ((sqe->cap_count | sqe->flags | sqe->method_id | sqe->pointer_index | sqe->interface_id |
+         sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len | sqe->cap_room |
+         sqe->reserved) != 0) {
         fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
         return;
     }
@@ -420,47 +446,52 @@ static inline void op_release(struct thread *t, const struct cap_sqe *sqe)
     complete(t, sqe->user_data, 0);
 }
 
-/* Entries of endpoints: they read the entry from memory. */
-static __attribute__((noinline)) enum go_on op_endpoint(struct thread *t, struct cap_sqe sqe)
+/* Every other opcode. */
+static __attribute__((noinline)) enum go_on op_other(struct thread *t, const struct cap_sqe *from,
+                                                     uint64_t first)
 {
+    struct cap_sqe sqe = ring_rest(from, first, shm_load64(&from->cap_id));
+
     switch (sqe.opcode) {
+    case CAP_OP_RELEASE:
+        op_release(t, &sqe);
+        return GO_ON;
     case CAP_OP_RECV:
         endpoint_recv(t, &sqe);
         return GO_ON;
     case CAP_OP_RETURN:
         endpoint_return(t, &sqe);
-        return sqe.cap_count != 0 || sqe.params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
-    default:
+        return after(&sqe);
+    case CAP_OP_CANCEL:
         endpoint_cancel(t, &sqe);
         return STOP; /* it has looked at every record */
-    }
-}
-
-static inline enum go_on dispatch(struct thread *t, const struct cap_sqe *sqe)
-{
-    switch (sqe->opcode) {
-    case CAP_OP_CALL:
-        return op_call(t, sqe);
-    case CAP_OP_NOP:
-        op_nop(t, sqe);
-        return GO_ON;
-    case CAP_OP_RELEASE:
-        op_release(t, sqe);
-        return GO_ON;
-    case CAP_OP_RECV:
-    case CAP_OP_RETURN:
-    case CAP_OP_CANCEL:
-        return op_endpoint(t, *sqe);
     case CAP_OP_FINISH:
-        fail(t, sqe->user_data, CAP_ERR_UNSUPPORTED_OPCODE);
+        fail(t, sqe.user_data, CAP_ERR_UNSUPPORTED_OPCODE);
         return GO_ON;
     default:
-        fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
+        fail(t, sqe.user_data, CAP_ERR_INVALID_REQUEST);
         return GO_ON;
     }
 }
 
-_Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case in dispatch");
+static inline __attribute__((always_inline)) enum go_on dispatch(struct thread *t,
+                                                                 const struct cap_sqe *from)
+{
+    uint64_t first = ring_first_word(from);
+
+    switch ((uint8_t)first) {
+    case CAP_OP_CALL:
+        return op_call(t, from, first);
+    case CAP_OP_NOP:
+        op_nop(t, from, first);
+        return GO_ON;
+    default:
+        return op_other(t, from, first);
+    }
+}
+
+_Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
+_Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
 
 enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
 {
@@ -478,9 +509,7 @@ enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
             drain = DRAIN_NO_ROOM;
             break;
         }
-        struct cap_sqe sqe;
-        ring_take(ring, &sqe);
-        if (__builtin_expect(dispatch(t, &sqe) == STOP, 0)) {
+        if (__builtin_expect(dispatch(t, ring_next(ring)) == STOP, 0)) {
             if (t->state == THREAD_DEAD) {
                 drain = DRAIN_DEAD;
                 break;

@@ -167,30 +167,67 @@ static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
 }
 
 /*
- * Takes the oldest submission. Only when ring_pending said that there is one more
- * and ring_cq_room that there is room. Each field is read once; keep *sqe a local
- * whose address goes nowhere, and it stays in registers.
+ * Takes the oldest submission: where it lies. Only when ring_pending said that there is
+ * one more and ring_cq_room that there is room. Its fields are then read, each once.
  */
-static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
+static inline const struct cap_sqe *ring_next(struct ring_view *view)
 {
     uint32_t head = view->sq_head;
-    const struct cap_sqe *from = &view->sq[head & view->sq_mask];
 
     view->sq_head = head + 1;
-    sqe->opcode = shm_load8(&from->opcode);
-    sqe->cap_count = shm_load8(&from->cap_count);
-    sqe->flags = shm_load16(&from->flags);
-    sqe->method_id = shm_load16(&from->method_id);
-    sqe->pointer_index = shm_load16(&from->pointer_index);
-    sqe->cap_id = shm_load64(&from->cap_id);
-    sqe->interface_id = shm_load64(&from->interface_id);
-    sqe->params_addr = shm_load64(&from->params_addr);
-    sqe->result_addr = shm_load64(&from->result_addr);
-    sqe->params_len = shm_load32(&from->params_len);
-    sqe->result_len = shm_load32(&from->result_len);
-    sqe->user_data = shm_load64(&from->user_data);
-    sqe->cap_room = shm_load32(&from->cap_room);
-    sqe->reserved = shm_load32(&from->reserved);
+    return &view->sq[head & view->sq_mask];
+}
+
+/*
+ * The first and the last words of an entry: opcode, capability count, flags, method and
+ * pointer index, and capability room and reserved field, lowest bits first.
+ */
+static inline uint64_t ring_first_word(const struct cap_sqe *from)
+{
+    return shm_load64((const uint64_t *)(const void *)from);
+}
+
+static inline uint64_t ring_last_word(const struct cap_sqe *from)
+{
+    return shm_load64((const uint64_t *)(const void *)&from->cap_room);
+}
+
+/* Both lengths. */
+static inline uint64_t ring_lengths_word(const struct cap_sqe *from)
+{
+    return shm_load64((const uint64_t *)(const void *)&from->params_len);
+}
+
+/* The whole entry, of which first word and capability id have been read. */
+static inline struct cap_sqe ring_rest(const struct cap_sqe *from, uint64_t first, uint64_t cap_id)
+{
+    uint64_t last = ring_last_word(from);
+
+    return (struct cap_sqe){
+        .opcode = (uint8_t)first,
+        .cap_count = (uint8_t)(first >> 8),
+        .flags = (uint16_t)(first >> 16),
+        .method_id = (uint16_t)(first >> 32),
+        .pointer_index = (uint16_t)(first >> 48),
+        .cap_id = cap_id,
+        .interface_id = shm_load64(&from->interface_id),
+        .params_addr = shm_load64(&from->params_addr),
+        .result_addr = shm_load64(&from->result_addr),
+        .params_len = shm_load32(&from->params_len),
+        .result_len = shm_load32(&from->result_len),
+        .user_data = shm_load64(&from->user_data),
+        .cap_room = (uint32_t)last,
+        .reserved = (uint32_t)(last >> 32),
+    };
+}
+
+/* Takes the oldest submission, whole. */
+static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
+{
+    const struct cap_sqe *from = ring_next(view);
+    uint64_t first = ring_first_word(from);
+
+    *sqe = ring_rest(from, first, shm_load64(&from->cap_id));
 }
 
 /* Writes the next completion; the program sees it after ring_publish. */
