@@ -3,7 +3,9 @@
  * Bytes as JSON, as text and as a message of a struct with fields of every kind.
  * What is taken is rendered; and JSON of JSON is the same again.
  *
- * The struct is described here by hand, as a generator would describe it.
+ * The struct is described here by hand, as a generator would describe it. It has
+ * annotations of every kind, a union that is flattened with all its members, and in it
+ * a struct that is.
  */
 #include <capnp/json.h>
 
@@ -15,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ROOM (1u << 16)
 
-static const struct capnp_enumerant_info colours[] = {{.name = "red", .doc = ""},
-                                                      {.name = "green", .doc = ""}};
+static const struct capnp_enumerant_info colours[] = {
+    {.name = "red", .doc = ""}, {.name = "green", .doc = "", .json_name = "GREEN"}};
 static const struct capnp_node_info colour = {
     .kind = CAPNP_NODE_ENUM, .id = 1, .enumerants = colours, .enumerant_count = 2};
 
@@ -35,6 +37,49 @@ static const struct capnp_type_info element_list = {.kind = CAPNP_TYPE_LIST,
         }                                                                                          \
     }
 
+static const struct capnp_json_field as_base64 = {.data = CAPNP_JSON_BASE64};
+static const struct capnp_json_field as_hex = {.name = "x", .data = CAPNP_JSON_HEX};
+static const struct capnp_json_field flat = {.prefix = ""};
+static const struct capnp_json_field flat_leaf = {.name = "LEAF", .prefix = "l_"};
+
+static const struct capnp_field_info leaf_fields[] = {
+    FIELD("n", 0, .kind = CAPNP_TYPE_INT64),
+    FIELD("t", 0, .kind = CAPNP_TYPE_TEXT),
+};
+static const struct capnp_node_info leaf = {.kind = CAPNP_NODE_STRUCT,
+                                            .id = 4,
+                                            .data_words = 1,
+                                            .pointer_count = 1,
+                                            .fields = leaf_fields,
+                                            .field_count = 2};
+
+static const struct capnp_field_info choice_fields[] = {
+    {.name = "leaf",
+     .doc = "",
+     .discriminant = 0,
+     .offset = 7,
+     .type = {.kind = CAPNP_TYPE_STRUCT, .node = &leaf},
+     .json = &flat_leaf},
+    {.name = "hex",
+     .doc = "",
+     .discriminant = 1,
+     .offset = 7,
+     .type = {.kind = CAPNP_TYPE_DATA},
+     .json = &as_hex},
+    {.name = "none", .doc = "", .discriminant = 2, .type = {.kind = CAPNP_TYPE_VOID}},
+};
+static const struct capnp_json_union choice_union = {.tag = "choice", .value = "value"};
+static const struct capnp_node_info choice = {.kind = CAPNP_NODE_STRUCT,
+                                              .id = 5,
+                                              .data_words = 5,
+                                              .pointer_count = 8,
+                                              .is_group = true,
+                                              .union_count = 3,
+                                              .union_offset = 19,
+                                              .fields = choice_fields,
+                                              .field_count = 3,
+                                              .json_union = &choice_union};
+
 static const struct capnp_field_info group_fields[] = {
     {.name = "number",
      .doc = "",
@@ -52,7 +97,7 @@ static const struct capnp_field_info group_fields[] = {
 static const struct capnp_node_info group = {.kind = CAPNP_NODE_STRUCT,
                                              .id = 3,
                                              .data_words = 5,
-                                             .pointer_count = 7,
+                                             .pointer_count = 8,
                                              .is_group = true,
                                              .union_count = 3,
                                              .union_offset = 18,
@@ -79,11 +124,23 @@ static const struct capnp_field_info fields[] = {
      .discriminant = CAPNP_NO_DISCRIMINANT,
      .is_group = true,
      .type = {.kind = CAPNP_TYPE_STRUCT, .node = &group}},
+    {.name = "choice",
+     .doc = "",
+     .discriminant = CAPNP_NO_DISCRIMINANT,
+     .is_group = true,
+     .type = {.kind = CAPNP_TYPE_STRUCT, .node = &choice},
+     .json = &flat},
+    {.name = "coded",
+     .doc = "",
+     .discriminant = CAPNP_NO_DISCRIMINANT,
+     .offset = 1,
+     .type = {.kind = CAPNP_TYPE_DATA},
+     .json = &as_base64},
 };
 static const struct capnp_node_info all = {.kind = CAPNP_NODE_STRUCT,
                                            .id = 2,
                                            .data_words = 5,
-                                           .pointer_count = 7,
+                                           .pointer_count = 8,
                                            .fields = fields,
                                            .field_count = sizeof fields / sizeof *fields};
 

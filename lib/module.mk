@@ -33,8 +33,10 @@ capnp_SRCS := \
 # Schemas at run time, and text and JSON by them: for programs and tools, not the kernel.
 capnp_reflect_SRCS := \
 	lib/capnp/json.c \
+	lib/capnp/json_object.c \
 	lib/capnp/json_parse.c \
 	lib/capnp/reflect.c \
+	lib/capnp/scan.c \
 	lib/capnp/text.c \
 	lib/capnp/text_number.c \
 	lib/capnp/text_parse.c

@@ -6,6 +6,7 @@ stream of several messages is left out of strings: brackets, # and /. So are con
 characters whose code has a letter, which it reads wrongly from JSON.
 """
 
+import base64
 import random
 import struct
 
@@ -25,17 +26,23 @@ DEPTH = 4
 
 
 class Schema:
-    """A schema file with some enums and structs; `values` gives values of the last struct."""
+    """A schema file with some enums and structs; `values` gives values of the last struct.
 
-    def __init__(self, seed):
+    Where it is annotated, annotations of json.capnp are strewn over it.
+    """
+
+    def __init__(self, seed, annotated=False):
         self.chance = random.Random(seed)
+        self.annotated = annotated
         self.enums = {}
         self.structs = {}
         self.lines = [f"@{(1 << 63 | self.chance.getrandbits(63)):#x};"]
+        if annotated:
+            self.lines.append('using Json = import "/capnp/compat/json.capnp";')
         for i in range(self.chance.randint(1, 2)):
             names = [f"value{n}" for n in range(self.chance.randint(1, 5))]
             self.enums[f"Enum{i}"] = names
-            numbered = " ".join(f"{name} @{n};" for n, name in enumerate(names))
+            numbered = " ".join(f"{name} @{n}{self.rename(name)};" for n, name in enumerate(names))
             self.lines.append(f"enum Enum{i} {{ {numbered} }}")
         self.lines.append("struct Box(T) { value @0 :T; many @1 :List(One); struct One { of @0 :T; } }")
         for i in range(self.chance.randint(2, 4)):
@@ -77,7 +84,8 @@ class Schema:
         if self.chance.random() < 0.5:
             self.chance.shuffle(order)
         numbers = dict(zip(leaves, order))
-        self.lines.append(f"struct {name} {{ {self.declare(members, numbers, '')} }}")
+        tagged = self.discriminator() if any(member[0] == "union" for member in members) else ""
+        self.lines.append(f"struct {name}{tagged} {{ {self.declare(members, numbers)} }}")
         self.structs[name] = members
 
     def pick_member(self, nesting, name):
@@ -100,17 +108,48 @@ class Schema:
             else:
                 self.collect(member[2], leaves)
 
-    def declare(self, members, numbers, _):
+    def declare(self, members, numbers):
         parts = []
         for member in members:
+            notes = self.annotations(member)
             if member[0] == "field":
                 default = "" if member[3] is None else f" = {member[3]}"
-                parts.append(f"{member[1]} @{numbers[member[1]]} :{self.name_of(member[2])}{default};")
+                kind = self.name_of(member[2])
+                parts.append(f"{member[1]} @{numbers[member[1]]} :{kind}{default}{notes};")
                 continue
-            inside = self.declare(member[2], numbers, "")
-            head = {"union": "union", "group": f"{member[1]} :group", "named union": f"{member[1]} :union"}
-            parts.append(f"{head[member[0]]} {{ {inside} }}")
+            inside = self.declare(member[2], numbers)
+            kind = "group" if member[0] == "group" else "union"
+            head = "union" if member[0] == "union" else f"{member[1]} :{kind}{notes}"
+            parts.append(f"{head} {{ {inside} }}")
         return " ".join(parts)
+
+    # -- annotations of json.capnp
+
+    def often(self, chance):
+        return self.annotated and self.chance.random() < chance
+
+    def rename(self, name):
+        return f' $Json.name("{name.upper()} \u00e9")' if self.often(0.3) else ""
+
+    def discriminator(self):
+        if not self.often(0.6):
+            return ""
+        options = ['name = "tag"'] if self.chance.random() < 0.7 else []
+        options += ['valueName = "value"'] if self.chance.random() < 0.5 else []
+        return f" $Json.discriminator({', '.join(options)})"
+
+    def annotations(self, member):
+        kind = member[2] if member[0] == "field" else member[0]
+        notes = self.rename(member[1]) if kind != "union" else ""
+        complete = isinstance(kind, str) and self.structs.get(kind) is not None
+        if (kind in ("group", "named union") or complete) and self.often(0.5):
+            prefix = f'prefix = "{member[1]}_"' if self.chance.random() < 0.6 else ""
+            notes += f" $Json.flatten({prefix})"
+        if kind == "named union":
+            notes += self.discriminator()
+        if kind == "Data" and self.often(0.6):
+            notes += self.chance.choice((" $Json.base64", " $Json.hex"))
+        return notes
 
     def string(self):
         letters = self.chance.choices(LETTERS, k=self.chance.choice((0, 1, 3, 8, 20, 60)))
@@ -125,7 +164,10 @@ class Schema:
     def data(self):
         count = self.chance.choice((1, 2, 7, 8, 9, 30))
         safe = [byte for byte in range(256) if chr(byte) not in "()#{}/[]"]
-        return '0x"' + " ".join(f"{self.chance.choice(safe):02x}" for _ in range(count)) + '"'
+        data = bytes(self.chance.choices(safe, k=count))
+        while self.annotated and b"/" in base64.b64encode(data):
+            data = bytes(self.chance.choices(safe, k=count))
+        return f'0x"{data.hex(" ")}"'
 
     def number(self, kind):
         if kind in INTEGERS:

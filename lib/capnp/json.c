@@ -8,7 +8,7 @@
  * several and one of them, in one line, has more than ITEM_MAX bytes. That is
  * found by writing them to nowhere up to that many bytes.
  */
-#include <capnp/json.h>
+#include "json_parse.h"
 
 #define ITEM_MAX 50u
 
@@ -79,7 +79,8 @@ static void render_value(struct writer *w, const struct capnp_value *v, unsigned
 /* ---------------------------------------------------------------------------
  * Scalars and strings */
 
-static void render_string(struct writer *w, struct capnp_text text)
+/* What stands between the quotes. */
+static void render_characters(struct writer *w, struct capnp_text text)
 {
     static const char hex[] = "0123456789abcdef";
     static const char names[] = {
@@ -88,7 +89,6 @@ static void render_string(struct writer *w, struct capnp_text text)
     };
     uint32_t from = 0;
 
-    put(w, "\"", 1);
     for (uint32_t i = 0; i < text.len && !w->over; i++) {
         uint8_t c = (uint8_t)text.ptr[i];
         char name = c < sizeof names ? names[c] : '\0';
@@ -104,6 +104,12 @@ static void render_string(struct writer *w, struct capnp_text text)
     if (from != text.len) {
         put(w, text.ptr + from, text.len - from);
     }
+}
+
+static void render_string(struct writer *w, struct capnp_text text)
+{
+    put(w, "\"", 1);
+    render_characters(w, text);
     put(w, "\"", 1);
 }
 
@@ -126,7 +132,8 @@ static void render_enum(struct writer *w, const struct capnp_value *v)
     char number[CAPNP_NUMBER_MAX];
 
     if (v->bits < node->enumerant_count) {
-        render_string(w, capnp_text_from(node->enumerants[v->bits].name));
+        const char *name = capnp_json_enumerant_name(&node->enumerants[v->bits]);
+        render_string(w, capnp_text_from(name));
     } else {
         put(w, number, capnp_format_unsigned(v->bits, number));
     }
@@ -167,6 +174,37 @@ static void render_data(struct writer *w, struct capnp_data data)
     put(w, "]", 1);
 }
 
+/* Three bytes are four symbols, of which those that say nothing are =. */
+static void render_base64(struct writer *w, struct capnp_data data)
+{
+    static const char symbols[] = CAPNP_JSON_BASE64_SYMBOLS;
+
+    put(w, "\"", 1);
+    for (uint32_t i = 0; i < data.len && !w->over; i += 3u) {
+        uint32_t left = data.len - i;
+        uint32_t bits = (uint32_t)data.ptr[i] << 16;
+        bits |= left > 1u ? (uint32_t)data.ptr[i + 1u] << 8 : 0;
+        bits |= left > 2u ? data.ptr[i + 2u] : 0;
+        char group[4] = {symbols[bits >> 18], symbols[bits >> 12 & 63u],
+                         left > 1u ? symbols[bits >> 6 & 63u] : '=',
+                         left > 2u ? symbols[bits & 63u] : '='};
+        put(w, group, sizeof group);
+    }
+    put(w, "\"", 1);
+}
+
+static void render_hex(struct writer *w, struct capnp_data data)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    put(w, "\"", 1);
+    for (uint32_t i = 0; i < data.len && !w->over; i++) {
+        char two[2] = {digits[data.ptr[i] >> 4], digits[data.ptr[i] & 15u]};
+        put(w, two, sizeof two);
+    }
+    put(w, "\"", 1);
+}
+
 static bool has_long_element(const struct writer *w, const struct capnp_sequence *sequence)
 {
     for (uint32_t i = 0; i < sequence->list.len && sequence->list.len > 1u; i++) {
@@ -200,76 +238,154 @@ static void render_sequence(struct writer *w, const struct capnp_sequence *seque
     put(w, "]", 1);
 }
 
-static void render_field(struct writer *w, const struct capnp_record *r,
-                         const struct capnp_field_info *field, unsigned indent)
+/* What the names of members begin with that are flattened into an object. */
+struct prefix {
+    const char *text;
+    const struct prefix *outer; /* stands before it; may be NULL */
+};
+
+/* A member of an object. */
+struct member {
+    const struct capnp_record *r;
+    const struct capnp_field_info *field;
+    const struct prefix *prefix; /* may be NULL */
+    const char *name;
+    bool is_tag; /* its value is the field's name, and not the field's value */
+};
+
+/* An object, whose members are gone through twice. */
+struct object {
+    struct writer *w;
+    uint32_t members; /* first they are counted ... */
+    bool has_long;    /* one of them is long */
+    bool writing;     /* ... and then written */
+    struct layout layout;
+    unsigned below;
+};
+
+/* A struct of defaults is shown that is not set, of which there may be so many. */
+static bool allow_unset(struct writer *w, const struct capnp_record *r,
+                        const struct capnp_field_info *field, const struct capnp_value *v)
 {
+    if (v->type.info->kind != CAPNP_TYPE_STRUCT || capnp_record_is_set(r, field)) {
+        return true;
+    }
+    if (r->s.depth == 0 || w->unset >= UNSET_MAX) {
+        fail(w, "the member of a union that is not set holds such unions without end");
+        return false;
+    }
+    w->unset++;
+    return true;
+}
+
+/* Calls itself through prefixes, the outermost of which comes first. */
+static void render_prefix(struct writer *w, const struct prefix *prefix)
+{
+    if (prefix != NULL) {
+        render_prefix(w, prefix->outer);
+        render_characters(w, capnp_text_from(prefix->text));
+    }
+}
+
+static void render_member(struct writer *w, const struct member *m, unsigned indent)
+{
+    put(w, "\"", 1);
+    render_prefix(w, m->prefix);
+    render_characters(w, capnp_text_from(m->name));
+    put(w, "\": ", w->pretty ? 3 : 2);
+    if (m->is_tag) {
+        render_string(w, capnp_text_from(capnp_json_field_name(m->field)));
+        return;
+    }
+    struct capnp_value v = capnp_record_get(m->r, m->field);
+    enum capnp_json_data form = capnp_json_data_of(m->field);
+    if (v.type.info->kind == CAPNP_TYPE_DATA && form == CAPNP_JSON_BASE64) {
+        render_base64(w, capnp_value_data(&v));
+    } else if (v.type.info->kind == CAPNP_TYPE_DATA && form == CAPNP_JSON_HEX) {
+        render_hex(w, capnp_value_data(&v));
+    } else if (allow_unset(w, m->r, m->field, &v)) {
+        render_value(w, &v, indent, false);
+    }
+}
+
+static void add_member(struct object *o, const struct member *m)
+{
+    struct writer *w = o->w;
+
+    if (o->writing && !w->over) {
+        begin_item(w, &o->layout);
+        render_member(w, m, o->below);
+    } else if (!o->writing) {
+        o->members++;
+        if (w->pretty && w->sink.write != NULL && !o->has_long) {
+            struct writer count = counting(w);
+            render_member(&count, m, 0);
+            o->has_long = count.over;
+        }
+    }
+}
+
+static void add_record(struct object *o, const struct capnp_record *r, const struct prefix *prefix);
+
+/* A field that is shown, or the members that it is flattened to. */
+static void add_field(struct object *o, const struct capnp_record *r,
+                      const struct capnp_field_info *field, const struct prefix *prefix)
+{
+    const struct capnp_json_union *u = r->node->json_union;
+    bool by_value = field->discriminant != CAPNP_NO_DISCRIMINANT && u != NULL && u->value != NULL;
+
+    if (!capnp_json_is_flattened(field, &r->scope)) {
+        const char *name = by_value ? u->value : capnp_json_field_name(field);
+        add_member(o, &(struct member){.r = r, .field = field, .prefix = prefix, .name = name});
+        return;
+    }
     struct capnp_value v = capnp_record_get(r, field);
-
-    render_string(w, capnp_text_from(field->name));
-    put(w, ": ", w->pretty ? 2 : 1);
-    if (v.type.info->kind == CAPNP_TYPE_STRUCT && !capnp_record_is_set(r, field)) {
-        /* A struct of defaults in a union. */
-        if (r->s.depth == 0 || w->unset >= UNSET_MAX) {
-            fail(w, "the member of a union that is not set holds such unions without end");
-            return;
-        }
-        w->unset++;
+    struct prefix longer = {.text = field->json->prefix, .outer = prefix};
+    if (allow_unset(o->w, r, field, &v)) {
+        struct capnp_record inner = capnp_value_record(&v);
+        add_record(o, &inner, &longer);
     }
-    render_value(w, &v, indent, false);
 }
 
-/* Member i of the object, for 0 <= i <= field_count: the union's member is the last. */
-static const struct capnp_field_info *member(const struct capnp_record *r, uint32_t i)
+/* The members that a struct has: its fields, and last what is set of its union. */
+static void add_record(struct object *o, const struct capnp_record *r, const struct prefix *prefix)
 {
-    if (i == r->node->field_count) {
-        return capnp_record_which(r);
-    }
-    const struct capnp_field_info *field = &r->node->fields[i];
-    bool plain = field->discriminant == CAPNP_NO_DISCRIMINANT;
-    return plain && capnp_record_is_set(r, field) ? field : NULL;
-}
+    const struct capnp_field_info *set = capnp_record_which(r);
+    const struct capnp_json_union *u = r->node->json_union;
+    bool has_tag = set != NULL && u != NULL && u->tag != NULL;
 
-/* How many members the object has, and whether one of them is long. */
-static uint32_t count_members(const struct writer *w, const struct capnp_record *r, bool *has_long)
-{
-    uint32_t members = 0;
-
-    *has_long = false;
-    for (uint32_t i = 0; i <= r->node->field_count; i++) {
-        const struct capnp_field_info *field = member(r, i);
-        if (field != NULL) {
-            members++;
-            if (w->pretty && w->sink.write != NULL && !*has_long) {
-                struct writer count = counting(w);
-                render_field(&count, r, field, 0);
-                *has_long = count.over;
-            }
+    for (uint32_t i = 0; i < r->node->field_count && !o->w->over; i++) {
+        const struct capnp_field_info *field = &r->node->fields[i];
+        if (field->discriminant == CAPNP_NO_DISCRIMINANT && capnp_record_is_set(r, field)) {
+            add_field(o, r, field, prefix);
         }
     }
-    return members;
+    if (has_tag) {
+        add_member(o, &(struct member){
+                          .r = r, .field = set, .prefix = prefix, .name = u->tag, .is_tag = true});
+    }
+    /* Beside the tag, a member without a value says no more. */
+    if (set != NULL && !(has_tag && set->type.kind == CAPNP_TYPE_VOID)) {
+        add_field(o, r, set, prefix);
+    }
 }
 
 static void render_record(struct writer *w, const struct capnp_record *r, unsigned indent,
                           bool bare)
 {
-    bool has_long;
-    uint32_t members = count_members(w, r, &has_long);
-    unsigned below = indent + (members > 1u);
-    struct layout layout = {
-        .lines = members > 1u && has_long,
+    struct object o = {.w = w};
+
+    add_record(&o, r, NULL);
+    o.writing = true;
+    o.below = indent + (o.members > 1u);
+    o.layout = (struct layout){
+        .lines = o.members > 1u && o.has_long,
         .bare = bare,
         .indent = indent + 1u,
     };
-
     put(w, "{", 1);
-    for (uint32_t i = 0; i <= r->node->field_count && !w->over; i++) {
-        const struct capnp_field_info *field = member(r, i);
-        if (field != NULL) {
-            begin_item(w, &layout);
-            render_field(w, r, field, below);
-        }
-    }
-    put(w, " ", layout.lines);
+    add_record(&o, r, NULL);
+    put(w, " ", o.layout.lines);
     put(w, "}", 1);
 }
 

@@ -290,6 +290,9 @@ static void walk_value(const struct capnp_value *v)
     case CAPNP_TYPE_DATA:
         (void)capnp_value_data(v);
         break;
+    case CAPNP_TYPE_INTERFACE:
+        (void)capnp_any_capability(v->pointer);
+        break;
     case CAPNP_TYPE_STRUCT: {
         struct capnp_record inner = capnp_value_record(v);
         walk_record(&inner);
@@ -469,6 +472,11 @@ struct capnp_draft capnp_target_struct(const struct capnp_target *t)
         d.b = capnp_any_init_struct(capnp_target_pointer(t), node->data_words, node->pointer_count);
     }
     return d;
+}
+
+struct capnp_draft capnp_target_resume(const struct capnp_target *t, struct capnp_struct_builder b)
+{
+    return (struct capnp_draft){.node = t->type.info->node, .b = b, .scope = scope_of(t->type)};
 }
 
 struct capnp_list_draft capnp_target_list(const struct capnp_target *t, uint32_t len)

@@ -11,6 +11,7 @@
  * and no output. Exit status 2 is for a command line that makes no sense.
  */
 #include "convert.h"
+#include "json_check.h"
 #include "request.h"
 
 #include <stdio.h>
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "capos-capnp: %s: %s\n", argv[3], request.problem);
     } else if ((c.type = request_find(&request, argv[4])) == NULL) {
         fprintf(stderr, "capos-capnp: %s: declares no one struct named %s\n", argv[3], argv[4]);
+    } else if ((c.from == FORMAT_JSON || c.to == FORMAT_JSON) && !json_check(&request, c.type)) {
+        fprintf(stderr, "capos-capnp: %s: %s\n", argv[3], request.problem);
     } else {
         status = run(&c);
     }

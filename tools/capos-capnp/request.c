@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "request.h"
 
+#include "json_annotation.h"
 #include "schema.capnp.h"
 
 #include <inttypes.h>
@@ -321,6 +322,46 @@ static void read_group(struct reading *r, const struct capnp_node_info *node,
     r->placed[group - r->nodes] = true;
 }
 
+/* What a discriminator says; NULL if there is none. */
+static const struct capnp_json_union *
+read_union(struct reading *r, const struct json_annotations *a, const char *own_name)
+{
+    if (!a->is_union) {
+        return NULL;
+    }
+    struct capnp_json_union *u = take(r, 1, sizeof *u);
+    u->tag = a->has_tag ? take_text(r, a->tag) : own_name;
+    u->value = a->has_value ? take_text(r, a->value) : NULL;
+    return u;
+}
+
+/* Annotations of json.capnp; those that a field of its type cannot have refuse its struct's JSON.
+ */
+static void read_json(struct reading *r, struct capnp_node_info *node, struct schema_field source,
+                      struct capnp_field_info *field)
+{
+    struct json_annotations a = json_annotations_of(schema_field_get_annotations(source));
+    bool is_struct = field->type.kind == CAPNP_TYPE_STRUCT;
+    bool is_data = field->type.kind == CAPNP_TYPE_DATA;
+    const char *own_name = a.is_flattened ? field->name : NULL;
+
+    if (!a.is_any) {
+        return;
+    }
+    if ((a.is_flattened && !is_struct) || (a.is_union && !field->is_group) ||
+        (a.data != CAPNP_JSON_BYTES && !is_data)) {
+        r->request->json_misplaced[node - r->nodes] = field->name;
+    }
+    if (field->is_group && field->type.node != NULL) {
+        r->nodes[field->type.node - r->nodes].json_union = read_union(r, &a, own_name);
+    }
+    struct capnp_json_field *json = take(r, 1, sizeof *json);
+    json->name = a.has_name ? take_text(r, a.name) : NULL;
+    json->prefix = a.is_flattened ? take_text(r, a.prefix) : NULL;
+    json->data = a.data;
+    field->json = json;
+}
+
 static void read_fields(struct reading *r, struct capnp_node_info *node, struct schema_node source,
                         struct schema_node_source_info info)
 {
@@ -354,6 +395,7 @@ static void read_fields(struct reading *r, struct capnp_node_info *node, struct 
         }
         if (schema_field_which(from) == SCHEMA_FIELD_GROUP) {
             read_group(r, node, from, field);
+            read_json(r, node, from, field);
             continue;
         }
         struct schema_field_slot slot = schema_field_get_slot(from);
@@ -363,6 +405,7 @@ static void read_fields(struct reading *r, struct capnp_node_info *node, struct 
         field->default_bits = read_value(r, &field->type, schema_field_slot_get_default_value(slot),
                                          &field->default_value);
         check_slot(r, node, field);
+        read_json(r, node, from, field);
     }
     node->fields = fields;
     node->field_count = count;
@@ -383,6 +426,8 @@ static void read_enumerants(struct reading *r, struct capnp_node_info *node,
             .doc = member_doc(r, info, i),
             .code_order = schema_enumerant_get_code_order(from),
         };
+        struct json_annotations a = json_annotations_of(schema_enumerant_get_annotations(from));
+        enumerants[i].json_name = a.has_name ? take_text(r, a.name) : NULL;
     }
     node->enumerants = enumerants;
     node->enumerant_count = count;
@@ -471,9 +516,14 @@ static void read_node(struct reading *r, struct capnp_node_info *node, struct sc
     node->doc = take_text(r, schema_node_source_info_get_doc_comment(info));
     node->param_names = read_parameters(r, schema_node_get_parameters(source), &node->param_count);
     switch (node->kind) {
-    case CAPNP_NODE_STRUCT:
+    case CAPNP_NODE_STRUCT: {
+        struct json_annotations a = json_annotations_of(schema_node_get_annotations(source));
+        if (a.is_union) {
+            node->json_union = read_union(r, &a, NULL);
+        }
         read_fields(r, node, source, info);
         break;
+    }
     case CAPNP_NODE_ENUM:
         read_enumerants(r, node, source, info);
         break;
@@ -501,6 +551,7 @@ static void read_nodes(struct reading *r)
     r->nodes = take(r, count, sizeof *r->nodes);
     r->node_count = count;
     r->placed = take(r, count, sizeof *r->placed);
+    r->request->json_misplaced = take(r, count, sizeof *r->request->json_misplaced);
     for (uint32_t i = 0; i < count; i++) {
         read_head(r, &r->nodes[i], schema_node_list_at(list, i));
     }
@@ -533,6 +584,9 @@ bool request_read(struct request *request, const void *bytes, size_t len)
         return false;
     }
     read_nodes(&r);
+    if (capnp_message_error(&m) != CAPNP_ERROR_NONE) {
+        refuse(&r, "an annotation is malformed: %s", capnp_error_text(capnp_message_error(&m)));
+    }
     return !r.failed;
 }
 

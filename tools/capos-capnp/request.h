@@ -14,6 +14,8 @@ struct request_block; /* memory of the tables */
 
 struct request {
     struct capnp_schema_info schema;
+    const char *
+        *json_misplaced; /* by node: a field whose annotations of json.capnp it cannot have */
     struct request_block *blocks;
     char problem[256]; /* why it was refused, without a line break */
 };

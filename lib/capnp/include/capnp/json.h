@@ -15,8 +15,21 @@
  * 64-bit integers, which are exact, strings for all numbers, and null for NaN; it
  * skips members that the schema does not know.
  *
- * Capabilities and AnyPointers have no form in JSON. Annotations of json.capnp are
- * not known here.
+ * Annotations of json.capnp change what things are called, and where they stand:
+ *
+ *   $name            another name, of a field, a union's member or an enum's value
+ *   $flatten         the members of a field's struct are members of the object that the
+ *                    field is in, with a prefix before their names
+ *   $discriminator   before the member of a union there is a tag, a member whose value is
+ *                    the name of the one that is set; that itself is called `valueName`
+ *                    if there is one, and left out if it is Void
+ *   $base64, $hex    Data as a string
+ *
+ * Where a union has a tag, what is flattened out of it or called `valueName` is read as
+ * the tag says, wherever that stands; without a tag it is skipped. Of $notification,
+ * which is about methods, messages say nothing.
+ *
+ * Capabilities and AnyPointers have no form in JSON.
  */
 #pragma once
 

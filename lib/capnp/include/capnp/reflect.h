@@ -26,6 +26,8 @@
  *      empty, is a message whose root is the default
  *   5  a union's discriminant lies inside its struct, and a member's is below
  *      union_count
+ *   6  what is flattened does not flatten itself, and the names of all members of one
+ *      object of JSON differ, but for members of one union
  *
  * The messages are anybody's: what is read by a table is as bounded as what is
  * read by generated code, since the same functions read it.
@@ -88,6 +90,26 @@ struct capnp_type_info {
 #define CAPNP_NO_ORDINAL      0xffffffffu
 #define CAPNP_NO_DISCRIMINANT 0xffffu
 
+/* How JSON says the bytes of a field of Data. */
+enum capnp_json_data {
+    CAPNP_JSON_BYTES, /* an array of numbers */
+    CAPNP_JSON_BASE64,
+    CAPNP_JSON_HEX,
+};
+
+/* What annotations of json.capnp say of a field; <capnp/json.h> says what they do. */
+struct capnp_json_field {
+    const char *name;   /* NULL: its own */
+    const char *prefix; /* its struct is flattened, with this before names; NULL: it is not */
+    enum capnp_json_data data;
+};
+
+/* What its discriminator says of a union. */
+struct capnp_json_union {
+    const char *tag;   /* the member that names the one which is set; NULL: there is none */
+    const char *value; /* the name of all members that are not flattened; NULL: their own */
+};
+
 struct capnp_field_info {
     const char *name; /* all names are as in the schema; never NULL */
     const char *doc;  /* all comments: never NULL, empty if there is none */
@@ -99,13 +121,15 @@ struct capnp_field_info {
     bool has_default;      /* the schema says one */
     uint32_t offset;       /* in units of the type's size, for pointers in pointers */
     uint64_t default_bits; /* XORed with what is in the message */
-    struct capnp_segment default_value; /* of a pointer; base is NULL if there is none */
+    struct capnp_segment default_value;  /* of a pointer; base is NULL if there is none */
+    const struct capnp_json_field *json; /* NULL: no annotation */
 };
 
 struct capnp_enumerant_info {
     const char *name;
     const char *doc;
     uint16_t code_order;
+    const char *json_name; /* NULL: its own */
 };
 
 struct capnp_method_node {
@@ -147,6 +171,7 @@ struct capnp_node_info {
     uint32_t union_offset; /* of the discriminant, in units of 16 bits */
     uint32_t field_count;
     const struct capnp_field_info *fields;
+    const struct capnp_json_union *json_union; /* NULL: no discriminator */
 
     /* ENUM, by value. */
     uint32_t enumerant_count;
@@ -317,6 +342,9 @@ struct capnp_any_builder capnp_target_pointer(const struct capnp_target *t);
 
 /* Starts a struct of defaults: lays it down, clears the group, or takes the element as it is. */
 struct capnp_draft capnp_target_struct(const struct capnp_target *t);
+
+/* A struct that was laid down before, and lies there; of a group, the struct it is part of. */
+struct capnp_draft capnp_target_resume(const struct capnp_target *t, struct capnp_struct_builder b);
 
 /* Lays down a list of `len` elements. */
 struct capnp_list_draft capnp_target_list(const struct capnp_target *t, uint32_t len);
