@@ -25,6 +25,7 @@
 
 static struct list_node processes;
 static uint64_t next_pid;
+static bool closed; /* no process may be created any more */
 
 void process_init(void)
 {
@@ -75,6 +76,9 @@ enum status process_create(struct account *parent, const struct process_limits *
                            void (*on_end)(void *owner, const struct process_report *report),
                            void *owner, struct process **out)
 {
+    if (closed) {
+        return ST_DENIED;
+    }
     struct process *p = heap_alloc(NULL, sizeof *p);
 
     if (p == NULL) {
@@ -288,6 +292,19 @@ void process_cancel_caps(struct process *p, uint32_t n, const uint64_t ids[])
 {
     cap_table_cancel(&p->caps, n, ids);
     account_release(&p->account, ACCOUNT_SLOTS, n);
+}
+
+void process_close_all(const char *reason)
+{
+    closed = true;
+    for (struct list_node *n = list_first(&processes); n != NULL; n = list_next(&processes, n)) {
+        process_kill(LIST_OWNER(n, struct process, node), reason);
+    }
+}
+
+bool process_is_any(void)
+{
+    return !list_is_empty(&processes);
 }
 
 uint64_t process_count(void)

@@ -108,8 +108,8 @@ void process_init(void);
 /*
  * A new process in BUILDING with an empty address space and capability table,
  * its budgets taken out of `parent`. on_end is called once, when all of it has
- * been given back, whatever happens. ST_OVER_BUDGET, ST_NO_MEMORY: there is no
- * process and on_end is not called.
+ * been given back, whatever happens. ST_OVER_BUDGET, ST_NO_MEMORY, ST_DENIED: there is
+ * no process and on_end is not called.
  */
 enum status process_create(struct account *parent, const struct process_limits *limits,
                            void (*on_end)(void *owner, const struct process_report *report),
@@ -139,6 +139,12 @@ enum status process_release_cap(struct process *p, uint64_t cap_id);
  */
 enum status process_reserve_caps(struct process *p, uint32_t n, uint64_t ids[]);
 void process_cancel_caps(struct process *p, uint32_t n, const uint64_t ids[]);
+
+/* Kills every process, and lets none be created any more: ST_DENIED. */
+void process_close_all(const char *reason);
+
+/* Whether any process exists. */
+bool process_is_any(void);
 
 /* Processes that exist, counted by walking the list. */
 uint64_t process_count(void);

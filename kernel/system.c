@@ -147,10 +147,9 @@ _Noreturn void system_start(const struct boot_info *info)
     recount_take(&at_start, &root);
     plant_leak(capos_kernel_params_get_plant_leak(params));
     if (services_init(manifest, &root, finish) != ST_OK) {
-        kprint("capos: there is no memory for %u services\n", manifest_service_count(manifest));
+        kprint("capos: there is no memory for the services that the manifest declares\n");
         power_off(EXIT_MEMORY);
     }
-    kprint("capos: starting %u services\n", manifest_service_count(manifest));
     if (!services_start()) {
         power_off(EXIT_MEMORY);
     }
