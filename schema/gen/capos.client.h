@@ -3,7 +3,8 @@
 // clang-format off
 /*
  * Calls over the ring. X_send submits, X_take reads the results of a completed
- * call, X or X_call does all of it; <rt/ring.h> says how a call lives.
+ * call, X or X_call does all of it; <rt/ring.h> says how a call lives, and
+ * <rt/transfer.h> how capabilities are given. Those that come are handles.
  */
 #pragma once
 
@@ -11,13 +12,96 @@
 
 #include <rt/ring.h>
 
-/* ---------------------------------------------------------------------------
- * capos.capnp:Console */
-
 /* The serial console. */
 struct capos_console {
     uint64_t id; /* in the own capability table */
 };
+
+/*
+ * Does nothing, at the price of a real call: for measurements only, and granted
+ * by no manifest but the measuring one.
+ */
+struct capos_null_cap {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * An endpoint's owner facet: its holder receives and answers calls, by the ring
+ * entries RECV and RETURN, and makes client facets. What is called through a
+ * client facet is whatever its holder names; the server answers `unimplemented`
+ * to what it does not serve. When the last owner facet is gone, calls that wait
+ * and calls that come end as `disconnected`.
+ */
+struct capos_endpoint {
+    uint64_t id; /* in the own capability table */
+};
+
+/* Makes endpoints, charged to whoever calls. */
+struct capos_endpoint_factory {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * Pages of memory, zeroed when they are made. They are given back when the last
+ * capability and the last mapping is gone.
+ */
+struct capos_memory_object {
+    uint64_t id; /* in the own capability table */
+};
+
+/* The read-only facet of a MemoryObject. */
+struct capos_memory_reader {
+    uint64_t id; /* in the own capability table */
+};
+
+/* Makes MemoryObjects, charged to whoever calls. */
+struct capos_frame_allocator {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
+ * addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX
+ * pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be
+ * writable and executable at once.
+ */
+struct capos_virtual_memory {
+    uint64_t id; /* in the own capability table */
+};
+
+/* Starts the programs of the boot manifest, charged to whoever calls. */
+struct capos_process_spawner {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * A process that was spawned. Cannot be handed on. Letting go of it leaves the
+ * process alone.
+ */
+struct capos_process_handle {
+    uint64_t id; /* in the own capability table */
+};
+
+/* The boot manifest, to read. */
+struct capos_boot_package {
+    uint64_t id; /* in the own capability table */
+};
+
+/* What one process holds and may use up. */
+struct capos_capability_manager {
+    uint64_t id; /* in the own capability table */
+};
+
+/*
+ * Makes one allocation of the kernel fail, for tests that walk all of them; granted
+ * by no manifest but a test's.
+ */
+struct capos_fault_injector {
+    uint64_t id; /* in the own capability table */
+};
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:Console */
 
 /* Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them. */
 static inline struct rt_status capos_console_write_send(struct rt_call *call, struct rt_ring *ring,
@@ -26,7 +110,7 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
 {
     struct capnp_arena arena;
     uint64_t bytes = CAPOS_CONSOLE_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), 0);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -35,13 +119,13 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
         capos_console_write_params_build_root(&arena);
     capos_console_write_params_set_data(params, data);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -73,7 +157,7 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
 {
     struct capnp_arena arena;
     uint64_t bytes = CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES + capnp_text_bytes(text);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), 0);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -82,13 +166,13 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
         capos_console_write_line_params_build_root(&arena);
     capos_console_write_line_params_set_text(params, text);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -115,25 +199,17 @@ static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:NullCap */
 
-/*
- * Does nothing, at the price of a real call: for measurements only, and granted
- * by no manifest but the measuring one.
- */
-struct capos_null_cap {
-    uint64_t id; /* in the own capability table */
-};
-
 /* Nothing in, nothing out. */
 static inline struct rt_status capos_null_cap_ping_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_null_cap target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_PING, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -171,13 +247,13 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
     capos_null_cap_echo_params_set_value(params, value);
     capos_null_cap_echo_params_set_data(params, data);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -228,7 +304,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
-                                       CAPOS_NULL_CAP_ADD_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -240,7 +316,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -290,27 +366,16 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
  * capos.capnp:Endpoint */
 
 /*
- * An endpoint's owner facet: its holder receives and answers calls, by the ring
- * entries RECV and RETURN, and makes client facets. What is called through a
- * client facet is whatever its holder names; the server answers `unimplemented`
- * to what it does not serve. When the last owner facet is gone, calls that wait
- * and calls that come end as `disconnected`.
- */
-struct capos_endpoint {
-    uint64_t id; /* in the own capability table */
-};
-
-/*
  * A client facet that carries this badge and is known as this interface, which is
  * neither 0 nor that of Endpoint. Nobody can change either afterwards.
  */
 static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_endpoint target,
-                                                        uint64_t badge, uint64_t interface_id,
-                                                        uint32_t results_room)
+                                                        uint64_t badge, uint64_t interface_id)
 {
     struct capnp_arena arena;
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_ENDPOINT_MINT_PARAMS_BYTES, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, CAPOS_ENDPOINT_MINT_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_ENDPOINT_MINT_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
@@ -319,129 +384,126 @@ static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, st
         capos_endpoint_mint_params_build_root(&arena);
     capos_endpoint_mint_params_set_badge(params, badge);
     capos_endpoint_mint_params_set_interface_id(params, interface_id);
-    s = rt_call_submit(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
-                       capnp_arena_bytes(&arena));
+    s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
+                            capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status capos_endpoint_mint_take(const struct rt_call *call,
-                                                        struct capnp_message *m,
-                                                        struct capos_endpoint_mint_results *out)
+/* The results of a completed call; what came is the caller's. */
+static inline struct rt_status capos_endpoint_mint_take(struct rt_call *call, uint64_t *client_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = capos_endpoint_mint_results_read_root(m);
-    if (!capos_endpoint_mint_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct capos_endpoint_mint_results results = capos_endpoint_mint_results_read_root(&m);
+    if (!capos_endpoint_mint_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *client_out = rt_call_take(call, capos_endpoint_mint_results_get_client(results));
     return (struct rt_status){.code = RT_OK};
 }
 
 /*
  * A client facet that carries this badge and is known as this interface, which is
  * neither 0 nor that of Endpoint. Nobody can change either afterwards.
- *
- * Sends and waits. The caller ends the call; when this fails it has ended.
  */
-static inline struct rt_status capos_endpoint_mint_call(struct rt_call *call, struct rt_ring *ring,
-                                                        struct capos_endpoint target,
-                                                        uint64_t badge, uint64_t interface_id,
-                                                        uint32_t results_room)
+static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
+                                                   struct capos_endpoint target, uint64_t badge,
+                                                   uint64_t interface_id, uint64_t *client_out)
 {
-    struct rt_status s = capos_endpoint_mint_send(call, ring, target, badge, interface_id,
-                                                  results_room);
+    struct rt_call call;
+
+    struct rt_status s = capos_endpoint_mint_send(&call, ring, target, badge, interface_id);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_endpoint_mint_take(&call, client_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:EndpointFactory */
 
-/* Makes endpoints, charged to whoever calls. */
-struct capos_endpoint_factory {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status
 capos_endpoint_factory_create_send(struct rt_call *call, struct rt_ring *ring,
-                                   struct capos_endpoint_factory target, uint32_t results_room)
+                                   struct capos_endpoint_factory target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_ENDPOINT_FACTORY_CREATE_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, CAPOS_ENDPOINT_FACTORY_ID, CAPOS_ENDPOINT_FACTORY_CREATE,
-                       0);
+    s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_FACTORY_ID,
+                            CAPOS_ENDPOINT_FACTORY_CREATE, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call; what came is the caller's. */
 static inline struct rt_status
-capos_endpoint_factory_create_take(const struct rt_call *call, struct capnp_message *m,
-                                   struct capos_endpoint_factory_create_results *out)
+capos_endpoint_factory_create_take(struct rt_call *call, struct capos_endpoint *endpoint_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = capos_endpoint_factory_create_results_read_root(m);
-    if (!capos_endpoint_factory_create_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct capos_endpoint_factory_create_results results =
+        capos_endpoint_factory_create_results_read_root(&m);
+    if (!capos_endpoint_factory_create_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *endpoint_out = (struct capos_endpoint){rt_call_take(call,
+        capos_endpoint_factory_create_results_get_endpoint(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Sends and waits. The caller ends the call; when this fails it has ended. */
-static inline struct rt_status
-capos_endpoint_factory_create_call(struct rt_call *call, struct rt_ring *ring,
-                                   struct capos_endpoint_factory target, uint32_t results_room)
+static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *ring,
+                                                             struct capos_endpoint_factory target,
+                                                             struct capos_endpoint *endpoint_out)
 {
-    struct rt_status s = capos_endpoint_factory_create_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = capos_endpoint_factory_create_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_endpoint_factory_create_take(&call, endpoint_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:MemoryObject */
 
-/*
- * Pages of memory, zeroed when they are made. They are given back when the last
- * capability and the last mapping is gone.
- */
-struct capos_memory_object {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status capos_memory_object_size_send(struct rt_call *call,
                                                              struct rt_ring *ring,
                                                              struct capos_memory_object target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES);
+    struct rt_status s = rt_call_begin(call, ring, 0,
+                                       RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -482,75 +544,74 @@ static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
 /* A facet that can be mapped for reading only. */
 static inline struct rt_status capos_memory_object_reader_send(struct rt_call *call,
                                                                struct rt_ring *ring,
-                                                               struct capos_memory_object target,
-                                                               uint32_t results_room)
+                                                               struct capos_memory_object target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_READER_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_READER, 0);
+    s = rt_call_submit_with(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_READER, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call; what came is the caller's. */
 static inline struct rt_status
-capos_memory_object_reader_take(const struct rt_call *call, struct capnp_message *m,
-                                struct capos_memory_object_reader_results *out)
+capos_memory_object_reader_take(struct rt_call *call, struct capos_memory_reader *reader_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = capos_memory_object_reader_results_read_root(m);
-    if (!capos_memory_object_reader_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct capos_memory_object_reader_results results =
+        capos_memory_object_reader_results_read_root(&m);
+    if (!capos_memory_object_reader_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *reader_out = (struct capos_memory_reader){rt_call_take(call,
+        capos_memory_object_reader_results_get_reader(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/*
- * A facet that can be mapped for reading only.
- *
- * Sends and waits. The caller ends the call; when this fails it has ended.
- */
-static inline struct rt_status capos_memory_object_reader_call(struct rt_call *call,
-                                                               struct rt_ring *ring,
-                                                               struct capos_memory_object target,
-                                                               uint32_t results_room)
+/* A facet that can be mapped for reading only. */
+static inline struct rt_status capos_memory_object_reader(struct rt_ring *ring,
+                                                          struct capos_memory_object target,
+                                                          struct capos_memory_reader *reader_out)
 {
-    struct rt_status s = capos_memory_object_reader_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = capos_memory_object_reader_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_memory_object_reader_take(&call, reader_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:MemoryReader */
 
-/* The read-only facet of a MemoryObject. */
-struct capos_memory_reader {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status capos_memory_reader_size_send(struct rt_call *call,
                                                              struct rt_ring *ring,
                                                              struct capos_memory_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES);
+    struct rt_status s = rt_call_begin(call, ring, 0,
+                                       RT_RESULTS_ROOM(CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, CAPOS_MEMORY_READER_ID, CAPOS_MEMORY_READER_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -591,57 +652,85 @@ static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:FrameAllocator */
 
-/* Makes MemoryObjects, charged to whoever calls. */
-struct capos_frame_allocator {
-    uint64_t id; /* in the own capability table */
-};
-
 /* One page. */
 static inline struct rt_status
 capos_frame_allocator_alloc_frame_send(struct rt_call *call, struct rt_ring *ring,
-                                       struct capos_frame_allocator target, uint32_t results_room)
+                                       struct capos_frame_allocator target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID, CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME,
-                       0);
+    s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
+                            CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call; what came is the caller's. */
 static inline struct rt_status
-capos_frame_allocator_alloc_frame_take(const struct rt_call *call, struct capnp_message *m,
-                                       struct capos_frame_allocator_alloc_frame_results *out)
+capos_frame_allocator_alloc_frame_take(struct rt_call *call, struct capos_memory_object *memory_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = capos_frame_allocator_alloc_frame_results_read_root(m);
-    if (!capos_frame_allocator_alloc_frame_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct capos_frame_allocator_alloc_frame_results results =
+        capos_frame_allocator_alloc_frame_results_read_root(&m);
+    if (!capos_frame_allocator_alloc_frame_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *memory_out = (struct capos_memory_object){rt_call_take(call,
+        capos_frame_allocator_alloc_frame_results_get_memory(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/*
- * One page.
- *
- * Sends and waits. The caller ends the call; when this fails it has ended.
- */
+/* One page. */
 static inline struct rt_status
-capos_frame_allocator_alloc_frame_call(struct rt_call *call, struct rt_ring *ring,
-                                       struct capos_frame_allocator target, uint32_t results_room)
+capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_allocator target,
+                                  struct capos_memory_object *memory_out)
 {
-    struct rt_status s = capos_frame_allocator_alloc_frame_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = capos_frame_allocator_alloc_frame_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_frame_allocator_alloc_frame_take(&call, memory_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
+/*
+ * Gives the memory back at once. The capability must be moved here; refused
+ * while anybody else holds the object or has it mapped.
+ */
+static inline struct rt_status
+capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring,
+                                      struct capos_frame_allocator target,
+                                      struct cap_transfer memory)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin_with(call, ring,
+        CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES, RT_REFUSAL_BYTES, 1, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES);
+    struct capos_frame_allocator_free_frame_params_builder params =
+        capos_frame_allocator_free_frame_params_build_root(&arena);
+    capos_frame_allocator_free_frame_params_set_memory(params,
+        (struct capos_memory_object_cap){rt_call_give(call, memory)});
+    s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
+                            CAPOS_FRAME_ALLOCATOR_FREE_FRAME, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -651,48 +740,31 @@ capos_frame_allocator_alloc_frame_call(struct rt_call *call, struct rt_ring *rin
 /*
  * Gives the memory back at once. The capability must be moved here; refused
  * while anybody else holds the object or has it mapped.
- *
- * Takes room for the call; its parameters are then built, and submitted.
  */
-static inline struct rt_status
-capos_frame_allocator_free_frame_begin(struct rt_call *call, struct rt_ring *ring,
-                                       uint32_t params_room, uint32_t results_room,
-                                       struct capnp_arena *arena,
-                                       struct capos_frame_allocator_free_frame_params_builder *params)
+static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *ring,
+                                                                struct capos_frame_allocator target,
+                                                                struct cap_transfer memory)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
-    if (rt_ok(s)) {
-        capnp_arena_init(arena, call->params, call->params_room);
-        *params = capos_frame_allocator_free_frame_params_build_root(arena);
-    }
-    return s;
-}
+    struct rt_call call;
 
-/* Submits what was built. When that fails, the call has been ended. */
-static inline struct rt_status
-capos_frame_allocator_free_frame_submit(struct rt_call *call, struct capos_frame_allocator target,
-                                        const struct capnp_arena *arena)
-{
-    struct rt_status s = {.code = RT_ERR_BUILD};
-    if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID, CAPOS_FRAME_ALLOCATOR_FREE_FRAME,
-                           capnp_arena_bytes(arena));
-    }
+    struct rt_status s = capos_frame_allocator_free_frame_send(&call, ring, target, memory);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        return s;
     }
+    s = rt_call_wait(&call);
+    rt_call_end(&call);
     return s;
 }
 
 /* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
 static inline struct rt_status
 capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring *ring,
-                                            struct capos_frame_allocator target, uint32_t count,
-                                            uint32_t results_room)
+                                            struct capos_frame_allocator target, uint32_t count)
 {
     struct capnp_arena arena;
-    struct rt_status s = rt_call_begin(call, ring,
-        CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring,
+        CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
@@ -700,63 +772,56 @@ capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring
     struct capos_frame_allocator_alloc_contiguous_params_builder params =
         capos_frame_allocator_alloc_contiguous_params_build_root(&arena);
     capos_frame_allocator_alloc_contiguous_params_set_count(params, count);
-    s = rt_call_submit(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
-                       CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
+    s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
+                            CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call; what came is the caller's. */
 static inline struct rt_status
-capos_frame_allocator_alloc_contiguous_take(const struct rt_call *call, struct capnp_message *m,
-                                            struct capos_frame_allocator_alloc_contiguous_results *out)
+capos_frame_allocator_alloc_contiguous_take(struct rt_call *call,
+                                            struct capos_memory_object *memory_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = capos_frame_allocator_alloc_contiguous_results_read_root(m);
-    if (!capos_frame_allocator_alloc_contiguous_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct capos_frame_allocator_alloc_contiguous_results results =
+        capos_frame_allocator_alloc_contiguous_results_read_root(&m);
+    if (!capos_frame_allocator_alloc_contiguous_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *memory_out = (struct capos_memory_object){rt_call_take(call,
+        capos_frame_allocator_alloc_contiguous_results_get_memory(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/*
- * So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
- *
- * Sends and waits. The caller ends the call; when this fails it has ended.
- */
+/* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
 static inline struct rt_status
-capos_frame_allocator_alloc_contiguous_call(struct rt_call *call, struct rt_ring *ring,
-                                            struct capos_frame_allocator target, uint32_t count,
-                                            uint32_t results_room)
+capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_allocator target,
+                                       uint32_t count, struct capos_memory_object *memory_out)
 {
-    struct rt_status s = capos_frame_allocator_alloc_contiguous_send(call, ring, target, count,
-                                                                     results_room);
+    struct rt_call call;
+
+    struct rt_status s = capos_frame_allocator_alloc_contiguous_send(&call, ring, target, count);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_frame_allocator_alloc_contiguous_take(&call, memory_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:VirtualMemory */
-
-/*
- * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
- * addresses are multiples of 4096 bytes; one call covers at most MEMORY_PAGES_MAX
- * pages. A process has at most PROC_REGIONS_MAX stretches mapped. Nothing can be
- * writable and executable at once.
- */
-struct capos_virtual_memory {
-    uint64_t id; /* in the own capability table */
-};
 
 /* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
 static inline struct rt_status
@@ -766,7 +831,7 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
-                                       CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -779,7 +844,7 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -826,7 +891,8 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
                                                                uint64_t address, uint64_t size)
 {
     struct capnp_arena arena;
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES, 0);
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES,
+                                       RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -838,7 +904,7 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -866,7 +932,8 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
                                   uint64_t size, enum capos_virtual_memory_protection protection)
 {
     struct capnp_arena arena;
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES, 0);
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES,
+                                       RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -879,7 +946,7 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -905,33 +972,30 @@ capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory t
 /*
  * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
  * any of it is mapped.
- *
- * Takes room for the call; its parameters are then built, and submitted.
  */
 static inline struct rt_status
-capos_virtual_memory_map_object_begin(struct rt_call *call, struct rt_ring *ring,
-                                      uint32_t params_room, uint32_t results_room,
-                                      struct capnp_arena *arena,
-                                      struct capos_virtual_memory_map_object_params_builder *params)
+capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
+                                     struct capos_virtual_memory target, struct cap_transfer memory,
+                                     uint64_t offset, uint64_t hint, uint64_t size,
+                                     enum capos_virtual_memory_protection protection)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
-    if (rt_ok(s)) {
-        capnp_arena_init(arena, call->params, call->params_room);
-        *params = capos_virtual_memory_map_object_params_build_root(arena);
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin_with(call, ring,
+        CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_RESULTS_BYTES), 1, 0);
+    if (!rt_ok(s)) {
+        return s;
     }
-    return s;
-}
-
-/* Submits what was built. When that fails, the call has been ended. */
-static inline struct rt_status
-capos_virtual_memory_map_object_submit(struct rt_call *call, struct capos_virtual_memory target,
-                                       const struct capnp_arena *arena)
-{
-    struct rt_status s = {.code = RT_ERR_BUILD};
-    if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP_OBJECT,
-                           capnp_arena_bytes(arena));
-    }
+    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES);
+    struct capos_virtual_memory_map_object_params_builder params =
+        capos_virtual_memory_map_object_params_build_root(&arena);
+    capos_virtual_memory_map_object_params_set_memory(params, rt_call_give(call, memory));
+    capos_virtual_memory_map_object_params_set_offset(params, offset);
+    capos_virtual_memory_map_object_params_set_hint(params, hint);
+    capos_virtual_memory_map_object_params_set_size(params, size);
+    capos_virtual_memory_map_object_params_set_protection(params, protection);
+    s = rt_call_submit_with(call, target.id, CAPOS_VIRTUAL_MEMORY_ID,
+                            CAPOS_VIRTUAL_MEMORY_MAP_OBJECT, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -953,13 +1017,33 @@ static inline struct rt_status capos_virtual_memory_map_object_take(const struct
     return (struct rt_status){.code = RT_OK};
 }
 
+/*
+ * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
+ * any of it is mapped.
+ */
+static inline struct rt_status
+capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memory target,
+                                struct cap_transfer memory, uint64_t offset, uint64_t hint,
+                                uint64_t size, enum capos_virtual_memory_protection protection,
+                                uint64_t *address_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_virtual_memory_map_object_send(&call, ring, target, memory, offset,
+                                                              hint, size, protection);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_virtual_memory_map_object_take(&call, address_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:ProcessSpawner */
-
-/* Starts the programs of the boot manifest, charged to whoever calls. */
-struct capos_process_spawner {
-    uint64_t id; /* in the own capability table */
-};
 
 /*
  * Starts a program under a name of its own. All or nothing: on any refusal every
@@ -970,10 +1054,12 @@ struct capos_process_spawner {
  */
 static inline struct rt_status
 capos_process_spawner_spawn_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                                  uint32_t results_room, struct capnp_arena *arena,
+                                  uint32_t give_room, uint32_t results_room, uint32_t take_room,
+                                  struct capnp_arena *arena,
                                   struct capos_process_spawner_spawn_params_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = capos_process_spawner_spawn_params_build_root(arena);
@@ -988,8 +1074,8 @@ capos_process_spawner_spawn_submit(struct rt_call *call, struct capos_process_sp
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, CAPOS_PROCESS_SPAWNER_ID, CAPOS_PROCESS_SPAWNER_SPAWN,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, CAPOS_PROCESS_SPAWNER_ID,
+                                CAPOS_PROCESS_SPAWNER_SPAWN, capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1005,6 +1091,7 @@ capos_process_spawner_spawn_take(const struct rt_call *call, struct capnp_messag
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = capos_process_spawner_spawn_results_read_root(m);
     if (!capos_process_spawner_spawn_results_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1014,14 +1101,6 @@ capos_process_spawner_spawn_take(const struct rt_call *call, struct capnp_messag
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:ProcessHandle */
-
-/*
- * A process that was spawned. Cannot be handed on. Letting go of it leaves the
- * process alone.
- */
-struct capos_process_handle {
-    uint64_t id; /* in the own capability table */
-};
 
 /*
  * Answers when the process has ended and all that it held has been given back;
@@ -1038,7 +1117,7 @@ static inline struct rt_status capos_process_handle_wait_send(struct rt_call *ca
     }
     s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_WAIT, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1085,13 +1164,13 @@ static inline struct rt_status capos_process_handle_kill_send(struct rt_call *ca
                                                               struct rt_ring *ring,
                                                               struct capos_process_handle target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_KILL, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1114,23 +1193,18 @@ static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:BootPackage */
 
-/* The boot manifest, to read. */
-struct capos_boot_package {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status
 capos_boot_package_manifest_size_send(struct rt_call *call, struct rt_ring *ring,
                                       struct capos_boot_package target)
 {
     struct rt_status s = rt_call_begin(call, ring, 0,
-                                       CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES);
+        RT_RESULTS_ROOM(CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1191,7 +1265,7 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1237,11 +1311,6 @@ capos_boot_package_read_manifest_call(struct rt_call *call, struct rt_ring *ring
 /* ---------------------------------------------------------------------------
  * capos.capnp:CapabilityManager */
 
-/* What one process holds and may use up. */
-struct capos_capability_manager {
-    uint64_t id; /* in the own capability table */
-};
-
 /*
  * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
  * to go on, 0 at the end.
@@ -1264,7 +1333,7 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1318,7 +1387,7 @@ capos_capability_manager_usage_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_USAGE,
                        0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1351,5 +1420,107 @@ capos_capability_manager_usage_call(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FaultInjector */
+
+/* The so many-th allocation from now on fails; 0: none. */
+static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *call,
+                                                             struct rt_ring *ring,
+                                                             struct capos_fault_injector target,
+                                                             uint64_t countdown)
+{
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin(call, ring, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES,
+                                       RT_REFUSAL_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    capnp_arena_init(&arena, call->params, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
+    struct capos_fault_injector_arm_params_builder params =
+        capos_fault_injector_arm_params_build_root(&arena);
+    capos_fault_injector_arm_params_set_countdown(params, countdown);
+    s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
+                       capnp_arena_bytes(&arena));
+    if (!rt_ok(s)) {
+        rt_call_end_plain(call);
+    }
+    return s;
+}
+
+/* The so many-th allocation from now on fails; 0: none. */
+static inline struct rt_status capos_fault_injector_arm(struct rt_ring *ring,
+                                                        struct capos_fault_injector target,
+                                                        uint64_t countdown)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_fault_injector_arm_send(&call, ring, target, countdown);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    rt_call_end_plain(&call);
+    return s;
+}
+
+/*
+ * How many there were since, and where in the kernel the one that failed was asked
+ * for; 0: none has.
+ */
+static inline struct rt_status capos_fault_injector_disarm_send(struct rt_call *call,
+                                                                struct rt_ring *ring,
+                                                                struct capos_fault_injector target)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0,
+                                       RT_RESULTS_ROOM(CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES));
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM, 0);
+    if (!rt_ok(s)) {
+        rt_call_end_plain(call);
+    }
+    return s;
+}
+
+/* The results of a completed call. */
+static inline struct rt_status capos_fault_injector_disarm_take(const struct rt_call *call,
+                                                                uint64_t *seen_out,
+                                                                uint64_t *site_out)
+{
+    uint64_t scratch[2];
+    const uint8_t *data_ = capnp_plain_root(call->results, rt_call_results_bytes(call), 2, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    struct capos_fault_injector_disarm_results results = {capnp_plain_struct(data_, 2)};
+    *seen_out = capos_fault_injector_disarm_results_get_seen(results);
+    *site_out = capos_fault_injector_disarm_results_get_site(results);
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * How many there were since, and where in the kernel the one that failed was asked
+ * for; 0: none has.
+ */
+static inline struct rt_status capos_fault_injector_disarm(struct rt_ring *ring,
+                                                           struct capos_fault_injector target,
+                                                           uint64_t *seen_out, uint64_t *site_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = capos_fault_injector_disarm_send(&call, ring, target);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = capos_fault_injector_disarm_take(&call, seen_out, site_out);
+    }
+    rt_call_end_plain(&call);
     return s;
 }

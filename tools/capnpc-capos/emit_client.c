@@ -3,9 +3,10 @@
  * x.client.h: one function a method, which does the whole call, and the pieces of
  * it for programs that keep several in flight.
  *
- * A method whose parameters are scalars and bytes takes them as arguments; one
- * whose results are scalars gives them through pointers. The others hand out the
- * builder, or the reader.
+ * A method whose parameters are scalars, bytes and capabilities takes them as
+ * arguments; one whose results are scalars and capabilities gives them through
+ * pointers. The others hand out the builder, or the reader; where capabilities can be
+ * inside, the caller says how many at most.
  */
 #include "emit.h"
 
@@ -43,7 +44,6 @@ static bool is_flat(const struct model *model, const struct decl *decl)
         case TYPE_ANY:
         case TYPE_ANY_STRUCT:
         case TYPE_ANY_LIST:
-        case TYPE_CAP:
             return false;
         case TYPE_VOID:
         case TYPE_BOOL:
@@ -52,23 +52,73 @@ static bool is_flat(const struct model *model, const struct decl *decl)
         case TYPE_ENUM:
         case TYPE_TEXT:
         case TYPE_DATA:
+        case TYPE_CAP:
             break;
         }
     }
     return true;
 }
 
-/* Whether the results come back through pointers: scalars only, which need no message. */
+/* How many of a struct's own fields are capabilities. */
+static unsigned capability_count(const struct model *model, const struct decl *decl)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < model_field_count(decl); i++) {
+        n += model_field(model, decl, i).type.kind == TYPE_CAP;
+    }
+    return n;
+}
+
+/* Whether the results come back through pointers: nothing in them has a length. */
 static bool is_plain(const struct model *model, const struct decl *decl)
 {
-    return decl->pointer_count == 0 && is_flat(model, decl);
+    return is_flat(model, decl) && decl->pointer_count == capability_count(model, decl);
+}
+
+/* Whether a call of the method brings or carries capabilities, and which. */
+struct traffic {
+    bool gives;
+    bool takes;
+    const char *give_room; /* how many at most, or who says so */
+    const char *take_room;
+};
+
+static struct traffic traffic_of(const struct model *model, const struct method *method)
+{
+    struct traffic t = {
+        .gives = model_holds_capabilities(model, method->params),
+        .takes = model_holds_capabilities(model, method->results),
+        .give_room = "give_room",
+        .take_room = "take_room",
+    };
+
+    if (is_flat(model, method->params)) {
+        t.give_room = out_string("%u", capability_count(model, method->params));
+    }
+    if (is_plain(model, method->results)) {
+        t.take_room = out_string("%u", capability_count(model, method->results));
+    }
+    return t;
+}
+
+static bool carries(const struct traffic *t)
+{
+    return t->gives || t->takes;
+}
+
+/* How a function ends a call, where nothing of it is left to release. */
+static const char *end_of(const struct traffic *t)
+{
+    return carries(t) ? "rt_call_end" : "rt_call_end_plain";
 }
 
 /* A parameter's name, apart from those that generated functions use themselves. */
 static const char *arg_name(const struct field *field)
 {
-    static const char *const taken[] = {"call",   "ring", "target", "results_room", "arena",
-                                        "params", "s",    "bytes",  "data_",        "scratch"};
+    static const char *const taken[] = {"call",      "ring",  "target", "results_room",
+                                        "take_room", "arena", "params", "s",
+                                        "bytes",     "data_", "m",      "scratch"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         if (strcmp(field->name, taken[i]) == 0) {
@@ -78,6 +128,21 @@ static const char *arg_name(const struct field *field)
     return name_identifier(field->name);
 }
 
+/* What a parameter is as an argument. */
+static const char *argument_type(const struct type *type)
+{
+    return type->kind == TYPE_CAP ? "struct cap_transfer " : emit_value_type(type);
+}
+
+/* What a result is where the caller wants it; a capability is a handle. */
+static const char *out_type(const struct type *type)
+{
+    if (type->kind != TYPE_CAP) {
+        return emit_value_type(type);
+    }
+    return type->decl != NULL ? out_string("struct %s ", type->decl->name) : "uint64_t ";
+}
+
 static void add_values(const struct model *model, const struct decl *decl, bool types,
                        struct args *args)
 {
@@ -85,7 +150,7 @@ static void add_values(const struct model *model, const struct decl *decl, bool 
         struct field field = model_field(model, decl, i);
         if (field.type.kind != TYPE_VOID) {
             add(args,
-                out_string("%s%s", types ? emit_value_type(&field.type) : "", arg_name(&field)));
+                out_string("%s%s", types ? argument_type(&field.type) : "", arg_name(&field)));
         }
     }
 }
@@ -96,9 +161,8 @@ static void add_outs(const struct model *model, const struct decl *decl, bool ty
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
         if (field.type.kind != TYPE_VOID) {
-            add(args,
-                out_string("%s%s_out", types ? out_string("%s*", emit_value_type(&field.type)) : "",
-                           field.name));
+            add(args, out_string("%s%s_out", types ? out_string("%s*", out_type(&field.type)) : "",
+                                 field.name));
         }
     }
 }
@@ -141,9 +205,60 @@ static bool has_results(const struct method *method)
 static const char *results_room(const struct model *model, const struct method *method)
 {
     if (!has_results(method)) {
-        return "0";
+        return "RT_REFUSAL_BYTES";
     }
-    return is_plain(model, method->results) ? root_bytes(method->results) : "results_room";
+    return is_plain(model, method->results)
+               ? out_string("RT_RESULTS_ROOM(%s)", root_bytes(method->results))
+               : "results_room";
+}
+
+/* The arguments by which the caller says how much may come back. */
+static void add_results_room(const struct model *model, const struct method *method, bool types,
+                             struct args *args)
+{
+    const char *type = types ? "uint32_t " : "";
+
+    if (has_results(method) && !is_plain(model, method->results)) {
+        add(args, out_string("%sresults_room", type));
+        if (model_holds_capabilities(model, method->results)) {
+            add(args, out_string("%stake_room", type));
+        }
+    }
+}
+
+/* Takes room for a call, as a statement that declares `s`. */
+static void emit_call_begin(const struct model *model, const struct method *method,
+                            const char *params_room, struct out *out)
+{
+    struct traffic t = traffic_of(model, method);
+
+    if (carries(&t)) {
+        out_line(out, "    struct rt_status s = rt_call_begin_with(call, ring, %s, %s, %s, %s);",
+                 params_room, results_room(model, method), t.gives ? t.give_room : "0",
+                 t.takes ? t.take_room : "0");
+    } else {
+        out_line(out, "    struct rt_status s = rt_call_begin(call, ring, %s, %s);", params_room,
+                 results_room(model, method));
+    }
+}
+
+/* Sets the parameters to what the arguments are. */
+static void emit_set_params(const struct model *model, const struct decl *params, struct out *out)
+{
+    for (uint32_t i = 0; i < model_field_count(params); i++) {
+        struct field field = model_field(model, params, i);
+        if (field.type.kind == TYPE_VOID) {
+            continue;
+        }
+        const char *value = arg_name(&field);
+        if (field.type.kind == TYPE_CAP) {
+            value = out_string("rt_call_give(call, %s)", value);
+            if (field.type.decl != NULL) {
+                value = out_string("(struct %s){%s}", emit_capability(&field.type), value);
+            }
+        }
+        out_line(out, "    %s_set_%s(params, %s);", params->name, field.name, value);
+    }
 }
 
 /* The method's comment, and behind it what this function does of the call. */
@@ -163,14 +278,13 @@ static void emit_send(const struct model *model, const struct decl *decl,
 {
     const struct decl *params = method->params;
     struct args args = args_for(params, NULL);
-    bool bytes = params->pointer_count != 0;
+    bool bytes = params->pointer_count != capability_count(model, params);
     bool message = model_field_count(params) != 0;
+    struct traffic t = traffic_of(model, method);
 
     add_target(decl, true, &args);
     add_values(model, params, true, &args);
-    if (strcmp(results_room(model, method), "results_room") == 0) {
-        add(&args, "uint32_t results_room");
-    }
+    add_results_room(model, method, true, &args);
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
     if (message) {
@@ -180,7 +294,7 @@ static void emit_send(const struct model *model, const struct decl *decl,
         const char *sum = root_bytes(params);
         for (uint32_t i = 0; i < model_field_count(params); i++) {
             struct field field = model_field(model, params, i);
-            if (model_is_pointer(&field.type)) {
+            if (field.type.kind == TYPE_TEXT || field.type.kind == TYPE_DATA) {
                 sum = out_string("%s + capnp_%s_bytes(%s)", sum,
                                  field.type.kind == TYPE_TEXT ? "text" : "data", arg_name(&field));
             }
@@ -188,8 +302,7 @@ static void emit_send(const struct model *model, const struct decl *decl,
         out_line(out, "    uint64_t bytes = %s;", sum);
     }
     const char *room = bytes ? "capnp_room(bytes)" : message ? root_bytes(params) : "0";
-    out_line(out, "    struct rt_status s = rt_call_begin(call, ring, %s, %s);", room,
-             results_room(model, method));
+    emit_call_begin(model, method, room, out);
     out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
     if (message) {
         out_line(out, "    capnp_arena_init(&arena, call->params, %s);",
@@ -197,39 +310,43 @@ static void emit_send(const struct model *model, const struct decl *decl,
         out_line(out, "    struct %s_builder params = %s_build_root(&arena);", params->name,
                  params->name);
     }
-    for (uint32_t i = 0; i < model_field_count(params); i++) {
-        struct field field = model_field(model, params, i);
-        if (field.type.kind != TYPE_VOID) {
-            out_print(out, "    %s_set_%s(params, %s);\n", params->name, field.name,
-                      arg_name(&field));
-        }
-    }
+    emit_set_params(model, params, out);
     if (bytes) {
-        out_print(out, "    if (!capnp_arena_ok(&arena)) {\n        rt_call_end(call);\n"
-                       "        return (struct rt_status){.code = RT_ERR_BUILD};\n    }\n");
+        out_print(out,
+                  "    if (!capnp_arena_ok(&arena)) {\n        %s(call);\n"
+                  "        return (struct rt_status){.code = RT_ERR_BUILD};\n    }\n",
+                  end_of(&t));
     }
-    out_line(out, "    s = rt_call_submit(call, target.id, %s_ID, %s, %s);",
-             method->interface->upper, method->number, message ? "capnp_arena_bytes(&arena)" : "0");
-    out_print(out, "    if (!rt_ok(s)) {\n        rt_call_end(call);\n    }\n    return s;\n}\n\n");
+    out_line(out, "    s = rt_call_submit%s(call, target.id, %s_ID, %s, %s);",
+             carries(&t) ? "_with" : "", method->interface->upper, method->number,
+             message ? "capnp_arena_bytes(&arena)" : "0");
+    out_print(out, "    if (!rt_ok(s)) {\n        %s(call);\n    }\n    return s;\n}\n\n",
+              end_of(&t));
 }
 
 /* For parameters that do not fit in arguments: begin, build, submit. */
-static void emit_begin(const struct decl *decl, const struct method *method, struct out *out)
+static void emit_begin(const struct model *model, const struct decl *decl,
+                       const struct method *method, struct out *out)
 {
     const char *params = method->params->name;
-    const char *begin[] = {
-        "struct rt_call *call",      "struct rt_ring *ring",
-        "uint32_t params_room",      "uint32_t results_room",
-        "struct capnp_arena *arena", out_string("struct %s_builder *params", params),
-    };
     const char *submit[] = {"struct rt_call *call", out_string("struct %s target", decl->name),
                             "const struct capnp_arena *arena"};
+    struct traffic t = traffic_of(model, method);
+    struct args args = args_for(method->params, NULL);
 
+    add(&args, "struct rt_call *call");
+    add(&args, "struct rt_ring *ring");
+    add(&args, "uint32_t params_room");
+    if (t.gives) {
+        add(&args, "uint32_t give_room");
+    }
+    add_results_room(model, method, true, &args);
+    add(&args, "struct capnp_arena *arena");
+    add(&args, out_string("struct %s_builder *params", params));
     comment(method, "Takes room for the call; its parameters are then built, and submitted.", out);
-    struct args args = {.list = begin, .count = 6};
     open_function(out, out_string("%s_%s_begin", decl->name, method->name), &args);
+    emit_call_begin(model, method, "params_room", out);
     out_print(out,
-              "    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);\n"
               "    if (rt_ok(s)) {\n"
               "        capnp_arena_init(arena, call->params, call->params_room);\n"
               "        *params = %s_build_root(arena);\n    }\n    return s;\n}\n\n",
@@ -237,17 +354,64 @@ static void emit_begin(const struct decl *decl, const struct method *method, str
     args = (struct args){.list = submit, .count = 3};
     out_print(out, "/* Submits what was built. When that fails, the call has been ended. */\n");
     open_function(out, out_string("%s_%s_submit", decl->name, method->name), &args);
-    out_print(out,
-              "    struct rt_status s = {.code = RT_ERR_BUILD};\n"
-              "    if (capnp_arena_ok(arena)) {\n"
-              "        s = rt_call_submit(call, target.id, %s_ID, %s,\n"
-              "                           capnp_arena_bytes(arena));\n    }\n"
-              "    if (!rt_ok(s)) {\n        rt_call_end(call);\n    }\n    return s;\n}\n\n",
-              method->interface->upper, method->number);
+    out_print(out, "    struct rt_status s = {.code = RT_ERR_BUILD};\n"
+                   "    if (capnp_arena_ok(arena)) {\n");
+    out_line(out,
+             "        s = rt_call_submit%s(call, target.id, %s_ID, %s, capnp_arena_bytes(arena));",
+             carries(&t) ? "_with" : "", method->interface->upper, method->number);
+    out_print(out, "    }\n    if (!rt_ok(s)) {\n        %s(call);\n    }\n    return s;\n}\n\n",
+              end_of(&t));
 }
 
 /* ---------------------------------------------------------------------------
  * Taking the results */
+
+/* Opens the results into the message and the reader, or says that they are malformed. */
+static void emit_open_results(const struct model *model, const struct decl *results, const char *m,
+                              const char *type, const char *reader, struct out *out)
+{
+    const char *malformed = "        return (struct rt_status){.code = RT_ERR_MESSAGE};\n    }\n";
+
+    out_line(out,
+             "    if (!capnp_message_open_flat(%s, call->results, rt_call_results_bytes(call))) {",
+             m);
+    out_print(out, "%s", malformed);
+    if (model_holds_capabilities(model, results)) {
+        out_print(out, "    capnp_message_capabilities(%s, call->cqe.cap_count);\n", m);
+    }
+    out_line(out, "    %s%s = %s_read_root(%s);", type, reader, results->name, m);
+    out_print(out, "    if (!%s_check(%s)) {\n%s", results->name, reader, malformed);
+}
+
+/* Scalars and capabilities. */
+static void emit_capability_take(const struct model *model, const struct decl *decl,
+                                 const struct method *method, struct out *out)
+{
+    const struct decl *results = method->results;
+    struct args args = args_for(results, NULL);
+
+    add(&args, "struct rt_call *call");
+    add_outs(model, results, true, &args);
+    out_print(out, "/* The results of a completed call; what came is the caller's. */\n");
+    open_function(out, out_string("%s_%s_take", decl->name, method->name), &args);
+    out_print(out, "    struct capnp_message m;\n\n");
+    emit_open_results(model, results, "&m", out_string("struct %s ", results->name), "results",
+                      out);
+    for (uint32_t i = 0; i < model_field_count(results); i++) {
+        struct field field = model_field(model, results, i);
+        const char *value = out_string("%s_get_%s(results)", results->name, field.name);
+        if (field.type.kind == TYPE_CAP && field.type.decl != NULL) {
+            value =
+                out_string("(struct %s){rt_call_take(call, %s.c)}", field.type.decl->name, value);
+        } else if (field.type.kind == TYPE_CAP) {
+            value = out_string("rt_call_take(call, %s)", value);
+        }
+        if (field.type.kind != TYPE_VOID) {
+            out_line(out, "    *%s_out = %s;", field.name, value);
+        }
+    }
+    out_print(out, "    return (struct rt_status){.code = RT_OK};\n}\n\n");
+}
 
 static void emit_plain_take(const struct model *model, const struct decl *decl,
                             const struct method *method, struct out *out)
@@ -278,7 +442,8 @@ static void emit_plain_take(const struct model *model, const struct decl *decl,
     out_print(out, "    return (struct rt_status){.code = RT_OK};\n}\n\n");
 }
 
-static void emit_message_take(const struct decl *decl, const struct method *method, struct out *out)
+static void emit_message_take(const struct model *model, const struct decl *decl,
+                              const struct method *method, struct out *out)
 {
     const char *results = method->results->name;
     const char *list[] = {"const struct rt_call *call", "struct capnp_message *m",
@@ -287,13 +452,8 @@ static void emit_message_take(const struct decl *decl, const struct method *meth
 
     out_print(out, "/* The results of a completed call, checked; good until rt_call_end. */\n");
     open_function(out, out_string("%s_%s_take", decl->name, method->name), &args);
-    out_print(out, "    if (!capnp_message_open_flat(m, call->results, "
-                   "rt_call_results_bytes(call))) {\n"
-                   "        return (struct rt_status){.code = RT_ERR_MESSAGE};\n    }\n");
-    out_line(out, "    *out = %s_read_root(m);", results);
-    out_print(out, "    if (!%s_check(*out)) {\n", results);
-    out_print(out, "        return (struct rt_status){.code = RT_ERR_MESSAGE};\n    }\n"
-                   "    return (struct rt_status){.code = RT_OK};\n}\n\n");
+    emit_open_results(model, method->results, "m", "", "*out", out);
+    out_print(out, "    return (struct rt_status){.code = RT_OK};\n}\n\n");
 }
 
 /* ---------------------------------------------------------------------------
@@ -328,7 +488,8 @@ static void emit_whole(const struct model *model, const struct decl *decl,
         emit_forward(out, "    s = ", out_string("%s_%s_take", decl->name, method->name), &take);
         out_print(out, "    }\n");
     }
-    out_print(out, "    rt_call_end_plain(&call);\n    return s;\n}\n\n");
+    struct traffic t = traffic_of(model, method);
+    out_print(out, "    %s(&call);\n    return s;\n}\n\n", end_of(&t));
 }
 
 static void emit_sent_and_waited(const struct model *model, const struct decl *decl,
@@ -339,12 +500,12 @@ static void emit_sent_and_waited(const struct model *model, const struct decl *d
 
     add_target(decl, true, &args);
     add_values(model, method->params, true, &args);
-    add(&args, "uint32_t results_room");
+    add_results_room(model, method, true, &args);
     add(&send, "call");
     add(&send, "ring");
     add(&send, "target");
     add_values(model, method->params, false, &send);
-    add(&send, "results_room");
+    add_results_room(model, method, false, &send);
 
     comment(method, "Sends and waits. The caller ends the call; when this fails it has ended.",
             out);
@@ -364,12 +525,14 @@ static void emit_method(const struct model *model, const struct decl *decl,
     if (flat) {
         emit_send(model, decl, method, out);
     } else {
-        emit_begin(decl, method, out);
+        emit_begin(model, decl, method, out);
     }
-    if (has_results(method) && plain) {
-        emit_plain_take(model, decl, method, out);
+    if (has_results(method) && !plain) {
+        emit_message_take(model, decl, method, out);
+    } else if (method->results->pointer_count != 0) {
+        emit_capability_take(model, decl, method, out);
     } else if (has_results(method)) {
-        emit_message_take(decl, method, out);
+        emit_plain_take(model, decl, method, out);
     }
     if (flat && plain) {
         emit_whole(model, decl, method, out);
@@ -378,39 +541,99 @@ static void emit_method(const struct model *model, const struct decl *decl,
     }
 }
 
-void emit_client(const struct model *model, const struct model_file *file, struct out *out)
-{
-    const char *slash = strrchr(file->path, '/');
-    bool any = false;
+/* ---------------------------------------------------------------------------
+ * The file */
 
+/* Whether results of the file's methods are capabilities of interfaces of `other`. */
+static bool has_handles_of(const struct model *model, const struct model_file *file,
+                           const struct decl *other)
+{
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
         if (decl->kind != DECL_INTERFACE) {
             continue;
         }
-        if (!any) {
-            emit_top(
-                file,
-                " * Calls over the ring. X_send submits, X_take reads the results of a completed\n"
-                " * call, X or X_call does all of it; <rt/ring.h> says how a call lives.\n",
-                out);
-            out_print(out, "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/ring.h>\n\n",
-                      slash != NULL ? slash + 1 : file->path);
-        }
-        any = true;
-        out_print(out,
-                  "/* ---------------------------------------------------------------------------\n"
-                  " * %s */\n\n",
-                  decl->label);
-        out_comment(out, 0, model_doc(decl));
-        out_print(out, "struct %s {\n    uint64_t id; /* in the own capability table */\n};\n\n",
-                  decl->name);
         struct methods methods = model_methods(model, decl);
+        for (uint32_t k = 0; k < methods.count; k++) {
+            const struct decl *results = methods.list[k].results;
+            if (!is_plain(model, results)) {
+                continue;
+            }
+            for (uint32_t f = 0; f < model_field_count(results); f++) {
+                struct type type = model_field(model, results, f).type;
+                if (type.kind == TYPE_CAP && type.decl != NULL && type.decl->file == other) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static void emit_includes(const struct model *model, const struct model_file *file, struct out *out)
+{
+    const char *slash = strrchr(file->path, '/');
+    const char *gap = "";
+
+    out_print(out, "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/ring.h>\n\n",
+              slash != NULL ? slash + 1 : file->path);
+    for (size_t i = 0; i < model->count; i++) {
+        const struct decl *other = &model->decls[i];
+        if (other->kind == DECL_FILE && other != file->decl && has_handles_of(model, file, other)) {
+            out_print(out, "#include \"%s\"\n", emit_path(other->label, ".client.h"));
+            gap = "\n";
+        }
+    }
+    out_print(out, "%s", gap);
+}
+
+/* All handles stand before all calls, which may give any of them. */
+static void emit_handles(const struct model_file *file, struct out *out)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        const struct decl *decl = file->order[i];
+        if (decl->kind == DECL_INTERFACE) {
+            out_comment(out, 0, model_doc(decl));
+            out_print(out,
+                      "struct %s {\n    uint64_t id; /* in the own capability table */\n};\n\n",
+                      decl->name);
+        }
+    }
+}
+
+void emit_client(const struct model *model, const struct model_file *file, struct out *out)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < file->count; i++) {
+        any = any || file->order[i]->kind == DECL_INTERFACE;
+    }
+    if (!any) {
+        return;
+    }
+    emit_top(file,
+             " * Calls over the ring. X_send submits, X_take reads the results of a completed\n"
+             " * call, X or X_call does all of it; <rt/ring.h> says how a call lives, and\n"
+             " * <rt/transfer.h> how capabilities are given. Those that come are handles.\n",
+             out);
+    emit_includes(model, file, out);
+    emit_handles(file, out);
+    for (size_t i = 0; i < file->count; i++) {
+        const struct decl *decl = file->order[i];
+        if (decl->kind != DECL_INTERFACE) {
+            continue;
+        }
+        struct methods methods = model_methods(model, decl);
+        if (methods.count != 0) {
+            out_print(
+                out,
+                "/* ---------------------------------------------------------------------------\n"
+                " * %s */\n\n",
+                decl->label);
+        }
         for (uint32_t k = 0; k < methods.count; k++) {
             emit_method(model, decl, &methods.list[k], out);
         }
     }
-    if (any) {
-        out->len--; /* the blank line at the end */
-    }
+    out->len--; /* the blank line at the end */
 }

@@ -3,7 +3,8 @@
 // clang-format off
 /*
  * Calls over the ring. X_send submits, X_take reads the results of a completed
- * call, X or X_call does all of it; <rt/ring.h> says how a call lives.
+ * call, X or X_call does all of it; <rt/ring.h> says how a call lives, and
+ * <rt/transfer.h> how capabilities are given. Those that come are handles.
  */
 #pragma once
 
@@ -11,13 +12,37 @@
 
 #include <rt/ring.h>
 
-/* ---------------------------------------------------------------------------
- * everything.capnp:Handle */
-
 /* Something to hold. */
 struct every_handle {
     uint64_t id; /* in the own capability table */
 };
+
+struct every_reader {
+    uint64_t id; /* in the own capability table */
+};
+
+struct every_writer {
+    uint64_t id; /* in the own capability table */
+};
+
+struct every_file {
+    uint64_t id; /* in the own capability table */
+};
+
+struct every_store {
+    uint64_t id; /* in the own capability table */
+};
+
+struct every_text_store {
+    uint64_t id; /* in the own capability table */
+};
+
+struct every_point_stores {
+    uint64_t id; /* in the own capability table */
+};
+
+/* ---------------------------------------------------------------------------
+ * everything.capnp:Handle */
 
 static inline struct rt_status every_handle_name_send(struct rt_call *call, struct rt_ring *ring,
                                                       struct every_handle target,
@@ -29,7 +54,7 @@ static inline struct rt_status every_handle_name_send(struct rt_call *call, stru
     }
     s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -66,75 +91,72 @@ static inline struct rt_status every_handle_name_call(struct rt_call *call, stru
 }
 
 static inline struct rt_status every_handle_clone_send(struct rt_call *call, struct rt_ring *ring,
-                                                       struct every_handle target,
-                                                       uint32_t results_room)
+                                                       struct every_handle target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(EVERY_HANDLE_CLONE_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
+    s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status every_handle_clone_take(const struct rt_call *call,
-                                                       struct capnp_message *m,
-                                                       struct every_handle_clone_results *out)
+/* The results of a completed call; what came is the caller's. */
+static inline struct rt_status every_handle_clone_take(struct rt_call *call,
+                                                       struct every_handle *handle_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = every_handle_clone_results_read_root(m);
-    if (!every_handle_clone_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct every_handle_clone_results results = every_handle_clone_results_read_root(&m);
+    if (!every_handle_clone_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *handle_out = (struct every_handle){rt_call_take(call,
+        every_handle_clone_results_get_handle(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Sends and waits. The caller ends the call; when this fails it has ended. */
-static inline struct rt_status every_handle_clone_call(struct rt_call *call, struct rt_ring *ring,
-                                                       struct every_handle target,
-                                                       uint32_t results_room)
+static inline struct rt_status every_handle_clone(struct rt_ring *ring, struct every_handle target,
+                                                  struct every_handle *handle_out)
 {
-    struct rt_status s = every_handle_clone_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = every_handle_clone_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
-}
-
-/* Takes room for the call; its parameters are then built, and submitted. */
-static inline struct rt_status
-every_handle_same_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                        uint32_t results_room, struct capnp_arena *arena,
-                        struct every_handle_same_params_builder *params)
-{
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    s = rt_call_wait(&call);
     if (rt_ok(s)) {
-        capnp_arena_init(arena, call->params, call->params_room);
-        *params = every_handle_same_params_build_root(arena);
+        s = every_handle_clone_take(&call, handle_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
-/* Submits what was built. When that fails, the call has been ended. */
-static inline struct rt_status every_handle_same_submit(struct rt_call *call,
-                                                        struct every_handle target,
-                                                        const struct capnp_arena *arena)
+static inline struct rt_status every_handle_same_send(struct rt_call *call, struct rt_ring *ring,
+                                                      struct every_handle target,
+                                                      struct cap_transfer other)
 {
-    struct rt_status s = {.code = RT_ERR_BUILD};
-    if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
-                           capnp_arena_bytes(arena));
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin_with(call, ring, EVERY_HANDLE_SAME_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_HANDLE_SAME_RESULTS_BYTES), 1, 0);
+    if (!rt_ok(s)) {
+        return s;
     }
+    capnp_arena_init(&arena, call->params, EVERY_HANDLE_SAME_PARAMS_BYTES);
+    struct every_handle_same_params_builder params = every_handle_same_params_build_root(&arena);
+    every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
+                                                                                      other)});
+    s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
+                            capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -155,12 +177,25 @@ static inline struct rt_status every_handle_same_take(const struct rt_call *call
     return (struct rt_status){.code = RT_OK};
 }
 
+static inline struct rt_status every_handle_same(struct rt_ring *ring, struct every_handle target,
+                                                 struct cap_transfer other, bool *same_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = every_handle_same_send(&call, ring, target, other);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = every_handle_same_take(&call, same_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Reader */
-
-struct every_reader {
-    uint64_t id; /* in the own capability table */
-};
 
 static inline struct rt_status every_reader_read_send(struct rt_call *call, struct rt_ring *ring,
                                                       struct every_reader target, uint32_t count,
@@ -177,7 +212,7 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -220,7 +255,7 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
 {
     struct capnp_arena arena;
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), 0);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -228,13 +263,13 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
     struct every_reader_close_params_builder params = every_reader_close_params_build_root(&arena);
     every_reader_close_params_set_reason(params, reason);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -258,13 +293,13 @@ static inline struct rt_status every_reader_read_send_2_send(struct rt_call *cal
                                                              struct rt_ring *ring,
                                                              struct every_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -287,13 +322,13 @@ static inline struct rt_status every_reader_other_closeable_close_send(struct rt
                                                                        struct rt_ring *ring,
                                                                        struct every_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -315,10 +350,6 @@ static inline struct rt_status every_reader_other_closeable_close(struct rt_ring
 /* ---------------------------------------------------------------------------
  * everything.capnp:Writer */
 
-struct every_writer {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status every_writer_write_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct every_writer target,
                                                        struct capnp_data data)
@@ -326,7 +357,7 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
     struct capnp_arena arena;
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
-                                       EVERY_WRITER_WRITE_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -334,13 +365,13 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
     struct every_writer_write_params_builder params = every_writer_write_params_build_root(&arena);
     every_writer_write_params_set_data(params, data);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -383,7 +414,7 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
-                                       EVERY_WRITER_SWITCH_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -395,7 +426,7 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -435,13 +466,13 @@ static inline struct rt_status every_writer_switch(struct rt_ring *ring, struct 
 static inline struct rt_status every_writer_close_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct every_writer target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -462,16 +493,12 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
 /* ---------------------------------------------------------------------------
  * everything.capnp:File */
 
-struct every_file {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status every_file_seek_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, int64_t offset)
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_FILE_SEEK_PARAMS_BYTES,
-                                       EVERY_FILE_SEEK_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -480,7 +507,7 @@ static inline struct rt_status every_file_seek_send(struct rt_call *call, struct
     every_file_seek_params_set_offset(params, offset);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -543,7 +570,7 @@ static inline struct rt_status every_file_dispatch_2_submit(struct rt_call *call
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -569,7 +596,7 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
 {
     struct capnp_arena arena;
     uint64_t bytes = EVERY_FILE_STREAM_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), 0);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -577,13 +604,13 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
     struct every_file_stream_params_builder params = every_file_stream_params_build_root(&arena);
     every_file_stream_params_set_data(params, data);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -605,13 +632,13 @@ static inline struct rt_status every_file_stream(struct rt_ring *ring, struct ev
 static inline struct rt_status every_file_empty_send(struct rt_call *call, struct rt_ring *ring,
                                                      struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_EMPTY, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -654,7 +681,7 @@ static inline struct rt_status every_file_floats_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -689,7 +716,7 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -732,7 +759,7 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
 {
     struct capnp_arena arena;
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), 0);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
@@ -740,13 +767,13 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
     struct every_reader_close_params_builder params = every_reader_close_params_build_root(&arena);
     every_reader_close_params_set_reason(params, reason);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -770,13 +797,13 @@ static inline struct rt_status every_file_read_send_2_send(struct rt_call *call,
                                                            struct rt_ring *ring,
                                                            struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -799,13 +826,13 @@ static inline struct rt_status every_file_other_closeable_close_send(struct rt_c
                                                                      struct rt_ring *ring,
                                                                      struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -831,7 +858,7 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
     struct capnp_arena arena;
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
-                                       EVERY_WRITER_WRITE_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -839,13 +866,13 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
     struct every_writer_write_params_builder params = every_writer_write_params_build_root(&arena);
     every_writer_write_params_set_data(params, data);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -888,7 +915,7 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
-                                       EVERY_WRITER_SWITCH_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -900,7 +927,7 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -946,7 +973,7 @@ static inline struct rt_status every_file_name_send(struct rt_call *call, struct
     }
     s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -982,75 +1009,72 @@ static inline struct rt_status every_file_name_call(struct rt_call *call, struct
 }
 
 static inline struct rt_status every_file_clone_send(struct rt_call *call, struct rt_ring *ring,
-                                                     struct every_file target,
-                                                     uint32_t results_room)
+                                                     struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(EVERY_HANDLE_CLONE_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
+    s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status every_file_clone_take(const struct rt_call *call,
-                                                     struct capnp_message *m,
-                                                     struct every_handle_clone_results *out)
+/* The results of a completed call; what came is the caller's. */
+static inline struct rt_status every_file_clone_take(struct rt_call *call,
+                                                     struct every_handle *handle_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = every_handle_clone_results_read_root(m);
-    if (!every_handle_clone_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct every_handle_clone_results results = every_handle_clone_results_read_root(&m);
+    if (!every_handle_clone_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *handle_out = (struct every_handle){rt_call_take(call,
+        every_handle_clone_results_get_handle(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Sends and waits. The caller ends the call; when this fails it has ended. */
-static inline struct rt_status every_file_clone_call(struct rt_call *call, struct rt_ring *ring,
-                                                     struct every_file target,
-                                                     uint32_t results_room)
+static inline struct rt_status every_file_clone(struct rt_ring *ring, struct every_file target,
+                                                struct every_handle *handle_out)
 {
-    struct rt_status s = every_file_clone_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = every_file_clone_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
-}
-
-/* Takes room for the call; its parameters are then built, and submitted. */
-static inline struct rt_status
-every_file_same_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                      uint32_t results_room, struct capnp_arena *arena,
-                      struct every_handle_same_params_builder *params)
-{
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    s = rt_call_wait(&call);
     if (rt_ok(s)) {
-        capnp_arena_init(arena, call->params, call->params_room);
-        *params = every_handle_same_params_build_root(arena);
+        s = every_file_clone_take(&call, handle_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
-/* Submits what was built. When that fails, the call has been ended. */
-static inline struct rt_status every_file_same_submit(struct rt_call *call,
-                                                      struct every_file target,
-                                                      const struct capnp_arena *arena)
+static inline struct rt_status every_file_same_send(struct rt_call *call, struct rt_ring *ring,
+                                                    struct every_file target,
+                                                    struct cap_transfer other)
 {
-    struct rt_status s = {.code = RT_ERR_BUILD};
-    if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
-                           capnp_arena_bytes(arena));
+    struct capnp_arena arena;
+    struct rt_status s = rt_call_begin_with(call, ring, EVERY_HANDLE_SAME_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_HANDLE_SAME_RESULTS_BYTES), 1, 0);
+    if (!rt_ok(s)) {
+        return s;
     }
+    capnp_arena_init(&arena, call->params, EVERY_HANDLE_SAME_PARAMS_BYTES);
+    struct every_handle_same_params_builder params = every_handle_same_params_build_root(&arena);
+    every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
+                                                                                      other)});
+    s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
+                            capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1071,20 +1095,35 @@ static inline struct rt_status every_file_same_take(const struct rt_call *call, 
     return (struct rt_status){.code = RT_OK};
 }
 
+static inline struct rt_status every_file_same(struct rt_ring *ring, struct every_file target,
+                                               struct cap_transfer other, bool *same_out)
+{
+    struct rt_call call;
+
+    struct rt_status s = every_file_same_send(&call, ring, target, other);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = every_file_same_take(&call, same_out);
+    }
+    rt_call_end(&call);
+    return s;
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Store */
 
-struct every_store {
-    uint64_t id; /* in the own capability table */
-};
-
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status every_store_put_begin(struct rt_call *call, struct rt_ring *ring,
-                                                     uint32_t params_room, uint32_t results_room,
+                                                     uint32_t params_room, uint32_t give_room,
+                                                     uint32_t results_room, uint32_t take_room,
                                                      struct capnp_arena *arena,
                                                      struct every_store_put_params_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = every_store_put_params_build_root(arena);
@@ -1099,8 +1138,8 @@ static inline struct rt_status every_store_put_submit(struct rt_call *call,
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1116,6 +1155,7 @@ static inline struct rt_status every_store_put_take(const struct rt_call *call,
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_store_put_results_read_root(m);
     if (!every_store_put_results_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1125,13 +1165,13 @@ static inline struct rt_status every_store_put_take(const struct rt_call *call,
 
 static inline struct rt_status every_store_list_send(struct rt_call *call, struct rt_ring *ring,
                                                      struct every_store target,
-                                                     uint32_t results_room)
+                                                     uint32_t results_room, uint32_t take_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0, results_room, 0, take_room);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
+    s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1146,6 +1186,7 @@ static inline struct rt_status every_store_list_take(const struct rt_call *call,
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_store_list_results_read_root(m);
     if (!every_store_list_results_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1156,9 +1197,9 @@ static inline struct rt_status every_store_list_take(const struct rt_call *call,
 /* Sends and waits. The caller ends the call; when this fails it has ended. */
 static inline struct rt_status every_store_list_call(struct rt_call *call, struct rt_ring *ring,
                                                      struct every_store target,
-                                                     uint32_t results_room)
+                                                     uint32_t results_room, uint32_t take_room)
 {
-    struct rt_status s = every_store_list_send(call, ring, target, results_room);
+    struct rt_status s = every_store_list_send(call, ring, target, results_room, take_room);
     if (!rt_ok(s)) {
         return s;
     }
@@ -1172,10 +1213,12 @@ static inline struct rt_status every_store_list_call(struct rt_call *call, struc
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status
 every_store_convert_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                          uint32_t results_room, struct capnp_arena *arena,
+                          uint32_t give_room, uint32_t results_room, uint32_t take_room,
+                          struct capnp_arena *arena,
                           struct every_store_convert_params_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = every_store_convert_params_build_root(arena);
@@ -1190,8 +1233,8 @@ static inline struct rt_status every_store_convert_submit(struct rt_call *call,
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1207,6 +1250,7 @@ static inline struct rt_status every_store_convert_take(const struct rt_call *ca
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_store_convert_results_read_root(m);
     if (!every_store_convert_results_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1216,11 +1260,13 @@ static inline struct rt_status every_store_convert_take(const struct rt_call *ca
 
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status every_store_box_begin(struct rt_call *call, struct rt_ring *ring,
-                                                     uint32_t params_room, uint32_t results_room,
+                                                     uint32_t params_room, uint32_t give_room,
+                                                     uint32_t results_room, uint32_t take_room,
                                                      struct capnp_arena *arena,
                                                      struct every_box_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = every_box_build_root(arena);
@@ -1235,8 +1281,8 @@ static inline struct rt_status every_store_box_submit(struct rt_call *call,
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_BOX,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_BOX,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1252,6 +1298,7 @@ static inline struct rt_status every_store_box_take(const struct rt_call *call,
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_box_of_box_read_root(m);
     if (!every_box_of_box_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1262,21 +1309,17 @@ static inline struct rt_status every_store_box_take(const struct rt_call *call,
 /* ---------------------------------------------------------------------------
  * everything.capnp:TextStore */
 
-struct every_text_store {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status every_text_store_clear_send(struct rt_call *call,
                                                            struct rt_ring *ring,
                                                            struct every_text_store target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, EVERY_TEXT_STORE_ID, EVERY_TEXT_STORE_CLEAR, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1314,12 +1357,12 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
     every_store_put_params_of_text_set_key(params, key);
     every_store_put_params_of_text_set_value(params, value);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1368,7 +1411,7 @@ static inline struct rt_status every_text_store_list_send(struct rt_call *call,
     }
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1408,10 +1451,12 @@ static inline struct rt_status every_text_store_list_call(struct rt_call *call,
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status
 every_text_store_convert_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                               uint32_t results_room, struct capnp_arena *arena,
+                               uint32_t give_room, uint32_t results_room, uint32_t take_room,
+                               struct capnp_arena *arena,
                                struct every_store_convert_params_of_text_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = every_store_convert_params_of_text_build_root(arena);
@@ -1426,8 +1471,8 @@ static inline struct rt_status every_text_store_convert_submit(struct rt_call *c
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1443,6 +1488,7 @@ every_text_store_convert_take(const struct rt_call *call, struct capnp_message *
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_store_convert_results_of_text_read_root(m);
     if (!every_store_convert_results_of_text_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1477,7 +1523,7 @@ static inline struct rt_status every_text_store_box_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1500,55 +1546,61 @@ static inline struct rt_status every_text_store_box_take(const struct rt_call *c
 /* ---------------------------------------------------------------------------
  * everything.capnp:PointStores */
 
-struct every_point_stores {
-    uint64_t id; /* in the own capability table */
-};
-
 static inline struct rt_status every_point_stores_texts_send(struct rt_call *call,
                                                              struct rt_ring *ring,
-                                                             struct every_point_stores target,
-                                                             uint32_t results_room)
+                                                             struct every_point_stores target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, 0,
+        RT_RESULTS_ROOM(EVERY_POINT_STORES_TEXTS_RESULTS_BYTES), 0, 2);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_submit(call, target.id, EVERY_POINT_STORES_ID, EVERY_POINT_STORES_TEXTS, 0);
+    s = rt_call_submit_with(call, target.id, EVERY_POINT_STORES_ID, EVERY_POINT_STORES_TEXTS, 0);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status
-every_point_stores_texts_take(const struct rt_call *call, struct capnp_message *m,
-                              struct every_point_stores_texts_results *out)
+/* The results of a completed call; what came is the caller's. */
+static inline struct rt_status every_point_stores_texts_take(struct rt_call *call,
+                                                             struct every_text_store *store_out,
+                                                             struct every_store *plain_out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+    struct capnp_message m;
+
+    if (!capnp_message_open_flat(&m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
-    *out = every_point_stores_texts_results_read_root(m);
-    if (!every_point_stores_texts_results_check(*out)) {
+    capnp_message_capabilities(&m, call->cqe.cap_count);
+    struct every_point_stores_texts_results results =
+        every_point_stores_texts_results_read_root(&m);
+    if (!every_point_stores_texts_results_check(results)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *store_out = (struct every_text_store){rt_call_take(call,
+        every_point_stores_texts_results_get_store(results).c)};
+    *plain_out = (struct every_store){rt_call_take(call,
+        every_point_stores_texts_results_get_plain(results).c)};
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Sends and waits. The caller ends the call; when this fails it has ended. */
-static inline struct rt_status every_point_stores_texts_call(struct rt_call *call,
-                                                             struct rt_ring *ring,
-                                                             struct every_point_stores target,
-                                                             uint32_t results_room)
+static inline struct rt_status every_point_stores_texts(struct rt_ring *ring,
+                                                        struct every_point_stores target,
+                                                        struct every_text_store *store_out,
+                                                        struct every_store *plain_out)
 {
-    struct rt_status s = every_point_stores_texts_send(call, ring, target, results_room);
+    struct rt_call call;
+
+    struct rt_status s = every_point_stores_texts_send(&call, ring, target);
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
+    s = rt_call_wait(&call);
+    if (rt_ok(s)) {
+        s = every_point_stores_texts_take(&call, store_out, plain_out);
     }
+    rt_call_end(&call);
     return s;
 }
 
@@ -1577,7 +1629,7 @@ static inline struct rt_status every_point_stores_put_submit(struct rt_call *cal
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1608,7 +1660,7 @@ static inline struct rt_status every_point_stores_list_send(struct rt_call *call
     }
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -1648,10 +1700,12 @@ static inline struct rt_status every_point_stores_list_call(struct rt_call *call
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status
 every_point_stores_convert_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                                 uint32_t results_room, struct capnp_arena *arena,
+                                 uint32_t give_room, uint32_t results_room, uint32_t take_room,
+                                 struct capnp_arena *arena,
                                  struct every_store_convert_params_of_point_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, give_room,
+                                            take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = every_store_convert_params_of_point_build_root(arena);
@@ -1666,8 +1720,8 @@ static inline struct rt_status every_point_stores_convert_submit(struct rt_call 
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_CONVERT,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -1683,6 +1737,7 @@ every_point_stores_convert_take(const struct rt_call *call, struct capnp_message
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = every_store_convert_results_of_point_read_root(m);
     if (!every_store_convert_results_of_point_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -1715,7 +1770,7 @@ static inline struct rt_status every_point_stores_box_submit(struct rt_call *cal
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }

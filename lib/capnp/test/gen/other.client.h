@@ -3,7 +3,8 @@
 // clang-format off
 /*
  * Calls over the ring. X_send submits, X_take reads the results of a completed
- * call, X or X_call does all of it; <rt/ring.h> says how a call lives.
+ * call, X or X_call does all of it; <rt/ring.h> says how a call lives, and
+ * <rt/transfer.h> how capabilities are given. Those that come are handles.
  */
 #pragma once
 
@@ -11,24 +12,24 @@
 
 #include <rt/ring.h>
 
-/* ---------------------------------------------------------------------------
- * other.capnp:Closeable */
-
 struct other_closeable {
     uint64_t id; /* in the own capability table */
 };
+
+/* ---------------------------------------------------------------------------
+ * other.capnp:Closeable */
 
 static inline struct rt_status other_closeable_close_send(struct rt_call *call,
                                                           struct rt_ring *ring,
                                                           struct other_closeable target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }

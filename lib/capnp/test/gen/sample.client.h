@@ -3,7 +3,8 @@
 // clang-format off
 /*
  * Calls over the ring. X_send submits, X_take reads the results of a completed
- * call, X or X_call does all of it; <rt/ring.h> says how a call lives.
+ * call, X or X_call does all of it; <rt/ring.h> says how a call lives, and
+ * <rt/transfer.h> how capabilities are given. Those that come are handles.
  */
 #pragma once
 
@@ -11,13 +12,13 @@
 
 #include <rt/ring.h>
 
-/* ---------------------------------------------------------------------------
- * sample.capnp:Tester */
-
 /* Methods of every shape. */
 struct sample_tester {
     uint64_t id; /* in the own capability table */
 };
+
+/* ---------------------------------------------------------------------------
+ * sample.capnp:Tester */
 
 static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
                                                           struct rt_ring *ring,
@@ -27,7 +28,7 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
 {
     struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
-                                       SAMPLE_TESTER_SCALARS_RESULTS_BYTES);
+                                       RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
@@ -40,7 +41,7 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_SCALARS,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -84,10 +85,11 @@ static inline struct rt_status sample_tester_structs_begin(struct rt_call *call,
                                                            struct rt_ring *ring,
                                                            uint32_t params_room,
                                                            uint32_t results_room,
+                                                           uint32_t take_room,
                                                            struct capnp_arena *arena,
                                                            struct sample_tree_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin_with(call, ring, params_room, results_room, 0, take_room);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = sample_tree_build_root(arena);
@@ -102,8 +104,8 @@ static inline struct rt_status sample_tester_structs_submit(struct rt_call *call
 {
     struct rt_status s = {.code = RT_ERR_BUILD};
     if (capnp_arena_ok(arena)) {
-        s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_STRUCTS,
-                           capnp_arena_bytes(arena));
+        s = rt_call_submit_with(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_STRUCTS,
+                                capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
         rt_call_end(call);
@@ -119,6 +121,7 @@ static inline struct rt_status sample_tester_structs_take(const struct rt_call *
     if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    capnp_message_capabilities(m, call->cqe.cap_count);
     *out = sample_choice_read_root(m);
     if (!sample_choice_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
@@ -129,10 +132,10 @@ static inline struct rt_status sample_tester_structs_take(const struct rt_call *
 /* Takes room for the call; its parameters are then built, and submitted. */
 static inline struct rt_status
 sample_tester_switch_begin(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
-                           uint32_t results_room, struct capnp_arena *arena,
+                           struct capnp_arena *arena,
                            struct sample_tester_switch_params_builder *params)
 {
-    struct rt_status s = rt_call_begin(call, ring, params_room, results_room);
+    struct rt_status s = rt_call_begin(call, ring, params_room, RT_REFUSAL_BYTES);
     if (rt_ok(s)) {
         capnp_arena_init(arena, call->params, call->params_room);
         *params = sample_tester_switch_params_build_root(arena);
@@ -151,7 +154,7 @@ static inline struct rt_status sample_tester_switch_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
@@ -176,13 +179,13 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
     sample_tester_mixed_params_set_call(params, call_);
     sample_tester_mixed_params_set_value(params, value);
     if (!capnp_arena_ok(&arena)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
         return (struct rt_status){.code = RT_ERR_BUILD};
     }
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED,
                        capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_plain(call);
     }
     return s;
 }
