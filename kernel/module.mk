@@ -19,6 +19,7 @@ kernel_SRCS := \
 	kernel/arch/x86_64/pit.c \
 	kernel/arch/x86_64/syscall.c \
 	kernel/arch/x86_64/trap.c \
+	kernel/mem/fault.c \
 	kernel/mem/frame.c \
 	kernel/mem/heap.c \
 	kernel/mem/paging.c \
@@ -31,6 +32,7 @@ kernel_SRCS := \
 	kernel/cap/console.c \
 	kernel/cap/endpoint.c \
 	kernel/cap/exception.c \
+	kernel/cap/fault_injector.c \
 	kernel/cap/frame_alloc.c \
 	kernel/cap/memory_object.c \
 	kernel/cap/null.c \

@@ -200,6 +200,18 @@ interface CapabilityManager @0xc6f8210e4b7d95a3 {
   usage @1 () -> (frames :Usage, heapBytes :Usage, slots :Usage, calls :Usage, processes :Usage);
 }
 
+interface FaultInjector @0xa1e5c9047d3f8b26 {
+  # Makes one allocation of the kernel fail, for tests that walk all of them; granted
+  # by no manifest but a test's.
+
+  arm @0 (countdown :UInt64) -> ();
+  # The so many-th allocation from now on fails; 0: none.
+
+  disarm @1 () -> (seen :UInt64, site :UInt64);
+  # How many there were since, and where in the kernel the one that failed was asked
+  # for; 0: none has.
+}
+
 struct CapabilityInfo {
   id @0 :UInt64;
   interfaceId @1 :UInt64;
@@ -306,6 +318,7 @@ enum KernelObject {
   bootPackage @6;
   capabilityManager @7;
   # The service's own table.
+  faultInjector @8;
 }
 
 struct ServiceExport {

@@ -5,6 +5,7 @@
 #include "cap/capability_manager.h"
 #include "cap/console.h"
 #include "cap/endpoint.h"
+#include "cap/fault_injector.h"
 #include "cap/frame_alloc.h"
 #include "cap/memory_object.h"
 #include "cap/null.h"
@@ -21,6 +22,7 @@ static const struct cap_type *const types[] = {
     &endpoint_type,
     &endpoint_client_type,
     &endpoint_factory_type,
+    &fault_injector_type,
     &frame_allocator_type,
     &memory_object_type,
     &memory_reader_type,
@@ -69,6 +71,7 @@ void cap_init(void)
     endpoint_factory_init();
     memory_object_init();
     frame_allocator_init();
+    fault_injector_init();
 
     struct cap_object *null_cap;
     enum status status = null_cap_create(&null_cap);

@@ -5,6 +5,7 @@
 #include <lib/frame_bitmap.h>
 #include <stddef.h>
 
+#include "mem/fault.h"
 #include "panic.h"
 #include "string.h"
 
@@ -108,6 +109,10 @@ static void release(struct account *payer, uint64_t n)
 enum status frame_alloc(struct account *payer, struct paddr *out)
 {
     uint64_t frame;
+
+    if (alloc_fails(__builtin_return_address(0))) {
+        return ST_NO_MEMORY;
+    }
     enum status status = charge(payer, 1);
 
     if (status != ST_OK) {
@@ -135,6 +140,10 @@ enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
 enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct paddr *out)
 {
     uint64_t first;
+
+    if (alloc_fails(__builtin_return_address(0))) {
+        return ST_NO_MEMORY;
+    }
     enum status status = charge(payer, n);
 
     if (status != ST_OK) {

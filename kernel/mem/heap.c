@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "mem/addr.h"
+#include "mem/fault.h"
 #include "mem/frame.h"
 #include "panic.h"
 #include "string.h"
@@ -168,7 +169,7 @@ void *heap_alloc(struct account *payer, size_t bytes)
     if (!ready) {
         make_lists();
     }
-    if (bytes == 0 || bytes > PHYS_LIMIT) {
+    if (bytes == 0 || bytes > PHYS_LIMIT || alloc_fails(__builtin_return_address(0))) {
         return NULL;
     }
     if (payer != NULL && account_charge(payer, ACCOUNT_HEAP_BYTES, heap_charge(bytes)) != ST_OK) {

@@ -617,8 +617,8 @@ static void test_source(void **state)
     capos_cap_grant_source_set_kernel(capos_cap_grant_init_source(m->null),
                                       (enum capos_kernel_object)CAPOS_KERNEL_OBJECT_COUNT);
     assert_refused(m, MANIFEST_NO_SUCH_OBJECT,
-                   "services[1].caps[1].source.kernel: grant \"null\" asks for kernel object 8, "
-                   "and the objects are 0 to 7");
+                   "services[1].caps[1].source.kernel: grant \"null\" asks for kernel object 9, "
+                   "and the objects are 0 to 8");
 }
 
 /* Kinds that only a newer schema knows: nothing but the tag says so. */

@@ -51,6 +51,7 @@ const char *capos_kernel_object_name(uint16_t value)
         "processSpawner",
         "bootPackage",
         "capabilityManager",
+        "faultInjector",
     };
 
     return value < CAPOS_KERNEL_OBJECT_COUNT ? names[value] : NULL;
@@ -428,6 +429,22 @@ static const struct capnp_method_info capos_capability_manager_methods[] = {
     },
 };
 
+static const struct capnp_method_info capos_fault_injector_methods[] = {
+    {
+        .name = "arm",
+        .doc = "The so many-th allocation from now on fails; 0: none.\n",
+        .params_id = 0xe96fc1246b821e3cull,
+        .results_id = 0xf7cee0f5afe55a58ull,
+    },
+    {
+        .name = "disarm",
+        .doc = "How many there were since, and where in the kernel the one that failed was asked\n"
+               "for; 0: none has.\n",
+        .params_id = 0xe01bfdf17a9c3db3ull,
+        .results_id = 0xeae8c7a41782e662ull,
+    },
+};
+
 const struct capnp_interface_info capos_interfaces[] = {
     {
         .name = "Console",
@@ -522,6 +539,14 @@ const struct capnp_interface_info capos_interfaces[] = {
         .id = CAPOS_CAPABILITY_MANAGER_ID,
         .methods = capos_capability_manager_methods,
         .method_count = CAPOS_CAPABILITY_MANAGER_METHOD_COUNT,
+    },
+    {
+        .name = "FaultInjector",
+        .doc = "Makes one allocation of the kernel fail, for tests that walk all of them; granted\n"
+               "by no manifest but a test's.\n",
+        .id = CAPOS_FAULT_INJECTOR_ID,
+        .methods = capos_fault_injector_methods,
+        .method_count = CAPOS_FAULT_INJECTOR_METHOD_COUNT,
     },
 };
 

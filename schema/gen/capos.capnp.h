@@ -60,8 +60,9 @@ enum capos_kernel_object {
     CAPOS_KERNEL_OBJECT_BOOT_PACKAGE = 6,
     /* The service's own table. */
     CAPOS_KERNEL_OBJECT_CAPABILITY_MANAGER = 7,
+    CAPOS_KERNEL_OBJECT_FAULT_INJECTOR = 8,
 };
-#define CAPOS_KERNEL_OBJECT_COUNT 8u
+#define CAPOS_KERNEL_OBJECT_COUNT 9u
 
 /* The name of a value in the schema; NULL for one that is not listed. */
 const char *capos_kernel_object_name(uint16_t value);
@@ -694,6 +695,45 @@ struct capos_capability_manager_usage_results_builder {
 #define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_DATA_WORDS 0
 #define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_POINTERS 5
 #define CAPOS_CAPABILITY_MANAGER_USAGE_RESULTS_BYTES 48u
+
+/* A capability that serves FaultInjector, in a message. */
+struct capos_fault_injector_cap {
+    struct capnp_capability c;
+};
+struct capos_fault_injector_cap_list {
+    struct capnp_list l;
+};
+
+static inline uint32_t capos_fault_injector_cap_list_len(struct capos_fault_injector_cap_list list)
+{
+    return list.l.len;
+}
+
+static inline struct capos_fault_injector_cap
+capos_fault_injector_cap_list_at(struct capos_fault_injector_cap_list list, uint32_t i)
+{
+    return (struct capos_fault_injector_cap){capnp_any_capability(capnp_list_any(list.l, i))};
+}
+
+struct capos_fault_injector_arm_params {
+    struct capnp_struct s;
+};
+struct capos_fault_injector_arm_params_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FAULT_INJECTOR_ARM_PARAMS_DATA_WORDS 1
+#define CAPOS_FAULT_INJECTOR_ARM_PARAMS_POINTERS 0
+#define CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES 16u
+
+struct capos_fault_injector_disarm_results {
+    struct capnp_struct s;
+};
+struct capos_fault_injector_disarm_results_builder {
+    struct capnp_struct_builder b;
+};
+#define CAPOS_FAULT_INJECTOR_DISARM_RESULTS_DATA_WORDS 2
+#define CAPOS_FAULT_INJECTOR_DISARM_RESULTS_POINTERS 0
+#define CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES 24u
 
 struct capos_capability_info {
     struct capnp_struct s;
@@ -2779,6 +2819,88 @@ static inline struct capos_usage_builder
 capos_capability_manager_usage_results_init_processes(struct capos_capability_manager_usage_results_builder b)
 {
     return (struct capos_usage_builder){capnp_any_init_struct(capnp_slot(b.b, 32), 3, 0)};
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FaultInjector.arm$Params */
+
+static inline struct capos_fault_injector_arm_params
+capos_fault_injector_arm_params_read_root(struct capnp_message *m)
+{
+    return (struct capos_fault_injector_arm_params){capnp_root(m, 1, 0)};
+}
+
+static inline uint64_t
+capos_fault_injector_arm_params_get_countdown(struct capos_fault_injector_arm_params r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool capos_fault_injector_arm_params_check(struct capos_fault_injector_arm_params r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_fault_injector_arm_params_builder
+capos_fault_injector_arm_params_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_fault_injector_arm_params_builder){capnp_build_root(arena, 1, 0)};
+}
+
+static inline void
+capos_fault_injector_arm_params_set_countdown(struct capos_fault_injector_arm_params_builder b,
+                                              uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FaultInjector.disarm$Results */
+
+static inline struct capos_fault_injector_disarm_results
+capos_fault_injector_disarm_results_read_root(struct capnp_message *m)
+{
+    return (struct capos_fault_injector_disarm_results){capnp_root(m, 2, 0)};
+}
+
+static inline uint64_t
+capos_fault_injector_disarm_results_get_seen(struct capos_fault_injector_disarm_results r)
+{
+    return capnp_get_u64(r.s, 0);
+}
+
+static inline uint64_t
+capos_fault_injector_disarm_results_get_site(struct capos_fault_injector_disarm_results r)
+{
+    return capnp_get_u64(r.s, 8);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool
+capos_fault_injector_disarm_results_check(struct capos_fault_injector_disarm_results r)
+{
+    return capnp_check_passed(r.s);
+}
+
+static inline struct capos_fault_injector_disarm_results_builder
+capos_fault_injector_disarm_results_build_root(struct capnp_arena *arena)
+{
+    return (struct capos_fault_injector_disarm_results_builder){capnp_build_root(arena, 2, 0)};
+}
+
+static inline void
+capos_fault_injector_disarm_results_set_seen(struct capos_fault_injector_disarm_results_builder b,
+                                             uint64_t value)
+{
+    capnp_set_u64(b.b, 0, value);
+}
+
+static inline void
+capos_fault_injector_disarm_results_set_site(struct capos_fault_injector_disarm_results_builder b,
+                                             uint64_t value)
+{
+    capnp_set_u64(b.b, 8, value);
 }
 
 /* ---------------------------------------------------------------------------
@@ -5112,6 +5234,90 @@ capos_capability_manager_dispatch(const struct capos_capability_manager_server *
         return capos_capability_manager_dispatch_list(server, self, call);
     case CAPOS_CAPABILITY_MANAGER_USAGE:
         return capos_capability_manager_dispatch_usage(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* ---------------------------------------------------------------------------
+ * capos.capnp:FaultInjector */
+
+#define CAPOS_FAULT_INJECTOR_ID 0xa1e5c9047d3f8b26ull
+enum capos_fault_injector_method {
+    CAPOS_FAULT_INJECTOR_ARM = 0,
+    CAPOS_FAULT_INJECTOR_DISARM = 1,
+};
+#define CAPOS_FAULT_INJECTOR_METHOD_COUNT 2u
+
+/*
+ * Makes one allocation of the kernel fail, for tests that walk all of them; granted
+ * by no manifest but a test's.
+ */
+/* What serves it: one handler a method; NULL answers that it is unimplemented. */
+struct capos_fault_injector_server {
+    /* The so many-th allocation from now on fails; 0: none. */
+    enum capnp_answer (*arm)(void *self, struct capnp_call *call,
+                             struct capos_fault_injector_arm_params params);
+    /*
+     * How many there were since, and where in the kernel the one that failed was asked
+     * for; 0: none has.
+     */
+    enum capnp_answer (*disarm)(void *self, struct capnp_call *call,
+                                struct capos_fault_injector_disarm_results_builder results);
+};
+
+static inline enum capnp_answer
+capos_fault_injector_dispatch_arm(const struct capos_fault_injector_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    uint64_t scratch[1];
+
+    if (server->arm == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
+    if (data == NULL) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_fault_injector_arm_params params = {capnp_plain_struct(data, 1)};
+    call->results_bytes = 0;
+    return server->arm(self, call, params);
+}
+
+static inline enum capnp_answer
+capos_fault_injector_dispatch_disarm(const struct capos_fault_injector_server *server, void *self,
+                                     struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->disarm == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_arena_init(&arena, call->results, call->results_room);
+    struct capos_fault_injector_disarm_results_builder results =
+        capos_fault_injector_disarm_results_build_root(&arena);
+    if (!capnp_arena_ok(&arena)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->disarm(self, call, results));
+}
+
+/* Serves one call: checks it, calls the handler, measures the answer. */
+static inline enum capnp_answer
+capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_FAULT_INJECTOR_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    switch (call->method) {
+    case CAPOS_FAULT_INJECTOR_ARM:
+        return capos_fault_injector_dispatch_arm(server, self, call);
+    case CAPOS_FAULT_INJECTOR_DISARM:
+        return capos_fault_injector_dispatch_disarm(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }

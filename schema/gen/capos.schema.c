@@ -2347,6 +2347,159 @@ const struct capnp_node_info capos_capability_manager_usage_results_schema = {
     .fields = capos_capability_manager_usage_results_schema_fields,
 };
 
+static const struct capnp_method_node capos_fault_injector_schema_methods[] = {
+    {
+        .name = "arm",
+        .doc = "The so many-th allocation from now on fails; 0: none.\n",
+        .code_order = 0,
+        .params = &capos_fault_injector_arm_params_schema,
+        .results = &capos_fault_injector_arm_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+    {
+        .name = "disarm",
+        .doc = "How many there were since, and where in the kernel the one that failed was asked\n"
+               "for; 0: none has.\n",
+        .code_order = 1,
+        .params = &capos_fault_injector_disarm_params_schema,
+        .results = &capos_fault_injector_disarm_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
+};
+
+const struct capnp_node_info capos_fault_injector_schema = {
+    .kind = CAPNP_NODE_INTERFACE,
+    .id = 0xa1e5c9047d3f8b26ull,
+    .scope_id = 0xc1a9d5e07b3f4826ull,
+    .name = "FaultInjector",
+    .display_name = "capos.capnp:FaultInjector",
+    .doc = "Makes one allocation of the kernel fail, for tests that walk all of them; granted\n"
+           "by no manifest but a test's.\n",
+    .param_names = NULL,
+    .param_count = 0,
+    .method_count = 2,
+    .superclass_count = 0,
+    .methods = capos_fault_injector_schema_methods,
+    .superclasses = NULL,
+};
+
+static const struct capnp_field_info capos_fault_injector_arm_params_schema_fields[] = {
+    {
+        .name = "countdown",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_fault_injector_arm_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xe96fc1246b821e3cull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "arm$Params",
+    .display_name = "capos.capnp:FaultInjector.arm$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = capos_fault_injector_arm_params_schema_fields,
+};
+
+const struct capnp_node_info capos_fault_injector_arm_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xf7cee0f5afe55a58ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "arm$Results",
+    .display_name = "capos.capnp:FaultInjector.arm$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+const struct capnp_node_info capos_fault_injector_disarm_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xe01bfdf17a9c3db3ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "disarm$Params",
+    .display_name = "capos.capnp:FaultInjector.disarm$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 0,
+    .fields = NULL,
+};
+
+static const struct capnp_field_info capos_fault_injector_disarm_results_schema_fields[] = {
+    {
+        .name = "seen",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "site",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT64},
+        .has_default = false,
+        .offset = 1,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info capos_fault_injector_disarm_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xeae8c7a41782e662ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "disarm$Results",
+    .display_name = "capos.capnp:FaultInjector.disarm$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 2,
+    .pointer_count = 0,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = capos_fault_injector_disarm_results_schema_fields,
+};
+
 static const struct capnp_field_info capos_capability_info_schema_fields[] = {
     {
         .name = "id",
@@ -2912,6 +3065,11 @@ static const struct capnp_enumerant_info capos_kernel_object_schema_enumerants[]
         .doc = "The service's own table.\n",
         .code_order = 7,
     },
+    {
+        .name = "faultInjector",
+        .doc = "",
+        .code_order = 8,
+    },
 };
 
 const struct capnp_node_info capos_kernel_object_schema = {
@@ -2923,7 +3081,7 @@ const struct capnp_node_info capos_kernel_object_schema = {
     .doc = "What the kernel can grant at boot.\n",
     .param_names = NULL,
     .param_count = 0,
-    .enumerant_count = 8,
+    .enumerant_count = 9,
     .enumerants = capos_kernel_object_schema_enumerants,
 };
 
@@ -3433,6 +3591,7 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
     &capos_null_cap_schema,
     &capos_kernel_object_schema,
     &capos_fault_schema,
+    &capos_fault_injector_schema,
     &capos_boot_package_read_manifest_params_schema,
     &capos_process_handle_kill_results_schema,
     &capos_frame_allocator_free_frame_params_schema,
@@ -3480,11 +3639,14 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
     &capos_kernel_params_leak_schema,
     &capos_restart_schema,
     &capos_spawn_grant_schema,
+    &capos_fault_injector_disarm_params_schema,
     &capos_binary_schema,
     &capos_endpoint_mint_params_schema,
     &capos_memory_reader_schema,
     &capos_null_cap_ping_params_schema,
     &capos_manifest_version_schema,
+    &capos_fault_injector_arm_params_schema,
+    &capos_fault_injector_disarm_results_schema,
     &capos_boot_package_read_manifest_results_schema,
     &capos_virtual_memory_map_object_params_schema,
     &capos_endpoint_mint_results_schema,
@@ -3495,6 +3657,7 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
     &capos_cap_grant_schema,
     &capos_memory_object_reader_results_schema,
     &capos_capability_manager_list_results_schema,
+    &capos_fault_injector_arm_results_schema,
     &capos_capability_manager_list_params_schema,
     &capos_boot_package_manifest_size_results_schema,
     &capos_export_schema,
@@ -3503,5 +3666,5 @@ static const struct capnp_node_info *const capos_schema_nodes[] = {
 
 const struct capnp_schema_info capos_schema_info = {
     .nodes = capos_schema_nodes,
-    .node_count = 86,
+    .node_count = 91,
 };
