@@ -36,6 +36,8 @@ kernel_SRCS := \
 	kernel/cap/frame_alloc.c \
 	kernel/cap/memory_object.c \
 	kernel/cap/null.c \
+	kernel/cap/process_handle.c \
+	kernel/cap/process_spawner.c \
 	kernel/cap/ring.c \
 	kernel/cap/table.c \
 	kernel/cap/transfer.c \

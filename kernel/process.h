@@ -57,7 +57,8 @@ enum process_state { PROCESS_BUILDING, PROCESS_LIVE, PROCESS_DYING };
 
 /* Members are [o] the process's own, interrupts off, unless marked [I]. */
 struct process {
-    uint64_t pid; /* [I] never used twice in a boot */
+    uint64_t pid;                /* [I] never used twice in a boot */
+    char name[CAP_NAME_MAX + 1]; /* [I] for people */
     enum process_state state;
     struct thread thread;
     struct aspace aspace;

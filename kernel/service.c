@@ -387,6 +387,7 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     struct capos_limits limits = capos_service_get_limits(s->manifest);
 
     memcpy(s->name, name.ptr, name.len);
+    memcpy(s->params.name, name.ptr, name.len);
     s->restarts_left = capos_restart_get_count(capos_service_get_restart(s->manifest));
     s->params.parent = account;
     s->params.on_end = on_end;

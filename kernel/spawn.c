@@ -56,8 +56,10 @@ enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params, 
                                         params->owner, &spawn->process);
     if (status != ST_OK) {
         *reason = status_text(status);
+        return status;
     }
-    return status;
+    memcpy(spawn->process->name, params->name, sizeof params->name);
+    return ST_OK;
 }
 
 /* What of the image lies in the page at va. */

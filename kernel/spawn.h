@@ -48,6 +48,7 @@ struct spawn_grant {
 
 /* What to make. Borrowed, with all it points to, until the process runs or is given up. */
 struct spawn_params {
+    char name[CAP_NAME_MAX + 1];
     struct account *parent; /* its budgets come out of this */
     struct capnp_data image;
     struct ring_layout ring;

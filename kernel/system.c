@@ -9,6 +9,7 @@
 #include "cap/cap.h"
 #include "cap/console.h"
 #include "cap/null.h"
+#include "cap/process_spawner.h"
 #include "cap/ring.h"
 #include "cap/table.h"
 #include "mem/addr.h"
@@ -139,6 +140,7 @@ _Noreturn void system_start(const struct boot_info *info)
     struct capos_kernel_params params = capos_manifest_get_kernel_params(manifest);
 
     cap_init();
+    process_spawner_init(manifest);
     boot_package_init(phys_to_virt((struct paddr){info->module_base}), info->module_bytes);
     process_init();
     sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),

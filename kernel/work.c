@@ -15,6 +15,11 @@ void work_add(struct work *work, bool (*step)(struct work *work))
     list_push_back(&queue, &work->node);
 }
 
+void work_cancel(struct work *work)
+{
+    list_remove(&work->node);
+}
+
 void work_run_slice(void)
 {
     struct list_node *node = list_pop_front(&queue);

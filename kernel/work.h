@@ -22,6 +22,9 @@ void work_init(void);
 /* Queues an item that is not queued. Keeps it until its step has said true. */
 void work_add(struct work *work, bool (*step)(struct work *work));
 
+/* Takes an item out that is queued; its step is not called again. */
+void work_cancel(struct work *work);
+
 /* Runs one slice of the first item, which goes to the back if it is not finished. */
 void work_run_slice(void);
 

@@ -9,6 +9,8 @@
 #include "cap/frame_alloc.h"
 #include "cap/memory_object.h"
 #include "cap/null.h"
+#include "cap/process_handle.h"
+#include "cap/process_spawner.h"
 #include "cap/table.h"
 #include "cap/virtual_memory.h"
 #include "panic.h"
@@ -27,6 +29,8 @@ static const struct cap_type *const types[] = {
     &memory_object_type,
     &memory_reader_type,
     &null_cap_type,
+    &process_handle_type,
+    &process_spawner_type,
     &virtual_memory_type,
 };
 // clang-format on
