@@ -186,12 +186,36 @@ static inline struct syscall_result result(int64_t value)
     return (struct syscall_result){.value = value, .resume = true};
 }
 
+/* Nothing is left to take: the thread goes on in user mode or waits. */
+static inline __attribute__((always_inline)) struct syscall_result settle(struct thread *t,
+                                                                          bool drained)
+{
+    uint32_t available;
+    enum status status = ring_available(&t->ring, &available);
+
+    if (__builtin_expect(status == ST_OK, 1) && available < t->min_complete &&
+        t->timeout_ns != CAP_TIMEOUT_POLL) {
+        wait(t);
+        return (struct syscall_result){0};
+    }
+    if (drained) {
+        queue_next();
+    }
+    return result(status == ST_OK ? (int64_t)available : SYS_ERR_RING_CORRUPT);
+}
+
 /* Drains and decides: the thread goes on in user mode, waits, or has been requeued. */
 static inline struct syscall_result enter(struct thread *t)
 {
-    uint32_t available;
+    uint32_t pending;
 
-    switch (ring_drain(t, CAP_DRAIN_BUDGET)) {
+    if (ring_pending(&t->ring, &pending) != ST_OK) {
+        return result(SYS_ERR_RING_CORRUPT);
+    }
+    if (pending == 0) {
+        return settle(t, false);
+    }
+    switch (ring_drain(t, pending, CAP_DRAIN_BUDGET)) {
     case DRAIN_CORRUPT:
         queue_next();
         return result(SYS_ERR_RING_CORRUPT);
@@ -205,16 +229,7 @@ static inline struct syscall_result enter(struct thread *t)
     case DRAIN_NO_ROOM:
         break;
     }
-    if (ring_available(&t->ring, &available) != ST_OK) {
-        queue_next();
-        return result(SYS_ERR_RING_CORRUPT);
-    }
-    if (available >= t->min_complete || t->timeout_ns == CAP_TIMEOUT_POLL) {
-        queue_next();
-        return result(available);
-    }
-    wait(t);
-    return (struct syscall_result){0};
+    return settle(t, true);
 }
 
 /* Up to the limit, or for ever, which is one below 0. */

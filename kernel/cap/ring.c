@@ -493,7 +493,7 @@ static inline __attribute__((always_inline)) enum go_on dispatch(struct thread *
 _Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
 _Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
 
-enum drain ring_drain_some(struct thread *t, uint32_t pending, uint32_t budget)
+enum drain ring_drain(struct thread *t, uint32_t pending, uint32_t budget)
 {
     struct ring_view *ring = &t->ring;
     uint32_t last = ring->sq_head + (pending < budget ? pending : budget);
