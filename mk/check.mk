@@ -35,9 +35,11 @@ test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
 ## sanitize-lib     the same: they always run under the address and undefined-behaviour sanitizers
 sanitize-lib: test-lib
 
-## test-config      unit tests of the manifest's validator
-test-config: $(call tests_of,$(filter %/manifest_test.c,$(lib_TESTS)))
-	$(call run_units,$^)
+## test-config      what a system is configured by: manifest, CUE values, layouts of ring and CapSet
+config_tests := $(call tests_of,$(filter %/manifest_test.c %/ring_test.c,$(lib_TESTS)) \
+                $(filter %/capset_test.c,$(rt_TESTS)))
+test-config: $(config_tests) $(O)/host/mkmanifest $(O)/san/mkmanifest
+	$(call run_units,$(config_tests)) --pytest tests/test_cue.py --pytest tests/test_mkmanifest.py
 
 ## test-mkmanifest  tests of mkmanifest
 test-mkmanifest: $(O)/host/mkmanifest $(O)/san/mkmanifest

@@ -146,7 +146,9 @@ def test_a_client_that_is_started_again_finds_a_server_that_is_gone(boot):
     """It is born with its client facet though nobody else holds the endpoint any more."""
     run = boot(
         manifest(
-            service("desk", binary="leave", caps=[], exports=[{"name": "counter", "interface": KIND}]),
+            service(
+                "desk", binary="leave", caps=[], exports=[{"name": "counter", "interface": KIND}]
+            ),
             visitor(visit("gone-1"), restart={"policy": "always", "count": 3}),
         )
     )

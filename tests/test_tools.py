@@ -206,8 +206,30 @@ def test_another_flag_rebuilds():
 
 def test_help_lists_the_targets():
     done = run("make", "help")
-    for target in ("run", "test", "doctor", "iso", "run-uefi", "bench", "lint", "fmt"):
-        assert any(line.split()[:1] == [target] for line in done.stdout.splitlines()), target
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    assert {"run", "test", "doctor", "iso", "run-uefi", "bench", "lint", "fmt"} <= listed
+    assert {"run-net", "generated-code-check", "fuzz-smoke"} <= listed
+    assert set(PARTIAL) <= listed
+
+
+# What checks one part alone, and some of what it must run.
+PARTIAL = {
+    "test-lib": ["lib/test/elf_test", "lib/test/cap_table_test", "lib/capnp/test/"],
+    "test-config": ["lib/test/manifest_test", "rt/test/capset_test", "tests/test_cue.py"],
+    "test-mkmanifest": ["tests/test_mkmanifest.py"],
+    "capos-rt-check": ["rt/test/capset_test", "rt/test/ring_test"],
+}
+
+
+@pytest.mark.parametrize("target", PARTIAL)
+def test_a_target_of_one_part_runs_its_tests(target):
+    (line,) = [
+        line
+        for line in run("make", "-n", "SETUP=no", "V=1", target).stdout.splitlines()
+        if "tools/run-tests" in line
+    ]
+    for test in PARTIAL[target]:
+        assert test in line
 
 
 # tools/qemu-run, with a QEMU that ends as it is told
