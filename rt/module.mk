@@ -12,6 +12,7 @@ rt_SRCS := \
 	rt/panic.c \
 	rt/print.c \
 	rt/ring.c \
+	rt/server.c \
 	rt/string.c
 
 # The part that is pure enough to be tested on this machine; the tests of ring.c

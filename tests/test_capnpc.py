@@ -135,6 +135,10 @@ interface A {
   foo @0 (); fooTake @1 () -> (x :UInt8); id @2 (); methodCount @3 (); as @4 ();
   begin @5 (call :UInt8, ring :UInt8, target :UInt8, s :UInt8, params :UInt8, arena :UInt8,
             room :Text, bytes :Text, m :UInt8, out :UInt8, self :Data);
+  serve @6 (takeRoom :A, giveRoom :Capability, m :B) -> (call :A, results :B, c :Capability);
+  serves @7 (takeRoom :UInt8, resultsRoom :A) -> (all :List(A), text :Text);
+  service @8 (giveRoom :List(A)) -> (m :A, self :UInt8);
+  any @9 (server :A); dispatch @10 ();
   struct Foo { check @0 :UInt8; }
 }
 interface B extends(A) { foo @0 (); a @1 () -> (a :List(B), b :A); }

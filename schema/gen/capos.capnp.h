@@ -4284,6 +4284,30 @@ static inline enum capnp_answer capos_console_dispatch(const struct capos_consol
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_console_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_CONSOLE_ID;
+}
+
+static inline enum capnp_answer capos_console_serve(const void *server, void *self,
+                                                    struct capnp_call *call)
+{
+    return capos_console_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service capos_console_service(const struct capos_console_server *server,
+                                                         void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_console_serves,
+        .dispatch = capos_console_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:NullCap */
 
@@ -4399,6 +4423,30 @@ static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_null_cap_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_NULL_CAP_ID;
+}
+
+static inline enum capnp_answer capos_null_cap_serve(const void *server, void *self,
+                                                     struct capnp_call *call)
+{
+    return capos_null_cap_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_null_cap_service(const struct capos_null_cap_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_null_cap_serves,
+        .dispatch = capos_null_cap_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:Endpoint */
 
@@ -4465,6 +4513,30 @@ static inline enum capnp_answer capos_endpoint_dispatch(const struct capos_endpo
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_endpoint_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_ENDPOINT_ID;
+}
+
+static inline enum capnp_answer capos_endpoint_serve(const void *server, void *self,
+                                                     struct capnp_call *call)
+{
+    return capos_endpoint_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_endpoint_service(const struct capos_endpoint_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_endpoint_serves,
+        .dispatch = capos_endpoint_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:EndpointFactory */
 
@@ -4516,6 +4588,30 @@ capos_endpoint_factory_dispatch(const struct capos_endpoint_factory_server *serv
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_endpoint_factory_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_ENDPOINT_FACTORY_ID;
+}
+
+static inline enum capnp_answer capos_endpoint_factory_serve(const void *server, void *self,
+                                                             struct capnp_call *call)
+{
+    return capos_endpoint_factory_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_endpoint_factory_service(const struct capos_endpoint_factory_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_endpoint_factory_serves,
+        .dispatch = capos_endpoint_factory_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -4601,6 +4697,30 @@ capos_memory_object_dispatch(const struct capos_memory_object_server *server, vo
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_memory_object_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_MEMORY_OBJECT_ID;
+}
+
+static inline enum capnp_answer capos_memory_object_serve(const void *server, void *self,
+                                                          struct capnp_call *call)
+{
+    return capos_memory_object_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_memory_object_service(const struct capos_memory_object_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_memory_object_serves,
+        .dispatch = capos_memory_object_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:MemoryReader */
 
@@ -4652,6 +4772,30 @@ capos_memory_reader_dispatch(const struct capos_memory_reader_server *server, vo
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_memory_reader_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_MEMORY_READER_ID;
+}
+
+static inline enum capnp_answer capos_memory_reader_serve(const void *server, void *self,
+                                                          struct capnp_call *call)
+{
+    return capos_memory_reader_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_memory_reader_service(const struct capos_memory_reader_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_memory_reader_serves,
+        .dispatch = capos_memory_reader_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -4769,6 +4913,30 @@ capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_frame_allocator_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_FRAME_ALLOCATOR_ID;
+}
+
+static inline enum capnp_answer capos_frame_allocator_serve(const void *server, void *self,
+                                                            struct capnp_call *call)
+{
+    return capos_frame_allocator_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_frame_allocator_service(const struct capos_frame_allocator_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_frame_allocator_serves,
+        .dispatch = capos_frame_allocator_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -4919,6 +5087,30 @@ capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, 
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_virtual_memory_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_VIRTUAL_MEMORY_ID;
+}
+
+static inline enum capnp_answer capos_virtual_memory_serve(const void *server, void *self,
+                                                           struct capnp_call *call)
+{
+    return capos_virtual_memory_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_virtual_memory_service(const struct capos_virtual_memory_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_virtual_memory_serves,
+        .dispatch = capos_virtual_memory_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:ProcessSpawner */
 
@@ -4982,6 +5174,30 @@ capos_process_spawner_dispatch(const struct capos_process_spawner_server *server
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_process_spawner_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_PROCESS_SPAWNER_ID;
+}
+
+static inline enum capnp_answer capos_process_spawner_serve(const void *server, void *self,
+                                                            struct capnp_call *call)
+{
+    return capos_process_spawner_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_process_spawner_service(const struct capos_process_spawner_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_process_spawner_serves,
+        .dispatch = capos_process_spawner_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -5061,6 +5277,30 @@ capos_process_handle_dispatch(const struct capos_process_handle_server *server, 
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_process_handle_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_PROCESS_HANDLE_ID;
+}
+
+static inline enum capnp_answer capos_process_handle_serve(const void *server, void *self,
+                                                           struct capnp_call *call)
+{
+    return capos_process_handle_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_process_handle_service(const struct capos_process_handle_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_process_handle_serves,
+        .dispatch = capos_process_handle_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -5152,6 +5392,30 @@ capos_boot_package_dispatch(const struct capos_boot_package_server *server, void
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_boot_package_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_BOOT_PACKAGE_ID;
+}
+
+static inline enum capnp_answer capos_boot_package_serve(const void *server, void *self,
+                                                         struct capnp_call *call)
+{
+    return capos_boot_package_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_boot_package_service(const struct capos_boot_package_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_boot_package_serves,
+        .dispatch = capos_boot_package_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:CapabilityManager */
 
@@ -5239,6 +5503,30 @@ capos_capability_manager_dispatch(const struct capos_capability_manager_server *
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_capability_manager_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_CAPABILITY_MANAGER_ID;
+}
+
+static inline enum capnp_answer capos_capability_manager_serve(const void *server, void *self,
+                                                               struct capnp_call *call)
+{
+    return capos_capability_manager_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_capability_manager_service(const struct capos_capability_manager_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_capability_manager_serves,
+        .dispatch = capos_capability_manager_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:FaultInjector */
 
@@ -5321,6 +5609,30 @@ capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, 
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool capos_fault_injector_serves(uint64_t interface_id)
+{
+    return interface_id == CAPOS_FAULT_INJECTOR_ID;
+}
+
+static inline enum capnp_answer capos_fault_injector_serve(const void *server, void *self,
+                                                           struct capnp_call *call)
+{
+    return capos_fault_injector_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+capos_fault_injector_service(const struct capos_fault_injector_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = capos_fault_injector_serves,
+        .dispatch = capos_fault_injector_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* Every interface of the file, in its order. */

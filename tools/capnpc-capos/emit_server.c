@@ -127,6 +127,37 @@ static void emit_switch(const struct decl *decl, const struct decl *interface,
               indent, "", indent, "");
 }
 
+/* The server as a value: which calls it serves, and the dispatch without its types. */
+static void emit_service(const struct decl *decl, const struct decl *const ancestors[],
+                         size_t count, struct out *out)
+{
+    const char *id[] = {"uint64_t interface_id"};
+    const char *any[] = {"const void *server", "void *self", "struct capnp_call *call"};
+    const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self"};
+    const char *name = decl->name;
+
+    out_print(
+        out,
+        "/* Whether calls to an interface are calls to this: itself, or what it inherits. */\n");
+    out_function(out, "static inline bool ", out_string("%s_serves", name), id, 1, 0);
+    out_print(out, "\n{\n");
+    out_print(out, "    return interface_id == %s_ID", decl->upper);
+    for (size_t i = 1; i < count; i++) {
+        out_print(out, " ||\n           interface_id == %s_ID", ancestors[i]->upper);
+    }
+    out_print(out, ";\n}\n\n");
+    out_function(out, "static inline enum capnp_answer ", out_string("%s_serve", name), any, 3, 0);
+    out_print(out, "\n{\n    return %s_dispatch(server, self, call);\n", name);
+    out_print(out, "}\n\n/* The server as a value; keeps both. */\n");
+    out_function(out, "static inline struct capnp_service ", out_string("%s_service", name), args,
+                 2, 0);
+    out_print(out,
+              "\n{\n    return (struct capnp_service){\n        .serves = %s_serves,\n"
+              "        .dispatch = %s_serve,\n        .server = server,\n"
+              "        .self = self,\n    };\n}\n\n",
+              name, name);
+}
+
 void emit_server(const struct model *model, const struct decl *decl, struct out *out)
 {
     const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
@@ -154,6 +185,7 @@ void emit_server(const struct model *model, const struct decl *decl, struct out 
               decl->upper);
     emit_switch(decl, decl, &methods, 4, out);
     out_print(out, "}\n\n");
+    emit_service(decl, ancestors, count, out);
 }
 
 /* Capabilities of the interface, as they stand in messages. */

@@ -219,10 +219,15 @@ static bool has_method(const struct methods *methods, const char *name)
 static bool is_part(const struct methods *methods, const char *name)
 {
     static const char *const parts[] = {"_send", "_call", "_take", "_begin", "_submit"};
+    static const char *const whole[] = {"as", "serve", "serves", "service"};
 
-    if (strncmp(name, "dispatch", 8) == 0 || strcmp(name, "as") == 0 ||
-        strncmp(name, "as_", 3) == 0) {
+    if (strncmp(name, "dispatch", 8) == 0 || strncmp(name, "as_", 3) == 0) {
         return true;
+    }
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (strcmp(name, whole[i]) == 0) {
+            return true;
+        }
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         size_t len = strlen(name) - strlen(parts[i]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The ends of a call that generated dispatch functions share.
+ * The ends of a call that generated dispatch functions share, and a server as a value.
  */
 #pragma once
 
@@ -33,3 +33,14 @@ capnp_call_built(struct capnp_call *call, const struct capnp_arena *arena, enum 
     call->results_bytes = capnp_arena_bytes(arena);
     return CAPNP_ANSWERED;
 }
+
+/*
+ * Who serves an interface, whatever it is: what a loop needs that serves many. A
+ * generated X_service makes it.
+ */
+struct capnp_service {
+    bool (*serves)(uint64_t interface_id); /* this one, or one that it inherits from */
+    enum capnp_answer (*dispatch)(const void *server, void *self, struct capnp_call *call);
+    const void *server; /* the interface's struct of handlers */
+    void *self;         /* what they are called with */
+};

@@ -8126,6 +8126,30 @@ static inline enum capnp_answer every_handle_dispatch(const struct every_handle_
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_handle_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_HANDLE_ID;
+}
+
+static inline enum capnp_answer every_handle_serve(const void *server, void *self,
+                                                   struct capnp_call *call)
+{
+    return every_handle_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service every_handle_service(const struct every_handle_server *server,
+                                                        void *self)
+{
+    return (struct capnp_service){
+        .serves = every_handle_serves,
+        .dispatch = every_handle_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Reader */
 
@@ -8247,6 +8271,31 @@ static inline enum capnp_answer every_reader_dispatch(const struct every_reader_
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_reader_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_READER_ID ||
+           interface_id == OTHER_CLOSEABLE_ID;
+}
+
+static inline enum capnp_answer every_reader_serve(const void *server, void *self,
+                                                   struct capnp_call *call)
+{
+    return every_reader_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service every_reader_service(const struct every_reader_server *server,
+                                                        void *self)
+{
+    return (struct capnp_service){
+        .serves = every_reader_serves,
+        .dispatch = every_reader_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Writer */
 
@@ -8355,6 +8404,31 @@ static inline enum capnp_answer every_writer_dispatch(const struct every_writer_
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_writer_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_WRITER_ID ||
+           interface_id == OTHER_CLOSEABLE_ID;
+}
+
+static inline enum capnp_answer every_writer_serve(const void *server, void *self,
+                                                   struct capnp_call *call)
+{
+    return every_writer_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service every_writer_service(const struct every_writer_server *server,
+                                                        void *self)
+{
+    return (struct capnp_service){
+        .serves = every_writer_serves,
+        .dispatch = every_writer_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -8759,6 +8833,34 @@ static inline enum capnp_answer every_file_dispatch(const struct every_file_serv
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_file_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_FILE_ID ||
+           interface_id == EVERY_READER_ID ||
+           interface_id == OTHER_CLOSEABLE_ID ||
+           interface_id == EVERY_WRITER_ID ||
+           interface_id == EVERY_HANDLE_ID;
+}
+
+static inline enum capnp_answer every_file_serve(const void *server, void *self,
+                                                 struct capnp_call *call)
+{
+    return every_file_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service every_file_service(const struct every_file_server *server,
+                                                      void *self)
+{
+    return (struct capnp_service){
+        .serves = every_file_serves,
+        .dispatch = every_file_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Store */
 
@@ -8903,6 +9005,30 @@ static inline enum capnp_answer every_store_dispatch(const struct every_store_se
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_store_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_STORE_ID;
+}
+
+static inline enum capnp_answer every_store_serve(const void *server, void *self,
+                                                  struct capnp_call *call)
+{
+    return every_store_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service every_store_service(const struct every_store_server *server,
+                                                       void *self)
+{
+    return (struct capnp_service){
+        .serves = every_store_serves,
+        .dispatch = every_store_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -9071,6 +9197,31 @@ every_text_store_dispatch(const struct every_text_store_server *server, void *se
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_text_store_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_TEXT_STORE_ID ||
+           interface_id == EVERY_STORE_ID;
+}
+
+static inline enum capnp_answer every_text_store_serve(const void *server, void *self,
+                                                       struct capnp_call *call)
+{
+    return every_text_store_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+every_text_store_service(const struct every_text_store_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = every_text_store_serves,
+        .dispatch = every_text_store_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* ---------------------------------------------------------------------------
@@ -9247,6 +9398,31 @@ every_point_stores_dispatch(const struct every_point_stores_server *server, void
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool every_point_stores_serves(uint64_t interface_id)
+{
+    return interface_id == EVERY_POINT_STORES_ID ||
+           interface_id == EVERY_STORE_ID;
+}
+
+static inline enum capnp_answer every_point_stores_serve(const void *server, void *self,
+                                                         struct capnp_call *call)
+{
+    return every_point_stores_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+every_point_stores_service(const struct every_point_stores_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = every_point_stores_serves,
+        .dispatch = every_point_stores_serve,
+        .server = server,
+        .self = self,
+    };
 }
 
 /* Every interface of the file, in its order. */

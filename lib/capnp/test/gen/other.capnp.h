@@ -257,6 +257,30 @@ other_closeable_dispatch(const struct other_closeable_server *server, void *self
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool other_closeable_serves(uint64_t interface_id)
+{
+    return interface_id == OTHER_CLOSEABLE_ID;
+}
+
+static inline enum capnp_answer other_closeable_serve(const void *server, void *self,
+                                                      struct capnp_call *call)
+{
+    return other_closeable_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+other_closeable_service(const struct other_closeable_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = other_closeable_serves,
+        .dispatch = other_closeable_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* Every interface of the file, in its order. */
 extern const struct capnp_interface_info other_interfaces[];
 extern const size_t other_interfaces_count;

@@ -2078,6 +2078,30 @@ static inline enum capnp_answer sample_tester_dispatch(const struct sample_teste
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool sample_tester_serves(uint64_t interface_id)
+{
+    return interface_id == SAMPLE_TESTER_ID;
+}
+
+static inline enum capnp_answer sample_tester_serve(const void *server, void *self,
+                                                    struct capnp_call *call)
+{
+    return sample_tester_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service sample_tester_service(const struct sample_tester_server *server,
+                                                         void *self)
+{
+    return (struct capnp_service){
+        .serves = sample_tester_serves,
+        .dispatch = sample_tester_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* Every interface of the file, in its order. */
 extern const struct capnp_interface_info sample_interfaces[];
 extern const size_t sample_interfaces_count;

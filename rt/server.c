@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+#include <rt/server.h>
+
+#include <rt/panic.h>
+
+#include "queue.h"
+
+/* Room for a refusal that is sent by itself. */
+#define REFUSAL_BYTES 256u
+
+static struct rt_receiver *receiver_of(struct rt_server *server, uint64_t user_data)
+{
+    for (uint32_t i = 0; i < server->receiver_count; i++) {
+        if ((uintptr_t)&server->receivers[i] == user_data) {
+            return &server->receivers[i];
+        }
+    }
+    rt_panic("a raw entry completed in a server that has none: user data %#lx", user_data);
+}
+
+/* An entry has been queued, and the receiver waits for it; or it never can be. */
+static void queued(struct rt_receiver *receiver, enum rt_receiver_state state, struct rt_status s)
+{
+    if (!rt_ok(s)) {
+        rt_ring_overfull();
+    }
+    receiver->state = state;
+}
+
+static void receive(struct rt_receiver *receiver)
+{
+    queued(receiver, RT_RECEIVING,
+           rt_queue_receive(&receiver->call, receiver->offer.endpoint, (uintptr_t)receiver));
+}
+
+static void refuse(const struct rt_server *server, struct rt_receiver *receiver,
+                   enum cap_exc exception, const char *reason)
+{
+    queued(receiver, RT_REFUSING,
+           rt_queue_refusal(&receiver->call, receiver->call_id, exception, reason, !server->stopped,
+                            (uintptr_t)receiver));
+}
+
+/* It receives no more. */
+static void rest(struct rt_server *server, struct rt_receiver *receiver, struct rt_status s)
+{
+    rt_call_end(&receiver->call);
+    receiver->state = RT_IDLE;
+    server->busy--;
+    if (!server->stopped) {
+        server->last = s;
+    }
+}
+
+static void receive_or_rest(struct rt_server *server, struct rt_receiver *receiver)
+{
+    if (server->stopped) {
+        rest(server, receiver, (struct rt_status){.code = RT_OK});
+    } else {
+        receive(receiver);
+    }
+}
+
+static enum capnp_answer dispatch(const struct rt_offer *offer, struct capnp_call *call)
+{
+    for (uint32_t i = 0; i < offer->service_count; i++) {
+        const struct capnp_service *service = &offer->services[i];
+        if (service->serves(call->interface_id)) {
+            return service->dispatch(service->server, service->self, call);
+        }
+    }
+    return capnp_call_unimplemented(call);
+}
+
+static void answer(const struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes)
+{
+    struct rt_status s = rt_queue_return(&receiver->call, receiver->call_id, bytes,
+                                         !server->stopped, (uintptr_t)receiver);
+
+    if (s.code == RT_ERR_BUILD) {
+        refuse(server, receiver, CAP_EXC_FAILED,
+               "the server's answer has more capabilities than it has room for");
+    } else {
+        queued(receiver, RT_ANSWERING, s);
+    }
+}
+
+static void serve(struct rt_server *server, struct rt_receiver *receiver)
+{
+    struct rt_call *call = &receiver->call;
+    const struct cap_message_header *header = rt_call_received(call);
+    struct rt_request request = {
+        .c =
+            {
+                .interface_id = header->interface_id,
+                .badge = header->badge,
+                .method = header->method_id,
+                .params = header + 1,
+                .params_bytes = rt_call_results_bytes(call) - (uint32_t)sizeof *header,
+                .params_capabilities = call->cqe.cap_count,
+                .results = call->params,
+                .results_room = call->params_room,
+            },
+        .server = server,
+        .receiver = receiver,
+    };
+
+    receiver->call_id = rt_call_received_id(call);
+    if (server->stopped) {
+        refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
+        return;
+    }
+    switch (dispatch(&receiver->offer, &request.c)) {
+    case CAPNP_ANSWERED:
+        answer(server, receiver, request.c.results_bytes);
+        return;
+    case CAPNP_REFUSED:
+        refuse(server, receiver, (enum cap_exc)request.c.exception, request.c.reason);
+        return;
+    case CAPNP_NO_ROOM:
+        refuse(server, receiver, CAP_EXC_FAILED,
+               "the answer is longer than the server has room for");
+        return;
+    case CAPNP_PENDING:
+        rt_call_drop(call);
+        receive_or_rest(server, receiver);
+        return;
+    }
+}
+
+/*
+ * What a receiver's entry came to. One that answered and receives again fails in two
+ * ways that look alike: where the answer did arrive, a refusal finds no call, and the
+ * receiving that follows fails by itself.
+ */
+static void completed(struct rt_server *server, struct rt_receiver *receiver)
+{
+    int32_t result = receiver->call.cqe.result;
+    bool gone = result == CAP_ERR_NOT_DELIVERED || result == CAP_ERR_NOT_FOUND ||
+                result == CAP_ERR_CANCELED;
+
+    if (result >= (int32_t)sizeof(struct cap_message_header)) {
+        serve(server, receiver);
+    } else if (receiver->state == RT_RECEIVING) {
+        rest(server, receiver, rt_call_wait(&receiver->call));
+    } else if (receiver->state == RT_ANSWERING && result < 0 && !gone) {
+        refuse(server, receiver, CAP_EXC_FAILED, "the server's answer could not be sent");
+    } else {
+        receive_or_rest(server, receiver);
+    }
+}
+
+struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer *offer)
+{
+    struct rt_offer o = *offer;
+
+    o.receivers = o.receivers != 0 ? o.receivers : RT_OFFER_RECEIVERS;
+    o.params_bytes = o.params_bytes != 0 ? o.params_bytes : RT_OFFER_BYTES;
+    o.answer_bytes = o.answer_bytes != 0 ? o.answer_bytes : RT_OFFER_BYTES;
+    o.take_room = o.take_room != 0 ? o.take_room : RT_OFFER_CAPABILITIES;
+    o.give_room = o.give_room != 0 ? o.give_room : RT_OFFER_CAPABILITIES;
+    if (o.receivers > RT_SERVER_RECEIVERS - server->receiver_count) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    struct rt_receiver *receivers = &server->receivers[server->receiver_count];
+    for (uint32_t i = 0; i < o.receivers; i++) {
+        struct rt_status s = rt_call_begin_serving(&receivers[i].call, server->ring, o.params_bytes,
+                                                   o.answer_bytes, o.take_room, o.give_room);
+        if (!rt_ok(s)) {
+            while (i-- > 0) {
+                rt_call_end(&receivers[i].call);
+            }
+            return s;
+        }
+        receivers[i].offer = o;
+    }
+    server->receiver_count += o.receivers;
+    server->busy += o.receivers;
+    for (uint32_t i = 0; i < o.receivers; i++) {
+        receive(&receivers[i]);
+    }
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Takes up all that has come; how many entries that were. */
+static uint32_t take_up(struct rt_server *server)
+{
+    struct cap_cqe cqe;
+    uint32_t n = 0;
+
+    while (rt_ring_take(server->ring, &cqe)) {
+        struct rt_receiver *receiver = receiver_of(server, cqe.user_data);
+        receiver->call.cqe = cqe;
+        receiver->call.done = true;
+        completed(server, receiver);
+        n++;
+    }
+    return n;
+}
+
+bool rt_server_step(struct rt_server *server, uint64_t timeout_ns)
+{
+    if (take_up(server) == 0 && server->busy != 0) {
+        uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
+        if (rt_ring_enter(server->ring, wanted, timeout_ns) < 0) {
+            rt_ring_mend(server->ring);
+        }
+        take_up(server);
+    }
+    return server->busy != 0;
+}
+
+struct rt_status rt_server_run(struct rt_server *server)
+{
+    while (rt_server_step(server, CAP_TIMEOUT_FOREVER)) {
+    }
+    return server->stopped ? (struct rt_status){.code = RT_OK} : server->last;
+}
+
+void rt_server_stop(struct rt_server *server)
+{
+    server->stopped = true;
+    for (uint32_t i = 0; i < server->receiver_count; i++) {
+        struct rt_receiver *receiver = &server->receivers[i];
+        if (receiver->state != RT_IDLE &&
+            !rt_ok(rt_queue_cancel(server->ring, (uintptr_t)receiver))) {
+            rt_ring_overfull();
+        }
+    }
+}
+
+struct rt_status rt_answer_begin(struct rt_answer *answer, struct rt_ring *ring, uint64_t call_id,
+                                 uint32_t bytes, uint32_t give_room)
+{
+    struct rt_status s =
+        rt_call_begin_with(&answer->call, ring, bytes, RT_REFUSAL_BYTES, give_room, 0);
+
+    if (rt_ok(s)) {
+        capnp_arena_init(&answer->arena, answer->call.params, answer->call.params_room);
+        answer->call_id = call_id;
+    }
+    return s;
+}
+
+/* Waits for what was queued, and ends the call. */
+static struct rt_status finish(struct rt_call *call, struct rt_status s)
+{
+    if (rt_ok(s)) {
+        s = rt_call_wait(call);
+    }
+    rt_call_end(call);
+    return s;
+}
+
+struct rt_status rt_answer_send(struct rt_answer *answer)
+{
+    struct rt_status s = {.code = RT_ERR_BUILD};
+
+    if (capnp_arena_ok(&answer->arena)) {
+        s = rt_call_return(&answer->call, answer->call_id, capnp_arena_bytes(&answer->arena),
+                           false);
+    }
+    return finish(&answer->call, s);
+}
+
+struct rt_status rt_answer_refuse(struct rt_ring *ring, uint64_t call_id, enum cap_exc exception,
+                                  const char *reason)
+{
+    struct rt_call call;
+
+    struct rt_status s = rt_call_begin_with(&call, ring, REFUSAL_BYTES, 0, 0, 0);
+    return rt_ok(s)
+               ? finish(&call, rt_call_return_refusal(&call, call_id, exception, reason, false))
+               : s;
+}
