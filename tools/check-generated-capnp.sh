@@ -61,7 +61,8 @@ mkdir "$scratch/capos" "$scratch/sample" "$scratch/schema"
 
 capnp compile -Ischema --src-prefix=schema -o"$plugin:$scratch/capos" schema/capos.capnp
 capnp compile -Ischema --src-prefix=lib/capnp/test -o"$plugin:$scratch/sample" \
-	lib/capnp/test/sample.capnp lib/capnp/test/everything.capnp lib/capnp/test/other.capnp
+	lib/capnp/test/sample.capnp lib/capnp/test/annotated.capnp lib/capnp/test/everything.capnp \
+	lib/capnp/test/other.capnp
 capnp compile --src-prefix="$own" -o"$plugin:$scratch/schema" "$own/schema.capnp"
 rm "$scratch"/schema/schema.schema.* # tables that nobody here reads
 

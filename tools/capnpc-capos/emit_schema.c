@@ -8,6 +8,7 @@
  * parameters are resolved by whoever reads the tables.
  */
 #include "emit.h"
+#include "json_annotation.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -220,6 +221,68 @@ static const char *field_info(struct tables *t, const struct field *field)
     return out_string("        .type = %s,\n%s", type, rest);
 }
 
+/* What a field's table says of JSON, behind the table that it takes; empty if nothing. */
+static const char *json_field_info(struct tables *t, struct schema_annotation_list list)
+{
+    static const char *const forms[] = {"BYTES", "BASE64", "HEX"};
+    struct json_annotations a = json_annotations_of(list);
+
+    if (!a.is_any) {
+        return "";
+    }
+    const char *name = out_string("%s_json%u", t->owner, ++t->number);
+    out_print(&t->body, "static const struct capnp_json_field %s = {\n", name);
+    if (a.has_name) {
+        out_print(&t->body, "    .name = %s,\n", literal(name_string(a.name)));
+    }
+    if (a.is_flattened) {
+        out_print(&t->body, "    .prefix = %s,\n", literal(name_string(a.prefix)));
+    }
+    out_print(&t->body, "    .data = CAPNP_JSON_%s,\n};\n\n", forms[a.data]);
+    return out_string("        .json = &%s,\n", name);
+}
+
+/* The annotations of a struct's union: those of its own or, for a group, of its field. */
+static struct json_annotations union_annotations(struct tables *t, const struct decl *decl,
+                                                 const char **own_name)
+{
+    *own_name = NULL;
+    if (!decl->is_group) {
+        return json_annotations_of(schema_node_get_annotations(decl->node));
+    }
+    const struct decl *outer =
+        model_find_kind(t->model, schema_node_get_scope_id(decl->node), DECL_STRUCT, decl->label);
+    for (uint32_t i = 0; i < model_field_count(outer); i++) {
+        struct field field = model_field(t->model, outer, i);
+        if (field.group == decl) {
+            struct json_annotations a =
+                json_annotations_of(schema_field_get_annotations(field.field));
+            if (a.is_flattened) {
+                *own_name = name_string(schema_field_get_name(field.field));
+            }
+            return a;
+        }
+    }
+    return (struct json_annotations){.is_union = false};
+}
+
+/* What a struct's table says of its union in JSON; empty if nothing. */
+static const char *json_union_info(struct tables *t, const struct decl *decl)
+{
+    const char *own_name;
+    struct json_annotations a = union_annotations(t, decl, &own_name);
+
+    if (!a.is_union) {
+        return "";
+    }
+    const char *tag = a.has_tag ? name_string(a.tag) : own_name;
+    out_print(&t->body, "static const struct capnp_json_union %s_json = {\n", t->owner);
+    out_print(&t->body, "    .tag = %s,\n", tag != NULL ? literal(tag) : "NULL");
+    out_print(&t->body, "    .value = %s,\n};\n\n",
+              a.has_value ? literal(name_string(a.value)) : "NULL");
+    return out_string("    .json_union = &%s_json,\n", t->owner);
+}
+
 static void fields_info(struct tables *t, const struct decl *decl)
 {
     uint32_t count = model_field_count(decl);
@@ -227,7 +290,8 @@ static void fields_info(struct tables *t, const struct decl *decl)
 
     for (uint32_t i = 0; i < count; i++) {
         struct field field = model_field(t->model, decl, i);
-        infos[i] = field_info(t, &field);
+        const char *json = json_field_info(t, schema_field_get_annotations(field.field));
+        infos[i] = out_string("%s%s", field_info(t, &field), json);
     }
     if (count == 0) {
         return;
@@ -264,12 +328,15 @@ static void enumerants_info(struct tables *t, const struct decl *decl)
               decl->name);
     for (uint32_t i = 0; i < count; i++) {
         struct schema_enumerant e = schema_enumerant_list_at(list, i);
-        out_print(&t->body,
-                  "    {\n        .name = %s,\n        .doc = %s,\n        .code_order = %u,\n"
-                  "    },\n",
-                  literal(name_string(schema_enumerant_get_name(e))),
-                  emit_doc_literal(model_member_doc(decl, i), 15),
-                  schema_enumerant_get_code_order(e));
+        out_print(
+            &t->body, "    {\n        .name = %s,\n        .doc = %s,\n        .code_order = %u,\n",
+            literal(name_string(schema_enumerant_get_name(e))),
+            emit_doc_literal(model_member_doc(decl, i), 15), schema_enumerant_get_code_order(e));
+        struct json_annotations a = json_annotations_of(schema_enumerant_get_annotations(e));
+        if (a.has_name) {
+            out_print(&t->body, "        .json_name = %s,\n", literal(name_string(a.name)));
+        }
+        out_print(&t->body, "    },\n");
     }
     out_print(&t->body, "};\n\n");
 }
@@ -412,6 +479,7 @@ static void node_info(struct tables *t, const struct decl *decl, bool is_static)
     t->number = 0;
     const char *names = names_info(t, parameters);
     if (decl->kind == DECL_STRUCT) {
+        rest = json_union_info(t, decl);
         fields_info(t, decl);
     } else if (decl->kind == DECL_ENUM) {
         enumerants_info(t, decl);
