@@ -2,6 +2,7 @@
 """The manifests in CUE and the check that their JSON agrees, in a tree of the test's own."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -113,3 +114,26 @@ def test_skipped_without_evaluator(tree, no_evaluator):
     run = check(tree, **no_evaluator)
     assert run.returncode == 0
     assert run.stdout == "check-cue: skipped: no CUE evaluator can be had here\n"
+
+
+@pytest.mark.parametrize(
+    "definition, enum",
+    [("#KernelObject:", "KernelObject"), ("starter?:", "Starter"), ("policy:", "Policy")],
+)
+def test_the_definitions_know_every_name_of_the_schema(definition, enum):
+    schema = (ROOT / "schema/capos.capnp").read_text()
+    cue = (ROOT / "tools/cue/manifest.cue").read_text()
+    (body,) = re.findall(rf"enum {enum} {{(.*?)}}", schema, re.S)
+    (line,) = re.findall(rf"^\s*{re.escape(definition)}(.*)$", cue, re.M)
+    assert re.findall(r'"(\w+)"', line) == re.findall(r"^\s*(\w+) @\d+;", body, re.M)
+
+
+def test_the_usual_grants_are_named_for_their_objects():
+    cue = (ROOT / "tools/cue/manifest.cue").read_text()
+    grants = re.findall(
+        r'^#(\w+): #Grant & {.*?interface: "(\w+)"\n\tsource: kernel: "(\w+)"', cue, re.M | re.S
+    )
+    assert len(grants) == 8
+    for definition, interface, source in grants:
+        assert definition == interface
+        assert definition == source[0].upper() + source[1:]
