@@ -88,6 +88,10 @@ inc_rt     := $(inc_lib) -Irt/include
 inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos
 inc_tools  := $(inc_lib)
 
+# init starts a system from a manifest, and there is one validator for all who do, so of
+# lib it may see that one header, in a root of its own.
+inc_init   := $(inc_demos) -Iinit/include
+
 tools     :=
 fragments := lib/module.mk kernel/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
 include $(fragments)
@@ -198,14 +202,14 @@ kernel: $(KERNEL)
 $(call compile,user,$(rt_SRCS),$(inc_rt))
 $(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(call lib_objects,user)))
 
-program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c bench/main.c demos/*/main.c \
+program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c init/*/main.c bench/main.c demos/*/main.c \
 	tests/programs/*/main.c))
 support_SRCS := $(wildcard demos/support/*.c)
 $(call compile,user,$(support_SRCS),$(inc_demos))
 $(eval $(call archive,$(O)/user/libsupport.a,$(call objects_of,user,$(support_SRCS))))
 
 define program # DIRECTORY
-$(call compile,user,$(wildcard $(1)/*.c),$(inc_demos))
+$(call compile,user,$(wildcard $(1)/*.c),$(or $(inc_$(1)),$(inc_demos)))
 $(O)/user/$(1).debug.elf: $(call objects_of,user,$(wildcard $(1)/*.c))
 endef
 $(foreach d,$(program_dirs),$(eval $(call program,$(d))))

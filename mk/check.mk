@@ -74,6 +74,7 @@ $(call header_part,$(wildcard schema/gen/*.capnp.h schema/gen/*.schema.h),$(HFLA
 $(call header_part,$(wildcard schema/gen/*.client.h rt/include/rt/*.h rt/*.h),$(UFLAGS) $(inc_rt))
 $(call header_part,$(wildcard kernel/*.h kernel/*/*.h kernel/arch/x86_64/*.h),$(flags_kernel) $(inc_kernel))
 $(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
+$(call header_part,$(wildcard init/*.h init/include/*/*.h),$(UFLAGS) $(inc_init))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
 .PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
@@ -106,6 +107,7 @@ check-layers:
 	$(call layer,rt,<rt/ring.h>,"panic.h")
 	$(call layer,demos,<rt/ring.h>,<lib/status.h>)
 	$(call layer,demos,<rt/ring.h>,"panic.h")
+	$(call layer,init,<lib/manifest.h>,<lib/status.h>)
 	$(call layer,tools,<lib/status.h>,<rt/ring.h>)
 
 ## check-sources    every source of the tree is built from, and so is seen by the other checks

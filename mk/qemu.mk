@@ -5,11 +5,15 @@
 RUN      ?=
 qemu_run := $(PYTHON) tools/qemu-run
 
-.PHONY: run run-iso run-uefi run-net
+.PHONY: run run-spawn run-iso run-uefi run-net
 
 ## run              boot the default manifest (PVH, the quick way); exits 0 only if all is well
 run: $(KERNEL) $(MANIFEST)
 	$(Q)$(qemu_run) $(RUN) --kernel $(KERNEL) --manifest $(MANIFEST)
+
+## run-spawn        boot the manifest in which init starts everything, and hostile spawns are tried
+run-spawn: $(KERNEL) $(O)/system-spawn.bin
+	$(Q)$(qemu_run) $(RUN) --kernel $(KERNEL) --manifest $(O)/system-spawn.bin
 
 ## run-iso          the same from the ISO, through BIOS and boot loader
 run-iso: $(ISO)
