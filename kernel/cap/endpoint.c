@@ -533,22 +533,6 @@ static void answer_failed(struct call *caller, enum delivery delivery)
     }
 }
 
-/* An exception's message goes as far as there is room for it. */
-static void deliver_exception(struct thread *t, const struct cap_sqe *sqe,
-                              const struct call_buffer *message, struct call *caller)
-{
-    uint16_t flags = sqe->method_id;
-    uint32_t bytes = message->len;
-
-    if (bytes > caller->result.len ||
-        buffer_copy(t, message, caller->thread, &caller->result, bytes) != BUFFER_COPIED) {
-        flags |= CAP_CQE_F_TRUNCATED;
-        bytes = 0;
-    }
-    (void)call_part(caller);
-    entry_complete(caller, CAP_ERR_EXCEPTION, flags, 0, bytes);
-}
-
 /* Hands the answer to the caller, which is completed unless the fault is the sender's. */
 static enum delivery deliver_answer(struct thread *t, const struct call_buffer *message,
                                     struct transfer *transfer, struct call *caller)
@@ -569,6 +553,29 @@ static enum delivery deliver_answer(struct thread *t, const struct call_buffer *
         answer_failed(caller, delivery);
     }
     return delivery;
+}
+
+/* The same for an exception, which arrives without its text where there is no room for that. */
+static enum delivery deliver_exception(struct thread *t, const struct cap_sqe *sqe,
+                                       const struct call_buffer *message, struct call *caller)
+{
+    uint16_t flags = sqe->method_id;
+    uint32_t bytes = message->len;
+    enum buffer_copied copied = BUFFER_BAD_TARGET;
+
+    if (bytes <= caller->result.len) {
+        copied = buffer_copy(t, message, caller->thread, &caller->result, bytes);
+    }
+    if (copied == BUFFER_BAD_SOURCE) {
+        return SENDER_FAILED;
+    }
+    if (copied == BUFFER_BAD_TARGET) {
+        flags |= CAP_CQE_F_TRUNCATED;
+        bytes = 0;
+    }
+    (void)call_part(caller);
+    entry_complete(caller, CAP_ERR_EXCEPTION, flags, 0, bytes);
+    return DELIVERED;
 }
 
 /* Whether the fields make sense together. */
@@ -618,8 +625,7 @@ void endpoint_return(struct thread *t, const struct cap_sqe *sqe)
     struct call *caller = receiver->peer;
     enum delivery delivery = TARGET_FAILED; /* if it has gone */
     if (caller != NULL && (sqe->flags & CAP_SQE_F_EXCEPTION) != 0) {
-        deliver_exception(t, sqe, &message, caller);
-        delivery = DELIVERED;
+        delivery = deliver_exception(t, sqe, &message, caller);
     } else if (caller != NULL) {
         delivery = deliver_answer(t, &message, transfer, caller);
     }
