@@ -153,6 +153,7 @@ static inline void queue_next(void)
     if (__builtin_expect(cpu->next != NULL, 0)) {
         list_push_back(&sched.ready, &cpu->next->ready);
         cpu->next = NULL;
+        start_ticking(); /* or it would never get its turn */
     }
 }
 

@@ -40,8 +40,15 @@ FAULTS = [
 ]
 
 
-def part(name, **fields):
-    caps = [{**CONSOLE, "name": name}, FRAMES, VIRTUAL_MEMORY]
+FAULT_INJECTOR = {
+    "name": "faults",
+    "interface": "FaultInjector",
+    "source": {"kernel": "faultInjector"},
+}
+
+
+def part(name, *more, **fields):
+    caps = [{**CONSOLE, "name": name}, FRAMES, VIRTUAL_MEMORY, *more]
     limits = {"frames": 150, **fields.pop("limits", {})}
     return service(name, "memory", caps, limits=limits, **fields)
 
@@ -58,6 +65,24 @@ def test_all_parts_at_once(boot):
     """None sees what the others exhaust."""
     services = [part(name, limits=limits) for name, limits in PARTS.items()]
     run = boot(manifest(*services, service("ring-nop")))
+    assert run.status == PASS, str(run)
+
+
+def test_each_allocation_fails_once_and_leaves_all_as_it_was(boot):
+    run = boot(manifest(part("each-allocation", FAULT_INJECTOR)))
+    assert run.status == PASS, str(run)
+
+
+def test_an_address_space_and_memory_in_other_hands(boot):
+    """And in them still when the process that gave them has been ended by a fault."""
+    desk = {
+        "name": "desk",
+        "interface": "0x1234",
+        "source": {"service": "keeper", "export": "desk"},
+    }
+    keeper = part("keeper", exports=[{"name": "desk", "interface": "0x1234"}])
+    lender = part("lender", desk, expect={"faulted": {"vector": PAGE_FAULT}})
+    run = boot(manifest(keeper, lender))
     assert run.status == PASS, str(run)
 
 

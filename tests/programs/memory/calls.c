@@ -19,6 +19,9 @@ struct answer answer;
 uint64_t frame_allocator;
 uint64_t virtual_memory;
 uint64_t console;
+uint64_t fault_injector;
+uint64_t endpoint;
+uint64_t peer;
 
 void calls_init(void)
 {
@@ -33,6 +36,12 @@ void calls_init(void)
             virtual_memory = e->cap_id;
         } else if (e->interface_id == CAPOS_CONSOLE_ID) {
             console = e->cap_id;
+        } else if (e->interface_id == CAPOS_FAULT_INJECTOR_ID) {
+            fault_injector = e->cap_id;
+        } else if (e->interface_id == CAPOS_ENDPOINT_ID) {
+            endpoint = e->cap_id;
+        } else if (e->interface_id == PEER_INTERFACE) {
+            peer = e->cap_id;
         }
     }
 }
@@ -102,11 +111,13 @@ int call(uint64_t cap, uint64_t interface_id, uint16_t method, uint32_t bytes,
         answer.cap = record.cap_id;
         answer.interface_id = record.interface_id;
     }
-    /* Every result here is one address, one size or one capability. */
+    /* Every result here is a capability, or one number or two: none is more than this. */
     struct capnp_message m;
     if (capnp_message_open_flat(&m, result, (size_t)cqe.result)) {
-        answer.value = capos_memory_object_size_results_get_bytes(
-            capos_memory_object_size_results_read_root(&m));
+        struct capos_fault_injector_disarm_results r =
+            capos_fault_injector_disarm_results_read_root(&m);
+        answer.value = capos_fault_injector_disarm_results_get_seen(r);
+        answer.second = capos_fault_injector_disarm_results_get_site(r);
     }
     return OK;
 }
@@ -209,6 +220,52 @@ int map_object(struct cap_transfer memory, uint64_t offset, uint64_t hint, uint6
 int release(uint64_t cap)
 {
     return complete(&(struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = cap}).result;
+}
+
+void arm(uint64_t countdown)
+{
+    struct capnp_arena *a = build();
+
+    capos_fault_injector_arm_params_set_countdown(capos_fault_injector_arm_params_build_root(a),
+                                                  countdown);
+    expect("arm", OK,
+           call(fault_injector, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
+                (uint32_t)capnp_arena_bytes(a), NULL, 0, 0));
+}
+
+uint64_t disarm(void)
+{
+    expect(
+        "disarm", OK,
+        call(fault_injector, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM, 0, NULL, 0, 0));
+    return answer.second;
+}
+
+int receive(struct received *out)
+{
+    struct cap_message_header header;
+    struct cap_record records[2];
+    struct cap_cqe cqe = complete(&(struct cap_sqe){.opcode = CAP_OP_RECV,
+                                                    .cap_id = endpoint,
+                                                    .result_addr = (uintptr_t)result,
+                                                    .result_len = sizeof result,
+                                                    .cap_room = 2});
+
+    if (cqe.result < 0) {
+        return cqe.result;
+    }
+    memcpy(&header, result, sizeof header);
+    memcpy(records, result + cqe.result, sizeof records);
+    *out = (struct received){.call_id = cqe.detail,
+                             .method = header.method_id,
+                             .cap_count = header.cap_count,
+                             .caps = {records[0].cap_id, records[1].cap_id}};
+    return OK;
+}
+
+int answer_call(uint64_t call_id)
+{
+    return complete(&(struct cap_sqe){.opcode = CAP_OP_RETURN, .interface_id = call_id}).result;
 }
 
 uint32_t frames_left(void)

@@ -19,8 +19,9 @@
 
 /* What the answer to the latest call that was served brought. */
 struct answer {
-    uint64_t value; /* an address or a size */
-    uint64_t cap;   /* CAP_ID_NONE: none */
+    uint64_t value;  /* its first number: an address or a size */
+    uint64_t second; /* its second */
+    uint64_t cap;    /* CAP_ID_NONE: none */
     uint64_t interface_id;
 };
 
@@ -30,6 +31,12 @@ extern struct answer answer;
 extern uint64_t frame_allocator;
 extern uint64_t virtual_memory;
 extern uint64_t console;
+extern uint64_t fault_injector;
+extern uint64_t endpoint; /* its owner facet */
+extern uint64_t peer;     /* a client facet of another's */
+
+/* What another process is called as here. */
+#define PEER_INTERFACE 0x1234u
 
 /* Finds them in the CapSet. */
 void calls_init(void);
@@ -60,6 +67,21 @@ int protect(uint64_t address, uint64_t size, unsigned protection);
 int map_object(struct cap_transfer memory, uint64_t offset, uint64_t hint, uint64_t size,
                unsigned protection);
 int release(uint64_t cap);
+
+/* Has the so many-th allocation of the kernel from now on fail; and says, then, where it did. */
+void arm(uint64_t countdown);
+uint64_t disarm(void);
+
+/* A call that has come, with up to two capabilities. */
+struct received {
+    uint64_t call_id;
+    uint16_t method;
+    uint16_t cap_count;
+    uint64_t caps[2];
+};
+
+int receive(struct received *out);
+int answer_call(uint64_t call_id);
 
 /* Frames that the process can still have, found by taking them all and giving them back. */
 uint32_t frames_left(void);

@@ -5,6 +5,7 @@
  */
 #include <abi/layout.h>
 #include <abi/limits.h>
+#include <stdbool.h>
 
 #include "calls.h"
 #include "parts.h"
@@ -156,4 +157,98 @@ void limit_of_slots(void)
     give_back(count);
     take(count);
     give_back(count);
+}
+
+/* ------------------------------------------------------------------------- */
+/* Each allocation of the kernel that an act causes fails once. */
+
+static uint64_t memory;
+
+static int act_alloc_frame(void)
+{
+    return alloc_frame();
+}
+
+static int act_alloc_contiguous(void)
+{
+    return alloc_contiguous(5);
+}
+
+static int act_map(void)
+{
+    return map(BEFORE_BORDER, 4 * PAGE, WRITE);
+}
+
+static int act_map_object(void)
+{
+    return map_object(copy_of(memory), 0, BEFORE_BORDER, 4 * PAGE, WRITE);
+}
+
+/* Makes two regions of one, for which the table of regions has to grow. */
+static int act_split(void)
+{
+    return unmap(FAR + PAGE, PAGE);
+}
+
+static int undo_alloc(void)
+{
+    return free_frame(move_of(answer.cap));
+}
+
+static int undo_map(void)
+{
+    return unmap(BEFORE_BORDER, 4 * PAGE);
+}
+
+static int undo_nothing(void)
+{
+    return OK;
+}
+
+/* There are at least so many; how many more, depends on what the kernel's heap has left. */
+static void fail_each(const char *what, uint32_t least, int (*act)(void), int (*undo)(void))
+{
+    uint32_t before = frames_left();
+
+    for (uint32_t k = 1;; k++) {
+        arm(k);
+        int code = act();
+        struct answer made = answer;
+        bool failed = disarm() != 0;
+        answer = made;
+        expect(what, failed ? EXC(OVERLOADED) : OK, code);
+        if (!failed) {
+            expect(what, OK, undo());
+            expect("allocations there were", 1, k > least);
+            return;
+        }
+        expect("frames left are as before", (int)before, (int)frames_left());
+    }
+}
+
+void each_allocation(void)
+{
+    uint32_t before = frames_left();
+
+    /* The object, and its frame or frames. */
+    fail_each("allocFrame", 2, act_alloc_frame, undo_alloc);
+    fail_each("allocContiguous", 2, act_alloc_contiguous, undo_alloc);
+    /* Four pages and four tables; and the table of regions, which then stays. */
+    fail_each("map", 8, act_map, undo_map);
+    expect("allocContiguous", OK, alloc_contiguous(4));
+    memory = answer.cap;
+    fail_each("mapObject", 4, act_map_object, undo_map);
+
+    expect("map", OK, map(FAR, 3 * PAGE, WRITE));
+    for (uint64_t i = 2; i < 17; i++) {
+        expect("map", OK, map(FAR + 2 * i * PAGE, PAGE, WRITE));
+    }
+    fail_each("unmap", 1, act_split, undo_nothing);
+    expect("unmap", OK, unmap(FAR, PAGE));
+    expect("unmap", OK, unmap(FAR + 2 * PAGE, PAGE));
+    for (uint64_t i = 2; i < 17; i++) {
+        expect("unmap", OK, unmap(FAR + 2 * i * PAGE, PAGE));
+    }
+    expect("freeFrame", OK, free_frame(move_of(memory)));
+    expect("frames left are as before", (int)before, (int)frames_left());
 }

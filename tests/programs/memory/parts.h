@@ -16,6 +16,11 @@ void limit_of_frames(void);
 void limit_of_page_tables(void);
 void limit_of_regions(void);
 void limit_of_slots(void);
+void each_allocation(void);
+
+/* foreign.c: one process in another's address space, while it lives and afterwards. */
+void keeper(void);
+void lender(void);
 
 /* faults.c: an access that must end the process. */
 void write_read_only(void);
