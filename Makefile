@@ -14,6 +14,7 @@
 #   build/user                        programs that run on capOS
 #   build/host                        tools that run here
 #   build/san                         tools and tests that run here, under sanitizers
+#   build/core                        the kernel's core as a program of this machine
 #   build/fuzz  build/afl             what is fuzzed, for libFuzzer and for AFL++
 
 O     := build
@@ -84,6 +85,7 @@ inc_capnp  := -Ilib/capnp/include
 inc_gen    := $(inc_capnp) -Ischema/gen
 inc_lib    := $(inc_abi) -Ilib/include $(inc_gen)
 inc_kernel := $(inc_lib) -Ikernel
+inc_core   := $(inc_lib) -iquote kernel/test/host -iquote kernel
 inc_rt     := $(inc_lib) -Irt/include
 inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos
 inc_tools  := $(inc_lib)
@@ -93,7 +95,7 @@ inc_tools  := $(inc_lib)
 inc_init   := $(inc_demos) -Iinit/include
 
 tools     :=
-fragments := lib/module.mk kernel/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
+fragments := lib/module.mk kernel/module.mk kernel/test/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
 include $(fragments)
 
 gen_SRCS := $(wildcard schema/gen/*.c)
@@ -107,6 +109,7 @@ flags_kernel-bare := $(KFLAGS) -DCAPOS_QEMU=0
 flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
+flags_core        := $(SFLAGS) $(CORE_FLAGS) -include kernel/test/host/observe.h
 flags_fuzz        := $(FFLAGS)
 flags_afl         := $(AFLAGS)
 
@@ -123,7 +126,7 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(cc_of) $(cc_version) $(flags_$(1))' >$$@
 endef
-$(foreach v,kernel kernel-bare user host san fuzz afl,$(eval $(call flags_file,$(v))))
+$(foreach v,kernel kernel-bare user host san core fuzz afl,$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
 objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
@@ -155,7 +158,7 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel user host san fuzz afl,\
+$(foreach v,kernel user host san core fuzz afl,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))

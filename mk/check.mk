@@ -21,12 +21,21 @@ $(foreach t,$(rt_TESTS),$(eval $(call unit_test,$(t),$(inc_rt),$(call objects_of
 $(foreach l,$(tools),$(foreach t,$($(l)_TESTS),\
 	$(eval $(call unit_test,$(t),$(inc_tools) $($(l)_INC) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
 
+# The hosted core: its tests are linked with all of it.
+
+$(call compile,core,$(core_SRCS) $(core_TESTS),$(inc_core))
+$(eval $(call archive,$(O)/core/core.a,$(call objects_of,core,$(core_SRCS)) $(call lib_objects,core)))
+core_tests := $(core_TESTS:%.c=$(O)/core/%)
+$(core_tests): %: %.o $(O)/core/core.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(flags_core) -o $@ $^ -lcmocka
+
 tests_of   = $(patsubst %.c,$(O)/san/%,$(1))
 tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
-unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS))
+unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS)) $(core_tests)
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
-.PHONY: test-lib test-config test-mkmanifest test-capnp sanitize-lib capos-rt-check
+.PHONY: test-lib test-core test-config test-mkmanifest test-capnp sanitize-lib capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
 test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
@@ -34,6 +43,10 @@ test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
 
 ## sanitize-lib     the same: they always run under the address and undefined-behaviour sanitizers
 sanitize-lib: test-lib
+
+## test-core        tests of the kernel's capabilities, compiled for this machine
+test-core: $(core_tests)
+	$(call run_units,$^)
 
 ## test-config      what a system is configured by: manifest, CUE values, layouts of ring and CapSet
 config_tests := $(call tests_of,$(filter %/manifest_test.c %/ring_test.c,$(lib_TESTS)) \

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# The hosted core: the kernel's own files, all of its capabilities and what they stand
+# on, compiled for this machine, with replacements for what is below.
+
+core_SRCS := \
+	$(filter kernel/cap/%.c,$(kernel_SRCS)) \
+	kernel/arch/x86_64/context.c \
+	kernel/mem/fault.c \
+	kernel/process.c \
+	kernel/recount.c \
+	kernel/sched.c \
+	kernel/spawn.c \
+	kernel/work.c \
+	kernel/test/host/machine.c \
+	kernel/test/host/memory.c \
+	kernel/test/scene.c \
+	kernel/test/world.c
+
+core_TESTS := $(wildcard kernel/test/*_test.c)
