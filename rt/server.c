@@ -156,7 +156,7 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
 
     o.receivers = o.receivers != 0 ? o.receivers : RT_OFFER_RECEIVERS;
     o.params_bytes = o.params_bytes != 0 ? o.params_bytes : RT_OFFER_BYTES;
-    o.answer_bytes = o.answer_bytes != 0 ? o.answer_bytes : RT_OFFER_BYTES;
+    o.answer_bytes = o.answer_bytes != 0 ? RT_RESULTS_ROOM(o.answer_bytes) : RT_OFFER_BYTES;
     o.take_room = o.take_room != 0 ? o.take_room : RT_OFFER_CAPABILITIES;
     o.give_room = o.give_room != 0 ? o.give_room : RT_OFFER_CAPABILITIES;
     if (o.receivers > RT_SERVER_RECEIVERS - server->receiver_count) {

@@ -1,121 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The ring client against a kernel of the test's own, which works on the same
- * region by the kernel's side of the protocol (lib/ring.h) and answers as each
- * test tells it to: at once, later, in another order, or not at all.
+ * The ring client: calls and raw entries, capabilities, waiting, and the receiving side.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-/* The one function that enters the kernel is the test's. */
-#define rt_cap_enter the_real_rt_cap_enter
-#include <rt/syscall.h>
-#undef rt_cap_enter
-
-static int64_t rt_cap_enter(uint64_t min_complete, uint64_t timeout_ns);
-
-#include "../ring.c"
-
-#include <lib/ring.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define TAKEN_MAX 4096u
-
-static struct {
-    struct ring_layout layout;
-    void *region;
-    struct ring_view view;
-    struct cap_sqe taken[TAKEN_MAX]; /* in the order in which they were submitted */
-    uint32_t taken_count;
-    uint32_t answered; /* of these, when in order */
-    bool hold;         /* answer nothing by itself */
-    int32_t result;    /* what each call gets */
-    uint16_t flags;
-    uint16_t cap_count;
-    bool tells_detail; /* and not which entry it was */
-    uint64_t detail;
-    uint32_t refusals; /* how often cap_enter says that the ring is corrupt */
-    uint32_t enters;
-} kernel;
-
-static struct rt_ring ring;
-
-/* Where a panic goes on, in a test that provokes one. */
-static jmp_buf panicked;
-
-_Noreturn void rt_panic(const char *format, ...)
-{
-    (void)format;
-    longjmp(panicked, 1);
-}
-
-static void answer(uint32_t which, int32_t result)
-{
-    uint32_t room;
-
-    assert_int_equal(ring_cq_room(&kernel.view, &room), ST_OK);
-    assert_true(room > 0);
-    ring_post(&kernel.view, kernel.taken[which].user_data, result, kernel.flags, kernel.cap_count,
-              kernel.tells_detail ? kernel.detail : which);
-    ring_publish(&kernel.view);
-}
-
-static int64_t rt_cap_enter(uint64_t min_complete, uint64_t timeout_ns)
-{
-    uint32_t pending;
-    uint32_t available;
-
-    (void)min_complete;
-    (void)timeout_ns;
-    kernel.enters++;
-    if (kernel.refusals != 0) {
-        kernel.refusals--;
-        return SYS_ERR_RING_CORRUPT;
-    }
-    assert_int_equal(ring_pending(&kernel.view, &pending), ST_OK);
-    for (; pending != 0; pending--) {
-        uint32_t room;
-        assert_int_equal(ring_cq_room(&kernel.view, &room), ST_OK);
-        if (room == 0) {
-            break;
-        }
-        assert_true(kernel.taken_count < TAKEN_MAX);
-        ring_take(&kernel.view, &kernel.taken[kernel.taken_count]);
-        kernel.taken_count++;
-        if (!kernel.hold) {
-            answer(kernel.answered, kernel.result);
-            kernel.answered++;
-        }
-    }
-    ring_publish(&kernel.view);
-    assert_int_equal(ring_available(&kernel.view, &available), ST_OK);
-    return available;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    memset(&kernel, 0, sizeof kernel);
-    assert_int_equal(ring_region_layout(4, 8, 4096, &kernel.layout), ST_OK);
-    kernel.region = aligned_alloc(4096, kernel.layout.region_bytes);
-    assert_non_null(kernel.region);
-    ring_format(kernel.region, &kernel.layout);
-    ring_view_init(&kernel.view, kernel.region, &kernel.layout);
-    assert_true(rt_ring_init(&ring, kernel.region));
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    free(kernel.region);
-    return 0;
-}
+#include "kernel.h"
 
 static struct rt_status begin_and_submit(struct rt_call *call, uint64_t id)
 {
@@ -206,7 +93,7 @@ static void test_completions_in_any_order(void **state)
     }
     assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
     for (uint32_t i = 0; i < 4; i++) {
-        answer(order[i], (int32_t)order[i]);
+        kernel_answer(order[i], (int32_t)order[i]);
     }
     for (uint32_t i = 0; i < 4; i++) {
         assert_true(rt_ok(rt_call_wait(&calls[i])));
@@ -398,7 +285,7 @@ static void test_looking_does_not_wait(void **state)
     assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
     assert_int_equal(kernel.taken_count, 1); /* it has been submitted, though */
     assert_false(rt_call_wait_for(&call, 1000));
-    answer(0, 0);
+    kernel_answer(0, 0);
     assert_true(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
     uint32_t enters = kernel.enters;
     assert_true(rt_call_wait_for(&call, CAP_TIMEOUT_FOREVER));
@@ -429,12 +316,12 @@ static void test_one_of_many(void **state)
         assert_true(rt_ok(begin_and_submit(&calls[i], i)));
     }
     assert_int_equal(rt_ring_enter(&ring, 0, 0), 0);
-    answer(2, 0);
+    kernel_answer(2, 0);
     assert_int_equal(rt_call_wait_any(all, 3), 2);
-    answer(1, 0);
+    kernel_answer(1, 0);
     assert_int_equal(rt_call_wait_any(all, 2), 1);
     assert_int_equal(rt_call_wait_any(all, 3), 1); /* the first of those that are done */
-    answer(0, 0);
+    kernel_answer(0, 0);
     assert_int_equal(rt_call_wait_any(all, 1), 0);
     for (uint32_t i = 0; i < 3; i++) {
         rt_call_end(&calls[i]);
@@ -477,8 +364,8 @@ static void test_giving_up_is_an_entry(void **state)
     assert_int_equal(kernel.taken[1].opcode, CAP_OP_CANCEL);
     assert_int_equal(kernel.taken[1].params_addr, kernel.taken[0].user_data);
     assert_int_not_equal(kernel.taken[1].user_data, kernel.taken[0].user_data);
-    answer(1, 0);
-    answer(0, CAP_ERR_CANCELED);
+    kernel_answer(1, 0);
+    kernel_answer(0, CAP_ERR_CANCELED);
     assert_int_equal(rt_call_wait(&call).code, CAP_ERR_CANCELED);
     rt_call_end(&call);
     assert_int_equal(ring.stash_count, 0);
@@ -517,7 +404,7 @@ static void refuse_with(const struct rt_call *call, const char *reason, uint16_t
     kernel.flags = (uint16_t)(CAP_EXC_DISCONNECTED | flags);
     kernel.tells_detail = true;
     kernel.detail = capnp_arena_bytes(&arena);
-    answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+    kernel_answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
 }
 
 static void test_a_refusal_says_why(void **state)
@@ -558,16 +445,16 @@ static void test_a_refusal_without_a_sentence_says_nothing(void **state)
         case 1: /* it claims to be longer than there is room for */
             kernel.tells_detail = true;
             kernel.detail = call.results_room + 8u;
-            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+            kernel_answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
             break;
         case 2: /* no message */
             kernel.detail = 12;
-            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+            kernel_answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
             break;
         default: /* a message of something else */
             memset(call.results, 0xff, call.results_room);
             kernel.detail = 64;
-            answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
+            kernel_answer(kernel.taken_count - 1u, CAP_ERR_EXCEPTION);
         }
         assert_int_equal(rt_call_wait(&call).code, CAP_ERR_EXCEPTION);
         rt_call_end(&call);
@@ -595,8 +482,6 @@ static void test_a_long_sentence_is_cut(void **state)
 
 /* ---------------------------------------------------------------------------
  * Capabilities */
-
-#define CAP(i) ((struct capnp_capability){.index = (i), .there = true})
 
 static void test_what_is_given_lies_behind_the_message(void **state)
 {
@@ -689,7 +574,7 @@ static void call_answered_with(struct rt_call *call, uint16_t n)
         records[i] = (struct cap_record){.cap_id = 501u + i, .interface_id = 900u + i};
     }
     kernel.cap_count = n;
-    answer(kernel.taken_count - 1u, 16);
+    kernel_answer(kernel.taken_count - 1u, 16);
     kernel.cap_count = 0;
     assert_true(rt_ok(rt_call_wait(call)));
 }
@@ -797,22 +682,10 @@ static void test_owned_goes_at_the_end_of_its_block(void **state)
 /* ---------------------------------------------------------------------------
  * Receiving and answering */
 
-/* Puts a received call of no parameters with n capabilities into the buffer, and completes. */
-static void deliver(const struct rt_call *call, uint64_t id, uint16_t n)
+static struct cap_message_header received(uint16_t capabilities)
 {
-    struct cap_message_header header = {.interface_id = 7, .badge = 5, .method_id = 3};
-    struct cap_record *records = (struct cap_record *)(void *)(call->results + sizeof header);
-
-    header.cap_count = n;
-    memcpy(call->results, &header, sizeof header);
-    for (uint16_t i = 0; i < n; i++) {
-        records[i] = (struct cap_record){.cap_id = 701u + i, .interface_id = 900};
-    }
-    kernel.cap_count = n;
-    kernel.tells_detail = true;
-    kernel.detail = id;
-    answer(kernel.taken_count - 1u, (int32_t)sizeof header);
-    kernel.cap_count = 0;
+    return (struct cap_message_header){
+        .interface_id = 7, .badge = 5, .method_id = 3, .cap_count = capabilities};
 }
 
 static void test_a_call_is_received_and_answered(void **state)
@@ -834,7 +707,7 @@ static void test_a_call_is_received_and_answered(void **state)
     assert_int_equal(kernel.taken[0].result_len, call.results_room);
     assert_int_equal(kernel.taken[0].cap_room, 2);
 
-    deliver(&call, 1234, 2);
+    deliver(&call, 0, 1234, received(2), NULL);
     assert_true(rt_ok(rt_call_wait(&call)));
     assert_int_equal(rt_call_received_id(&call), 1234);
     assert_int_equal(rt_call_received(&call)->badge, 5);
@@ -854,14 +727,14 @@ static void test_a_call_is_received_and_answered(void **state)
     assert_int_equal(
         sqe->cap_id | sqe->result_addr | sqe->result_len | sqe->cap_room | sqe->method_id, 0);
 
-    deliver(&call, 1235, 0);
+    deliver(&call, 2, 1235, received(0), NULL);
     assert_true(rt_ok(rt_call_wait(&call)));
     assert_int_equal(rt_call_received_id(&call), 1235);
     assert_true(rt_ok(rt_call_return(&call, 1235, 0, false)));
     assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
     assert_int_equal(kernel.taken[3].flags, 0);
     assert_int_equal(kernel.taken[3].cap_count, 0); /* what was given went with the last */
-    answer(3, 0);
+    kernel_answer(3, 0);
     assert_true(rt_ok(rt_call_wait(&call)));
     rt_call_end(&call);
     assert_int_equal(rt_ring_room(&ring), 4);
@@ -889,7 +762,7 @@ static void test_a_call_is_refused(void **state)
     struct capos_exception e = capos_exception_read_root(&m);
     assert_int_equal(capos_exception_get_type(e), CAPOS_EXCEPTION_TYPE_OVERLOADED);
     assert_string_equal(capos_exception_get_reason(e).ptr, "come back later");
-    answer(0, 0);
+    kernel_answer(0, 0);
     assert_true(rt_ok(rt_call_wait(&call)));
 
     /* A sentence that does not fit is left out. */
@@ -898,7 +771,7 @@ static void test_a_call_is_refused(void **state)
     assert_false(rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
     assert_int_equal(kernel.taken[1].flags, CAP_SQE_F_EXCEPTION | CAP_SQE_F_AGAIN);
     assert_int_equal(kernel.taken[1].params_len, 0);
-    answer(1, CAP_ERR_NOT_DELIVERED);
+    kernel_answer(1, CAP_ERR_NOT_DELIVERED);
     assert_int_equal(rt_call_wait(&call).code, CAP_ERR_NOT_DELIVERED);
     rt_call_end(&call);
 }

@@ -51,9 +51,9 @@ struct rt_offer {
     uint32_t service_count;
     uint32_t receivers;    /* calls received at a time; more of them wait in the kernel */
     uint32_t params_bytes; /* of one call; what is longer fails at its caller */
-    uint32_t answer_bytes;
-    uint32_t take_room; /* capabilities that one call can bring */
-    uint32_t give_room; /* and one answer */
+    uint32_t answer_bytes; /* of one answer; a refusal always finds room */
+    uint32_t take_room;    /* capabilities that one call can bring */
+    uint32_t give_room;    /* and one answer */
 };
 
 enum rt_receiver_state { RT_IDLE, RT_RECEIVING, RT_ANSWERING, RT_REFUSING };
