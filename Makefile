@@ -205,7 +205,7 @@ kernel: $(KERNEL)
 $(call compile,user,$(rt_SRCS),$(inc_rt))
 $(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(call lib_objects,user)))
 
-program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c init/*/main.c bench/main.c demos/*/main.c \
+program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c init/*/main.c bench/main.c bench/*/main.c demos/*/main.c \
 	tests/programs/*/main.c))
 support_SRCS := $(wildcard demos/support/*.c)
 $(call compile,user,$(support_SRCS),$(inc_demos))

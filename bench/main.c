@@ -271,5 +271,13 @@ int main(void)
     measure("add-32", add_batch);
     measure("echo", echo);
     measure("echo-32", echo_batch);
+
+    null_cap.id = rt_capset_need("peer", CAPOS_NULL_CAP_ID);
+    served = 0;
+    measure("ipc-ping", ping);
+    measure("ipc-ping-32", ping_batch);
+    measure("ipc-add", add);
+    measure("ipc-echo", echo);
+    measure("ipc-echo-32", echo_batch);
     return demo_end();
 }
