@@ -244,3 +244,51 @@ def test_nor_is_a_deadline(boot):
     assert run.status == DEADLINE, str(run)
     run.says("spin (process 2): killed: the run's deadline has passed")
     run.lacks("desk (process")
+
+
+# ---------------------------------------------------------------------------
+# What services leave behind
+
+
+SPAWNER = {
+    "name": "spawner", "interface": "ProcessSpawner", "source": {"kernel": "processSpawner"},
+}  # fmt: skip
+MANY = {"frames": 4096, "capSlots": 4096, "processes": 8, "calls": 512}
+
+
+def deserter(*grants, **fields):
+    """Spawns programs, by grants named spawn-PROGRAM, and ends without them."""
+    caps = [SPAWNER, *({**CONSOLE, "name": name} for name in grants)]
+    return service("deserter", caps=caps, limits=MANY, **fields)
+
+
+def desert(boot, *services, **params):
+    """Boots services, with the programs that the deserter spawns among the binaries."""
+    data = manifest(*services, service("spin"), service("wait"), service("leave"), **params)
+    data["services"] = list(services)
+    return boot(data)
+
+
+@pytest.mark.parametrize("left", [["spin"], ["wait"], ["spin", "wait", "leave"]], ids="-".join)
+@pytest.mark.parametrize("daemon", [False, True])
+def test_processes_that_were_left_behind_end_with_the_run(boot, left, daemon):
+    other = service("ring-nop", restart={"policy": "always", "count": 3})
+    run = desert(boot, deserter(*(f"spawn-{program}" for program in left), daemon=daemon), other)
+    assert run.status == PASS, str(run)
+
+
+def test_one_that_is_being_spawned_is_not_started(boot):
+    run = desert(boot, deserter("hurry"))
+    assert run.status == PASS, str(run)
+
+
+def test_the_deadline_ends_those_too(boot):
+    run = desert(boot, deserter("spawn-spin", "spawn-leave"), service("spin", caps=[]), deadline=300)
+    assert run.status == DEADLINE, str(run)
+    run.lacks("leak:")
+
+
+def test_a_stall_ends_those_too(boot):
+    run = desert(boot, deserter("spawn-wait", "hurry"), service("wait", caps=[]))
+    assert run.status == STALLED, str(run)
+    run.lacks("leak:")
