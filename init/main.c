@@ -7,10 +7,11 @@
  *                                                                       │
  *          summary ◄─ none left ◄─ an end: compare, restart or let go ◄─┴─ wait for all
  *
- * init makes the endpoint of every export and keeps its owner facet while the service
- * may still be restarted: the service gets a copy, and others the client facets that
- * their grants name, with their badges. So calls that come while a service is being
- * restarted wait for its successor, and when it is gone for good they end.
+ * init makes the endpoint of every export and keeps for a service, while that may still
+ * be restarted, what it is born with: the owner facets of its exports, and the client
+ * facets that its grants name, with their badges. It gets copies. So calls that come
+ * while a service is being restarted wait for its successor, and when it is gone for
+ * good they end.
  *
  * What a service is granted of the kernel's objects is what init holds itself. Its own
  * memory and table a service gets new.
@@ -49,6 +50,7 @@ struct service {
     struct capos_service manifest;
     char name[CAP_NAME_MAX + 1];
     uint64_t owners[MANIFEST_EXPORTS_MAX]; /* owner facets of its exports */
+    uint64_t clients[MANIFEST_CAPS_MAX];   /* of its grants: client facets of others' exports */
     struct capos_process_handle handle;    /* CAP_ID_NONE: not spawned */
     struct rt_call wait;
     bool running;
@@ -203,31 +205,52 @@ static void make_endpoints(struct service *s)
     }
 }
 
+static bool is_import(struct capos_cap_grant grant)
+{
+    return capos_cap_grant_source_which(capos_cap_grant_get_source(grant)) ==
+           CAPOS_CAP_GRANT_SOURCE_SERVICE;
+}
+
 /* A client facet of some service's export. */
-static struct cap_transfer import(struct capos_cap_grant grant)
+static uint64_t make_client(struct capos_cap_grant grant)
 {
     struct capos_service_export from =
         capos_cap_grant_source_get_service(capos_cap_grant_get_source(grant));
     const struct service *server = find_service(capos_service_export_get_service(from));
+    uint64_t client = CAP_ID_NONE;
     uint32_t index;
 
-    if (server == NULL ||
-        !manifest_find_export(server->manifest, capos_service_export_get_export(from), &index)) {
-        return rt_nothing();
+    if (server != NULL &&
+        manifest_find_export(server->manifest, capos_service_export_get_export(from), &index)) {
+        must("a client facet",
+             capos_endpoint_mint(init.ring, (struct capos_endpoint){server->owners[index]},
+                                 capos_cap_grant_get_badge(grant),
+                                 capos_cap_grant_get_interface_id(grant), &client));
     }
-    return rt_mint(server->owners[index], capos_cap_grant_get_badge(grant),
-                   capos_cap_grant_get_interface_id(grant));
+    return client;
+}
+
+/* Every export has its endpoint by now. */
+static void make_clients(struct service *s)
+{
+    struct capos_cap_grant_list caps = capos_service_get_caps(s->manifest);
+
+    for (uint32_t i = 0; i < capos_cap_grant_list_len(caps); i++) {
+        if (is_import(capos_cap_grant_list_at(caps, i))) {
+            s->clients[i] = make_client(capos_cap_grant_list_at(caps, i));
+        }
+    }
 }
 
 /* False: init does not hold what is to be granted. */
-static bool fill_grant(struct child_grant *out, struct capos_cap_grant grant)
+static bool fill_grant(struct child_grant *out, struct capos_cap_grant grant, uint64_t client)
 {
     struct capos_cap_grant_source source = capos_cap_grant_get_source(grant);
     uint64_t id;
 
     *out = (struct child_grant){.name = capos_cap_grant_get_name(grant), .kind = CHILD_CAPABILITY};
-    if (capos_cap_grant_source_which(source) == CAPOS_CAP_GRANT_SOURCE_SERVICE) {
-        out->give = import(grant);
+    if (is_import(grant)) {
+        out->give = rt_copy(client);
         return true;
     }
     switch (capos_cap_grant_source_get_kernel(source)) {
@@ -255,7 +278,7 @@ static bool fill_grants(const struct service *s, struct child_grant grants[CAPSE
 
     *count = capos_cap_grant_list_len(caps);
     for (uint32_t i = 0; i < *count; i++) {
-        if (!fill_grant(&grants[i], capos_cap_grant_list_at(caps, i))) {
+        if (!fill_grant(&grants[i], capos_cap_grant_list_at(caps, i), s->clients[i])) {
             return false;
         }
     }
@@ -424,6 +447,9 @@ static void let_go(struct service *s)
     for (uint32_t i = 0; i < export_count(s); i++) {
         rt_drop(init.ring, s->owners[i]);
     }
+    for (uint32_t i = 0; i < MANIFEST_CAPS_MAX; i++) {
+        rt_drop(init.ring, s->clients[i]); /* nothing where there is none */
+    }
 }
 
 /* Starts it, again and again if its policy says so where it does not start. */
@@ -506,6 +532,9 @@ int main(void)
     rt_printf("init: starting %u services\n", init.count);
     for (uint32_t i = 0; i < init.count; i++) {
         make_endpoints(&init.list[i]);
+    }
+    for (uint32_t i = 0; i < init.count; i++) {
+        make_clients(&init.list[i]);
     }
     for (uint32_t i = 0; i < init.count; i++) {
         start_or_let_go(&init.list[i]);

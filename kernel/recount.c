@@ -2,6 +2,7 @@
 #include "recount.h"
 
 #include "cap/cap.h"
+#include "cap/memory_object.h"
 #include "cap/table.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
@@ -32,6 +33,7 @@ void recount_take(struct recount *out, const struct account *root)
 {
     *out = (struct recount){
         .frames_free = frame_recount(),
+        .frames_lent = memory_object_frames(),
         .heap_blocks = heap_live_blocks(),
         .heap_bytes = heap_live_bytes(),
         .objects = cap_object_count(),
@@ -93,6 +95,7 @@ uint32_t recount_compare(const struct recount *start, const struct account *root
 
     recount_take(&now, root);
     differences += compare("free frames", start->frames_free, now.frames_free);
+    differences += compare("frames of memory objects", start->frames_lent, now.frames_lent);
     differences += compare("blocks of kernel heap", start->heap_blocks, now.heap_blocks);
     differences += compare("bytes of kernel heap", start->heap_bytes, now.heap_bytes);
     differences += compare("kernel objects", start->objects, now.objects);

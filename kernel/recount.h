@@ -12,6 +12,7 @@
 
 struct recount {
     uint64_t frames_free;
+    uint64_t frames_lent; /* as memory objects */
     uint64_t heap_blocks;
     uint64_t heap_bytes;
     uint64_t objects;

@@ -46,7 +46,8 @@ def service(name, binary=None, caps=(CONSOLE,), **fields):
 
 def program_path(name):
     """Where a program lies, relative to build/user."""
-    for path in (f"tests/programs/{name}.elf", f"rt/{name}.elf", f"demos/{name}.elf"):
+    places = ("tests/programs/", "rt/", "demos/", "")
+    for path in [f"{place}{name}.elf" for place in places]:
         if (BUILD / "user" / path).exists():
             return path
     raise FileNotFoundError(f"no program named {name} was built")

@@ -17,7 +17,7 @@ from conftest import (
 )
 
 SYSTEM = json.loads((ROOT / "system.json").read_text())
-SERVICES = [one["name"] for one in SYSTEM["services"]]
+SERVICES = SYSTEM["services"]
 PASSED = "capos: passed: every service ended as expected, and nothing leaked"
 
 
@@ -25,14 +25,28 @@ def expectation(directory):
     return [line for line in (directory / "expect").read_text().splitlines() if line]
 
 
+def status_of(service):
+    """How the summary calls the end that the manifest expects."""
+    if service.get("daemon"):
+        return "killed"
+    ((kind, value),) = service.get("expect", {"exited": 0}).items()
+    match kind:
+        case "exited":
+            return f"exited {value}"
+        case "faulted":
+            return {6: "invalid opcode", 14: "page fault"}[value["vector"]]
+    return {"killed": "killed", "failedToStart": "failed to start"}[kind]
+
+
 def test_default_run_passes(default_run):
     assert default_run.status == PASS, str(default_run)
     default_run.says(PASSED)
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_default_run_lists_the_service(default_run, name):
-    default_run.says(f"starting {len(SERVICES)} services", f"{name:<31}  exited 0", PASSED)
+@pytest.mark.parametrize("one", SERVICES, ids=lambda one: one["name"])
+def test_default_run_lists_the_service(default_run, one):
+    row = f"{one['name']:<31}  {status_of(one)}"
+    default_run.says(f"starting {len(SERVICES)} services", row, PASSED)
 
 
 @pytest.mark.parametrize("name", sorted({one["binary"] for one in SYSTEM["services"]}))
@@ -44,6 +58,19 @@ def test_default_run_prints_what_the_program_promises(default_run, name):
     )
     assert expected or not holds_console, f"{directory}/expect is empty"
     default_run.says(*expected)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "write what was made read-only",
+        "write through a reader",
+        "execute what is writable",
+        "read what was unmapped",
+    ],
+)
+def test_a_program_that_oversteps_its_memory_has_got_so_far(default_run, deed):
+    default_run.says(f"virtual-memory: about to {deed}", "page fault", PASSED)
 
 
 def test_a_call_that_was_refused_had_no_effect(default_run):

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 static const char *demo_name = "?";
+static const char *case_name;
 
 struct rt_ring *demo_begin(const char *name)
 {
@@ -31,11 +32,17 @@ int demo_end(void)
     return 0;
 }
 
+void demo_case(const char *name)
+{
+    case_name = name;
+}
+
 _Noreturn void demo_fail(const char *file, int line, const char *text)
 {
-    char sentence[256];
+    char sentence[384];
 
-    rt_snprintf(sentence, sizeof sentence, "%s: FAIL %s:%d: %s", demo_name, file, line, text);
+    rt_snprintf(sentence, sizeof sentence, "%s: FAIL %s:%d: %s%s%s", demo_name, file, line, text,
+                case_name != NULL ? ", case " : "", case_name != NULL ? case_name : "");
     rt_emergency_line(sentence);
     rt_exit(line);
 }
@@ -43,7 +50,7 @@ _Noreturn void demo_fail(const char *file, int line, const char *text)
 _Noreturn void demo_fail_values(const char *file, int line, const char *text, int64_t actual,
                                 int64_t expected)
 {
-    char sentence[192];
+    char sentence[256];
 
     rt_snprintf(sentence, sizeof sentence, "%s (%ld, not %ld)", text, actual, expected);
     demo_fail(file, line, sentence);

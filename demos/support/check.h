@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <abi/error.h>
 #include <rt/ring.h>
 #include <stdint.h>
 
@@ -25,6 +26,12 @@ struct rt_ring *demo_begin(const char *name);
 
 /* Prints the pass line. Returns the exit code of success. */
 int demo_end(void);
+
+/*
+ * Names what is tried next, for tables of cases: a check that fails before the next
+ * name says it. Keeps `name`, which must be static. NULL: nothing in particular.
+ */
+void demo_case(const char *name);
 
 /*
  * Prints what did not hold and exits. Uses the panic path, since the ring may be
@@ -40,6 +47,17 @@ _Noreturn void demo_fail_values(const char *file, int line, const char *text, in
 #define CHECK_EQ(actual, expected)                                                                 \
     demo_check_equal(__FILE__, __LINE__, #actual " = " #expected, (int64_t)(actual),               \
                      (int64_t)(expected))
+
+/* A call that was answered, and one whose object refused it with this type of exception. */
+#define CHECK_OK(status) CHECK_EQ((status).code, RT_OK)
+#define CHECK_REFUSED(status, expected)                                                            \
+    do {                                                                                           \
+        struct rt_status status_ = (status);                                                       \
+        demo_check_equal(__FILE__, __LINE__, #status " is refused", status_.code,                  \
+                         CAP_ERR_EXCEPTION);                                                       \
+        demo_check_equal(__FILE__, __LINE__, #status " is refused as " #expected,                  \
+                         status_.exception, (expected));                                           \
+    } while (0)
 
 static inline void demo_check_equal(const char *file, int line, const char *text, int64_t actual,
                                     int64_t expected)

@@ -63,5 +63,5 @@ static inline struct paddr memory_object_frame(const struct memory_object *m, ui
     return (struct paddr){(m->grant.first + page) << FRAME_SHIFT};
 }
 
-/* Frames that are memory objects now, for the recount; 0 and a panic if the ledger is broken. */
+/* Frames that are memory objects now, for the recount. That the ledger is whole is asserted. */
 uint64_t memory_object_frames(void);
