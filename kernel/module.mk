@@ -31,6 +31,7 @@ kernel_SRCS := \
 	kernel/cap/capability_manager.c \
 	kernel/cap/console.c \
 	kernel/cap/endpoint.c \
+	kernel/cap/entry.c \
 	kernel/cap/exception.c \
 	kernel/cap/fault_injector.c \
 	kernel/cap/frame_alloc.c \

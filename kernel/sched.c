@@ -53,18 +53,23 @@ void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_event
     }
 }
 
-static bool tick_is_needed(void)
+static inline bool tick_is_needed(void)
 {
     return !list_is_empty(&sched.ready) || !timer_wheel_is_empty(&sched.timeouts) ||
            !work_is_empty();
 }
 
-static void start_ticking(void)
+static __attribute__((noinline)) void tick(void)
 {
-    if (!sched.ticking && tick_is_needed()) {
-        sched.ticking = true;
-        (void)pit_start(sched.hz);
-        pic_unmask(IRQ_TIMER);
+    sched.ticking = true;
+    (void)pit_start(sched.hz);
+    pic_unmask(IRQ_TIMER);
+}
+
+static inline void start_ticking(void)
+{
+    if (!sched.ticking && __builtin_expect(tick_is_needed(), 0)) {
+        tick();
     }
 }
 
@@ -120,15 +125,12 @@ static void wake(struct thread *t)
     sched_ready(t);
 }
 
-void sched_completed(struct thread *t)
+void sched_completed_waiting(struct thread *t)
 {
     struct cpu *cpu = cpu_self();
     uint32_t available;
 
-    if (t->state != THREAD_WAITING) {
-        return;
-    }
-    if (ring_available(&t->ring, &available) != ST_OK) {
+    if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
         wake(t); /* to be told */
         return;
     }
@@ -136,7 +138,9 @@ void sched_completed(struct thread *t)
         return;
     }
     t->context.rax = available;
-    timer_wheel_cancel(&sched.timeouts, &t->timeout);
+    if (timer_is_pending(&t->timeout)) {
+        timer_wheel_cancel(&sched.timeouts, &t->timeout);
+    }
     if (cpu->current == NULL || cpu->next != NULL) {
         sched_ready(t);
         return;
@@ -279,7 +283,9 @@ void sched_switch(void)
     struct cpu *cpu = cpu_self();
 
     for (;;) {
-        work_run_slice();
+        if (!work_is_empty()) {
+            work_run_slice();
+        }
         if (sched.deadline_passed) {
             sched.deadline_passed = false;
             sched.events->deadline();

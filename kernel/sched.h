@@ -19,8 +19,7 @@
 #include <stdint.h>
 
 #include "arch/x86_64/syscall.h"
-
-struct thread;
+#include "thread.h"
 
 /*
  * What the scheduler cannot decide. Both are called between threads and may end
@@ -40,12 +39,20 @@ void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_event
 /* NEW or WAITING → READY. */
 void sched_ready(struct thread *t);
 
+/* The part of sched_completed for a thread that waits. */
+void sched_completed_waiting(struct thread *t);
+
 /*
  * Completions were posted to the thread's ring: if it waits and there are as many as it
  * waits for, it becomes ready. The first that the current thread makes ready runs next
  * if that waits then: a call and its answer are handed over directly.
  */
-void sched_completed(struct thread *t);
+static inline void sched_completed(struct thread *t)
+{
+    if (__builtin_expect(t->state == THREAD_WAITING, 1)) {
+        sched_completed_waiting(t);
+    }
+}
 
 /* Takes the thread out of whatever it is in, for good. */
 void sched_forget(struct thread *t);

@@ -14,22 +14,22 @@ void thread_init(struct thread *t, struct process *process)
     list_init(&t->ready);
     timer_init(&t->timeout);
     t->control = FPU_CONTROL_INITIAL;
-    fpu_clean(&t->fpu);
+    t->fpu = fpu_initial;
 }
 
 /* Vector registers are dead across a system call, so only a trapped thread has them saved. */
-static void save_vector_state(struct thread *t)
+static inline void save_vector_state(struct thread *t)
 {
-    if (t->context.full != 0) {
+    if (__builtin_expect(t->context.full != 0, 0)) {
         fpu_save(&t->fpu);
     } else {
         t->control = fpu_control_get();
     }
 }
 
-static void load_vector_state(const struct thread *t)
+static inline void load_vector_state(const struct thread *t)
 {
-    if (t->context.full != 0) {
+    if (__builtin_expect(t->context.full != 0, 0)) {
         fpu_restore(&t->fpu);
     } else {
         fpu_scrub();
@@ -44,7 +44,7 @@ void thread_load(struct thread *t)
     if (cpu->loaded == t) {
         return;
     }
-    if (cpu->loaded != NULL) {
+    if (__builtin_expect(cpu->loaded != NULL, 1)) {
         save_vector_state(cpu->loaded);
     }
     aspace_activate(&t->process->aspace);

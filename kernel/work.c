@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "work.h"
 
-static struct list_node queue;
+struct list_node work_queue;
 
 void work_init(void)
 {
-    list_init(&queue);
+    list_init(&work_queue);
 }
 
 void work_add(struct work *work, bool (*step)(struct work *work))
 {
     work->step = step;
     list_init(&work->node);
-    list_push_back(&queue, &work->node);
+    list_push_back(&work_queue, &work->node);
 }
 
 void work_cancel(struct work *work)
@@ -22,18 +22,13 @@ void work_cancel(struct work *work)
 
 void work_run_slice(void)
 {
-    struct list_node *node = list_pop_front(&queue);
+    struct list_node *node = list_pop_front(&work_queue);
 
     if (node == NULL) {
         return;
     }
     struct work *work = LIST_OWNER(node, struct work, node);
     if (!work->step(work)) {
-        list_push_back(&queue, node);
+        list_push_back(&work_queue, node);
     }
-}
-
-bool work_is_empty(void)
-{
-    return list_is_empty(&queue);
 }

@@ -28,4 +28,10 @@ void work_cancel(struct work *work);
 /* Runs one slice of the first item, which goes to the back if it is not finished. */
 void work_run_slice(void);
 
-bool work_is_empty(void);
+/* What is queued. */
+extern struct list_node work_queue;
+
+static inline bool work_is_empty(void)
+{
+    return list_is_empty(&work_queue);
+}

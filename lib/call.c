@@ -8,11 +8,13 @@ void call_pool_init(struct call_pool *pool, struct call *records, uint32_t count
 {
     LIB_ASSERT(count <= CALL_ID_INDEX_MASK, "a call id has room for the index");
     *pool = (struct call_pool){.records = records, .count = count};
-    list_init(&pool->free);
-    for (uint32_t i = 0; i < count; i++) {
-        records[i] = (struct call){.state = CALL_FREE, .thread = thread, .id = i};
-        list_init(&records[i].node);
-        list_push_back(&pool->free, &records[i].node);
+    for (uint32_t i = count; i > 0; i--) {
+        struct call *call = &records[i - 1];
+
+        *call = (struct call){
+            .state = CALL_FREE, .thread = thread, .id = i - 1, .next_free = pool->free};
+        list_init(&call->node);
+        pool->free = call;
     }
 }
 
@@ -36,7 +38,7 @@ static bool record_is_sound(const struct call *call)
 
     switch (call->state) {
     case CALL_FREE:
-        return linked && peer == NULL && call->endpoint == NULL;
+        return !linked && peer == NULL && call->endpoint == NULL;
     case CALL_QUEUED:
     case CALL_ARMED:
         return linked && peer == NULL && call->endpoint != NULL;
@@ -51,6 +53,20 @@ static bool record_is_sound(const struct call *call)
     return false;
 }
 
+/* Whether the chain of FREE records is as long as it must be and holds no other. */
+static bool chain_is_sound(const struct call_pool *pool)
+{
+    const struct call *call = pool->free;
+
+    for (uint32_t i = pool->used; i < pool->count; i++) {
+        if (call == NULL || call->state != CALL_FREE) {
+            return false;
+        }
+        call = call->next_free;
+    }
+    return call == NULL;
+}
+
 bool call_pool_check(const struct call_pool *pool)
 {
     uint32_t used = 0;
@@ -63,5 +79,5 @@ bool call_pool_check(const struct call_pool *pool)
         }
         used += call->state != CALL_FREE ? 1 : 0;
     }
-    return used == pool->used && list_check(&pool->free, pool->count);
+    return used == pool->used && chain_is_sound(pool);
 }

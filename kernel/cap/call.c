@@ -7,7 +7,7 @@
 
 #include "cap/buffer.h"
 #include "cap/cap.h"
-#include "cap/endpoint.h"
+#include "cap/entry.h"
 #include "cap/transfer.h"
 #include "panic.h"
 #include "process.h"

@@ -8,6 +8,7 @@
 #include "arch/x86_64/cpu.h"
 #include "cap/buffer.h"
 #include "cap/call.h"
+#include "cap/entry.h"
 #include "cap/exception.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
@@ -37,52 +38,6 @@ static struct endpoint_object *of_client(struct cap_object *client)
 static struct endpoint_object *of_owner(struct cap_object *owner)
 {
     return LIST_OWNER(owner, struct endpoint_object, owner);
-}
-
-/* ---------------------------------------------------------------------------
- * Entries in flight */
-
-struct call *entry_begin(struct thread *t, uint64_t user_data)
-{
-    struct call *call = call_take(&t->pool);
-
-    if (__builtin_expect(call == NULL, 0)) {
-        return NULL;
-    }
-    enum status status = ring_reserve(&t->ring);
-    ASSERT(status == ST_OK, "a ring keeps fewer places than its thread has records");
-    call->user_data = user_data;
-    return call;
-}
-
-/* Posts the completion that a record owes, and wakes its thread if that waits for it. */
-static inline void post(const struct call *call, int32_t result, uint16_t flags, uint16_t cap_count,
-                        uint64_t detail)
-{
-    struct thread *t = call->thread;
-
-    ring_post_reserved(&t->ring, call->user_data, result, flags, cap_count, detail);
-    ring_publish(&t->ring);
-    sched_completed(t);
-}
-
-void entry_complete(struct call *call, int32_t result, uint16_t flags, uint16_t cap_count,
-                    uint64_t detail)
-{
-    post(call, result, flags, cap_count, detail);
-    call_put(&call->thread->pool, call);
-}
-
-static void entry_fail(struct call *call, enum cap_err error)
-{
-    entry_complete(call, error, 0, 0, 0);
-}
-
-void entry_refuse(struct call *call, enum capnp_exception exception, const char *reason)
-{
-    struct exception_words words = exception_write(call->thread, &call->result, exception, reason);
-
-    entry_complete(call, CAP_ERR_EXCEPTION, words.flags, 0, words.bytes);
 }
 
 /* Completes an entry that never had a record. */
@@ -219,7 +174,7 @@ static enum delivery deliver_call(struct call *caller, const struct call_message
                                              receiver, HEADER_BYTES);
     if (delivery == DELIVERED) {
         uint64_t id = call_pair(caller, receiver);
-        post(receiver, (int32_t)(HEADER_BYTES + bytes), 0, (uint16_t)n, id);
+        entry_post(receiver, (int32_t)(HEADER_BYTES + bytes), 0, (uint16_t)n, id);
     }
     return delivery;
 }
@@ -345,7 +300,7 @@ static void match_later(struct endpoint_object *o)
  * A receiver's record, in no list and holding the endpoint, takes the next call or
  * waits for one.
  */
-static void receive(struct endpoint *e, struct call *receiver)
+void endpoint_receive(struct endpoint *e, struct call *receiver)
 {
     struct call *caller;
 
@@ -510,7 +465,7 @@ void endpoint_recv(struct thread *t, const struct cap_sqe *sqe)
     receiver->cap_room = sqe->cap_room;
     receiver->endpoint = &o->endpoint;
     cap_hold(&o->client);
-    receive(&o->endpoint, receiver);
+    endpoint_receive(&o->endpoint, receiver);
 }
 
 /* ---------------------------------------------------------------------------
@@ -649,7 +604,7 @@ void endpoint_return(struct thread *t, const struct cap_sqe *sqe)
     enum status status = ring_reserve(&t->ring);
     ASSERT(status == ST_OK, "a ring keeps fewer places than its thread has records");
     receiver->user_data = sqe->user_data;
-    receive(receiver->endpoint, receiver);
+    endpoint_receive(receiver->endpoint, receiver);
 }
 
 /* ---------------------------------------------------------------------------

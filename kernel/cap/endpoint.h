@@ -57,6 +57,18 @@ struct cap_object *endpoint_mint_object(const struct cap_slot *slot, uint64_t in
 /* Makes the EndpointFactory. */
 void endpoint_factory_init(void);
 
+/* The endpoint of a client facet. */
+static inline struct endpoint *endpoint_of_client(struct cap_object *client)
+{
+    return &LIST_OWNER(client, struct endpoint_object, client)->endpoint;
+}
+
+/*
+ * A receiver's record, in no list and holding the endpoint, takes the next call or
+ * waits for one.
+ */
+void endpoint_receive(struct endpoint *e, struct call *receiver);
+
 /*
  * The opcodes. Each completes the entry, now or later. Fields that the ring has
  * checked for a CALL: flags, the slot, reserved fields.
@@ -65,20 +77,6 @@ void endpoint_call(struct thread *t, const struct cap_slot *slot, const struct c
 void endpoint_recv(struct thread *t, const struct cap_sqe *sqe);
 void endpoint_return(struct thread *t, const struct cap_sqe *sqe);
 void endpoint_cancel(struct thread *t, const struct cap_sqe *sqe);
-
-/*
- * For whatever completes later: takes a record and keeps a place for its completion.
- * NULL: there are as many in flight as there may be; the entry is to be completed as
- * overloaded.
- */
-struct call *entry_begin(struct thread *t, uint64_t user_data);
-
-/* Completes the entry of a record that is in no list and has no peer, and frees it. */
-void entry_complete(struct call *call, int32_t result, uint16_t flags, uint16_t cap_count,
-                    uint64_t detail);
-
-/* The same for a refusal. `reason` is a static string. */
-void entry_refuse(struct call *call, enum capnp_exception exception, const char *reason);
 
 /*
  * Ends what a dying thread has in flight, at most `budget` records of it. True: nothing

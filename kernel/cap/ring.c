@@ -26,15 +26,13 @@
 #include "cap/call.h"
 #include "cap/endpoint.h"
 #include "cap/exception.h"
+#include "cap/short_call.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
 #include "mem/heap.h"
 #include "panic.h"
 #include "process.h"
 #include "thread.h"
-
-/* A message up to this size, in bytes, needs no scratch. */
-#define STACK_MESSAGE_BYTES 256u
 
 static const char no_memory[] = "the kernel has no memory for the message";
 
@@ -168,12 +166,12 @@ call_plain(struct thread *t, const struct cap_slot *slot, struct cap_sqe sqe)
         fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
         return GO_ON;
     }
-    if (params.len > STACK_MESSAGE_BYTES || result.len > STACK_MESSAGE_BYTES) {
+    if (params.len > SHORT_MESSAGE_BYTES || result.len > SHORT_MESSAGE_BYTES) {
         invoke_large(t, sqe.user_data, slot, sqe.method_id, params, result);
-        return params.len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+        return params.len > SHORT_MESSAGE_BYTES ? STOP : GO_ON;
     }
-    _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
-    _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
+    _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
+    _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
     invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
     return GO_ON;
 }
@@ -300,7 +298,7 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
     uint32_t room =
         call.result.len < CAP_KERNEL_MESSAGE_MAX ? call.result.len : CAP_KERNEL_MESSAGE_MAX;
     void *scratch = NULL;
-    if ((sqe.params_len > STACK_MESSAGE_BYTES || room > STACK_MESSAGE_BYTES) &&
+    if ((sqe.params_len > SHORT_MESSAGE_BYTES || room > SHORT_MESSAGE_BYTES) &&
         lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch) !=
             ST_OK) {
         refuse(t, sqe.user_data, CAPNP_EXC_OVERLOADED, no_memory, call.result);
@@ -314,42 +312,22 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
         enter_full(&call, slot, &params, scratch, (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX,
                    room);
     } else {
-        _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
-        _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
+        _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
+        _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
         enter_full(&call, slot, &params, in, out, room);
     }
     return call.took_long || sqe.cap_count != 0 || t->state == THREAD_DEAD ? STOP : GO_ON;
 }
 
-/*
- * A short call: both buffers are aligned and short and begin so far from the end of
- * the message area that they lie in it whatever their lengths. Such buffers break
- * no rule of call_plain.
- */
-static inline bool is_short(const struct process *p, const struct cap_sqe *sqe)
-{
-    uint64_t last = p->area_bytes - STACK_MESSAGE_BYTES; /* an area is never smaller */
-
-    return ((sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len) & 7u) == 0 &&
-           sqe->params_len <= STACK_MESSAGE_BYTES && sqe->result_len <= STACK_MESSAGE_BYTES &&
-           sqe->params_addr - p->area_vaddr <= last && sqe->result_addr - p->area_vaddr <= last;
-}
-
-_Static_assert(CAP_AREA_MIN >= STACK_MESSAGE_BYTES, "is_short would wrap");
-
 /* An entry that carries capabilities or a message that is not short takes long. */
 static enum go_on after(const struct cap_sqe *sqe)
 {
-    return sqe->cap_count != 0 || sqe->params_len > STACK_MESSAGE_BYTES ? STOP : GO_ON;
+    return sqe->cap_count != 0 || sqe->params_len > SHORT_MESSAGE_BYTES ? STOP : GO_ON;
 }
 
-/* A CALL of what is not plain, or with fields that a plain short call leaves zero: all the rules.
- */
-static __attribute__((noinline)) enum go_on
-op_call_any(struct thread *t, const struct cap_sqe *from, uint64_t first, uint64_t cap_id)
+/* Any CALL: all the rules. */
+static enum go_on call_any(struct thread *t, const struct cap_sqe sqe)
 {
-    struct cap_sqe sqe = ring_rest(from, first, cap_id);
-
     if ((sqe.flags | sqe.pointer_index | sqe.reserved) != 0 || sqe.cap_room > CAP_TRANSFER_MAX) {
         bool pipelined = sqe.flags == CAP_SQE_F_PIPELINE && sqe.reserved == 0 &&
                          sqe.cap_room <= CAP_TRANSFER_MAX;
@@ -376,45 +354,85 @@ op_call_any(struct thread *t, const struct cap_sqe *from, uint64_t first, uint64
     return call_plain(t, slot, sqe);
 }
 
-/* Of the first word: what a plain call leaves zero. */
-#define FIRST_WORD_EXTRAS 0xffff0000ffffff00ull
-
 /*
- * The plain short call, and whatever else is a CALL by way of op_call_any: whether it
- * is one is found out field by field, and none is read twice.
+ * From the short path to all the rules. The entry goes by its words: as a struct it would
+ * be built in memory before the two paths part.
  */
+static __attribute__((noinline)) enum go_on op_any(struct thread *t, uint64_t first,
+                                                   uint64_t cap_id, uint64_t interface_id,
+                                                   uint64_t params_addr, uint64_t result_addr,
+                                                   uint64_t lengths, uint64_t user_data,
+                                                   uint64_t last)
+{
+    struct cap_sqe sqe =
+        ring_entry(first, cap_id, interface_id, params_addr, result_addr, lengths, user_data, last);
+
+    if (sqe.opcode == CAP_OP_CALL) {
+        return call_any(t, sqe);
+    }
+    endpoint_return(t, &sqe);
+    return after(&sqe);
+}
+
+/* The short call to a plain object. False: it is not one. */
+static inline __attribute__((always_inline)) bool short_plain_call(struct thread *t,
+                                                                   const struct cap_slot *slot,
+                                                                   uint64_t first,
+                                                                   const struct ring_words *w)
+{
+    const struct process *p = t->process;
+    uint32_t params_len = (uint32_t)w->lengths;
+    uint32_t result_len = (uint32_t)(w->lengths >> 32);
+
+    if (__builtin_expect(
+            slot->object->type->interface_id != w->interface_id ||
+                !both_are_short(p, w->params_addr, params_len, w->result_addr, result_len),
+            0)) {
+        return false;
+    }
+    struct call_buffer params = {.area = in_area(p, w->params_addr), .len = params_len};
+    struct call_buffer result = {.area = in_area(p, w->result_addr), .len = result_len};
+    _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
+    _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
+    invoke(t, w->user_data, slot, (uint16_t)(first >> 32), params, result, in, out, result_len);
+    return true;
+}
+
+/* CALL: the short one here, whatever else it may be by op_any. So too RETURN. */
 static inline __attribute__((always_inline)) enum go_on
 op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
-    const struct process *p = t->process;
-    uint64_t cap_id = shm_load64(&from->cap_id);
+    struct ring_words w = ring_words(from);
+    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w.cap_id);
 
     t->calls_taken++;
-    const struct cap_slot *slot = cap_table_lookup(&p->caps, cap_id);
-    if (__builtin_expect((first & FIRST_WORD_EXTRAS) != 0 || slot == NULL, 0) ||
-        slot->object->type->kind != CAP_PLAIN) {
-        return op_call_any(t, from, first, cap_id);
+    if (__builtin_expect((first & FIRST_WORD_EXTRAS) == 0 && slot != NULL && w.last == 0, 1)) {
+        enum cap_kind kind = slot->object->type->kind;
+
+        if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
+            return GO_ON;
+        }
+        if (kind == CAP_CLIENT && short_call(t, slot, first, &w)) {
+            return GO_ON;
+        }
     }
-    struct cap_sqe sqe = ring_rest(from, first, cap_id);
-    if (__builtin_expect(sqe.cap_room > CAP_TRANSFER_MAX || sqe.reserved != 0, 0)) {
-        fail(t, sqe.user_data, CAP_ERR_INVALID_REQUEST);
+    return op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
+                  w.user_data, w.last);
+}
+
+static inline __attribute__((always_inline)) enum go_on
+op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    struct ring_words w = ring_words(from);
+
+    if (__builtin_expect(first == FIRST_WORD_RETURN_AGAIN &&
+                             (w.cap_id | w.result_addr | w.lengths >> 32 | w.last) == 0,
+                         1) &&
+        short_return(t, &w)) {
         return GO_ON;
     }
-    if (__builtin_expect(slot->object->type->interface_id != sqe.interface_id, 0)) {
-        fail(t, sqe.user_data, CAP_ERR_WRONG_INTERFACE);
-        return GO_ON;
-    }
-    if (__builtin_expect(!is_short(p, &sqe), 0)) {
-        return call_plain(t, slot, sqe);
-    }
-    struct call_buffer params = {.area = p->area + (sqe.params_addr - p->area_vaddr),
-                                 .len = sqe.params_len};
-    struct call_buffer result = {.area = p->area + (sqe.result_addr - p->area_vaddr),
-                                 .len = sqe.result_len};
-    _Alignas(8) uint8_t in[STACK_MESSAGE_BYTES];
-    _Alignas(8) uint8_t out[STACK_MESSAGE_BYTES];
-    invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
-    return GO_ON;
+    return op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
+                  w.user_data, w.last);
 }
 
 static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t first)
@@ -450,7 +468,7 @@ static void op_release(struct thread *t, const struct cap_sqe *sqe)
 static __attribute__((noinline)) enum go_on op_other(struct thread *t, const struct cap_sqe *from,
                                                      uint64_t first)
 {
-    struct cap_sqe sqe = ring_rest(from, first, shm_load64(&from->cap_id));
+    struct cap_sqe sqe = ring_rest(from, first);
 
     switch (sqe.opcode) {
     case CAP_OP_RELEASE:
@@ -459,9 +477,6 @@ static __attribute__((noinline)) enum go_on op_other(struct thread *t, const str
     case CAP_OP_RECV:
         endpoint_recv(t, &sqe);
         return GO_ON;
-    case CAP_OP_RETURN:
-        endpoint_return(t, &sqe);
-        return after(&sqe);
     case CAP_OP_CANCEL:
         endpoint_cancel(t, &sqe);
         return STOP; /* it has looked at every record */
@@ -482,6 +497,8 @@ static inline __attribute__((always_inline)) enum go_on dispatch(struct thread *
     switch ((uint8_t)first) {
     case CAP_OP_CALL:
         return op_call(t, from, first);
+    case CAP_OP_RETURN:
+        return op_return(t, from, first);
     case CAP_OP_NOP:
         op_nop(t, from, first);
         return GO_ON;

@@ -63,9 +63,11 @@ syscall_entry:
     movq $0, CTX_FULL(%r8)
     pushq %r8
     pushq %r8                           /* twice, for the stack's alignment */
-    movq %rax, %rdx
-    movq %r8, %rcx
-    call syscall_enter                  /* (arg0, arg1, number, thread) */
+    movq %rax, %rcx
+    movq %rsi, %rdx
+    movq %rdi, %rsi
+    movq %r8, %rdi
+    call syscall_enter                  /* (thread, arg0, arg1, number) */
     popq %r8
     testb %dl, %dl                      /* RAX: the result; DL: whether there is one */
     jz syscall_switch

@@ -27,20 +27,33 @@ struct fpu_control {
 /* Switches x87 and SSE on, AVX off, and clears the registers. Needs FXSR. */
 void fpu_init(void);
 
-/* The state of a program that has not run yet. */
-void fpu_clean(struct fpu_area *area);
-
 /* Saves all registers; they keep their contents. */
 static inline void fpu_save(struct fpu_area *area)
 {
     __asm__ volatile("fxsave64 %0" : "=m"(*area));
 }
 
-/* Loads all registers, which must have come from fpu_save or fpu_clean. */
-void fpu_restore(const struct fpu_area *area);
+/*
+ * Loads all registers, which must have come from fpu_save or fpu_clean. Some processors
+ * restore the addresses of the last x87 instruction only when an exception is pending, and
+ * so would show those of another program. Loading a constant overwrites them.
+ */
+static inline void fpu_restore(const struct fpu_area *area)
+{
+    static const int32_t zero;
+
+    __asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+    __asm__ volatile("fxrstor64 %0" : : "m"(*area));
+}
+
+/* The state of a program that has not run yet. */
+extern struct fpu_area fpu_initial;
 
 /* Clears all registers and sets the control words to their initial values. */
-void fpu_scrub(void);
+static inline void fpu_scrub(void)
+{
+    fpu_restore(&fpu_initial);
+}
 
 static inline struct fpu_control fpu_control_get(void)
 {

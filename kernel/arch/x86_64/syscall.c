@@ -47,8 +47,8 @@ void cpu_init(uint64_t kernel_stack_top)
 }
 
 /* Everything but cap_enter from where a program may be. */
-static __attribute__((noinline)) struct syscall_result enter_rarely(uint64_t arg0, uint64_t number,
-                                                                    struct thread *t)
+static __attribute__((noinline)) struct syscall_result enter_rarely(struct thread *t, uint64_t arg0,
+                                                                    uint64_t number)
 {
     if (t->context.rip >= USER_END) {
         process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
@@ -61,7 +61,7 @@ static __attribute__((noinline)) struct syscall_result enter_rarely(uint64_t arg
     return (struct syscall_result){.value = SYS_ERR_BAD_NUMBER, .resume = true};
 }
 
-struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number, struct thread *t)
+struct syscall_result syscall_enter(struct thread *t, uint64_t arg0, uint64_t arg1, uint64_t number)
 {
     /*
      * SYSRET to a non-canonical address faults in ring 0 on some processors. The
@@ -70,5 +70,5 @@ struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t numbe
     if (__builtin_expect(number == SYS_CAP_ENTER && t->context.rip < USER_END, 1)) {
         return sched_cap_enter(t, arg0, arg1);
     }
-    return enter_rarely(arg0, number, t);
+    return enter_rarely(t, arg0, number);
 }

@@ -17,5 +17,5 @@ struct syscall_result {
  * A system call of the current thread `t`. With `resume`, it goes on with the
  * value; otherwise entry.S saves what C code preserves and calls sched_switch().
  */
-struct syscall_result syscall_enter(uint64_t arg0, uint64_t arg1, uint64_t number,
-                                    struct thread *t);
+struct syscall_result syscall_enter(struct thread *t, uint64_t arg0, uint64_t arg1,
+                                    uint64_t number);

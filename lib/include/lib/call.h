@@ -28,8 +28,8 @@
  * that is SERVED does not, since the endpoint may close meanwhile.
  *
  * Invariants, checked by call_pool_check():
- *   1  a FREE record is in its pool's free list, a QUEUED or ARMED one in its
- *      endpoint's lists, and SERVED and SERVING ones are in no list
+ *   1  a FREE record is in its pool's chain, a QUEUED or ARMED one in its endpoint's
+ *      lists, and no other is in any
  *   2  a SERVED record has a SERVING peer, whose peer it is; a SERVING record
  *      has a peer that is SERVED, or none
  *   3  free + used = records of the pool
@@ -64,6 +64,7 @@ struct call_message {
 
 struct call {
     struct list_node node;
+    struct call *next_free; /* FREE */
     enum call_state state;
     uint32_t cap_room;          /* QUEUED SERVED KEPT ARMED SERVING: capabilities it takes */
     struct call *peer;          /* SERVED SERVING */
@@ -86,7 +87,7 @@ struct call_pool {
     struct call *records; /* borrowed storage */
     uint32_t count;       /* [I] */
     uint32_t used;        /* records that are not FREE */
-    struct list_node free;
+    struct call *free;    /* the first of those that are */
 };
 
 /* Makes a pool of `count` FREE records of this thread. Keeps `records` and `thread`. */
@@ -96,13 +97,13 @@ void call_pool_init(struct call_pool *pool, struct call *records, uint32_t count
 /* A FREE record, out of the pool and still FREE: the caller gives it a state. NULL: none. */
 static inline struct call *call_take(struct call_pool *pool)
 {
-    struct list_node *node = list_pop_front(&pool->free);
+    struct call *call = pool->free;
 
-    if (__builtin_expect(node == NULL, 0)) {
-        return NULL;
+    if (__builtin_expect(call != NULL, 1)) {
+        pool->free = call->next_free;
+        pool->used++;
     }
-    pool->used++;
-    return LIST_OWNER(node, struct call, node);
+    return call;
 }
 
 /* Puts a record back that is in no list and has no peer: it is FREE. */
@@ -110,8 +111,9 @@ static inline void call_put(struct call_pool *pool, struct call *call)
 {
     call->state = CALL_FREE;
     call->endpoint = NULL;
+    call->next_free = pool->free;
+    pool->free = call;
     pool->used--;
-    list_push_front(&pool->free, &call->node);
 }
 
 /* The record that serves the call of this id. NULL: it was answered, or never was. */
@@ -139,7 +141,9 @@ struct call *call_find_entry(const struct call_pool *pool, uint64_t user_data);
  */
 static inline uint64_t call_pair(struct call *caller, struct call *receiver)
 {
-    list_remove(&caller->node);
+    if (__builtin_expect(list_is_linked(&caller->node), 0)) {
+        list_remove(&caller->node);
+    }
     list_remove(&receiver->node);
     caller->state = CALL_SERVED;
     receiver->state = CALL_SERVING;

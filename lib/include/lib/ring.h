@@ -198,11 +198,36 @@ static inline uint64_t ring_lengths_word(const struct cap_sqe *from)
     return shm_load64((const uint64_t *)(const void *)&from->params_len);
 }
 
-/* The whole entry, of which first word and capability id have been read. */
-static inline struct cap_sqe ring_rest(const struct cap_sqe *from, uint64_t first, uint64_t cap_id)
-{
-    uint64_t last = ring_last_word(from);
+/* Its words behind the first. */
+struct ring_words {
+    uint64_t cap_id;
+    uint64_t interface_id;
+    uint64_t params_addr;
+    uint64_t result_addr;
+    uint64_t lengths; /* params_len, result_len */
+    uint64_t user_data;
+    uint64_t last;
+};
 
+static inline __attribute__((always_inline)) struct ring_words
+ring_words(const struct cap_sqe *from)
+{
+    return (struct ring_words){
+        .cap_id = shm_load64(&from->cap_id),
+        .interface_id = shm_load64(&from->interface_id),
+        .params_addr = shm_load64(&from->params_addr),
+        .result_addr = shm_load64(&from->result_addr),
+        .lengths = ring_lengths_word(from),
+        .user_data = shm_load64(&from->user_data),
+        .last = ring_last_word(from),
+    };
+}
+
+/* The entry that these eight words are. */
+static inline __attribute__((always_inline)) struct cap_sqe
+ring_entry(uint64_t first, uint64_t cap_id, uint64_t interface_id, uint64_t params_addr,
+           uint64_t result_addr, uint64_t lengths, uint64_t user_data, uint64_t last)
+{
     return (struct cap_sqe){
         .opcode = (uint8_t)first,
         .cap_count = (uint8_t)(first >> 8),
@@ -210,24 +235,31 @@ static inline struct cap_sqe ring_rest(const struct cap_sqe *from, uint64_t firs
         .method_id = (uint16_t)(first >> 32),
         .pointer_index = (uint16_t)(first >> 48),
         .cap_id = cap_id,
-        .interface_id = shm_load64(&from->interface_id),
-        .params_addr = shm_load64(&from->params_addr),
-        .result_addr = shm_load64(&from->result_addr),
-        .params_len = shm_load32(&from->params_len),
-        .result_len = shm_load32(&from->result_len),
-        .user_data = shm_load64(&from->user_data),
+        .interface_id = interface_id,
+        .params_addr = params_addr,
+        .result_addr = result_addr,
+        .params_len = (uint32_t)lengths,
+        .result_len = (uint32_t)(lengths >> 32),
+        .user_data = user_data,
         .cap_room = (uint32_t)last,
         .reserved = (uint32_t)(last >> 32),
     };
+}
+
+/* The whole entry, of which the first word has been read. */
+static inline struct cap_sqe ring_rest(const struct cap_sqe *from, uint64_t first)
+{
+    return ring_entry(first, shm_load64(&from->cap_id), shm_load64(&from->interface_id),
+                      shm_load64(&from->params_addr), shm_load64(&from->result_addr),
+                      ring_lengths_word(from), shm_load64(&from->user_data), ring_last_word(from));
 }
 
 /* Takes the oldest submission, whole. */
 static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
 {
     const struct cap_sqe *from = ring_next(view);
-    uint64_t first = ring_first_word(from);
 
-    *sqe = ring_rest(from, first, shm_load64(&from->cap_id));
+    *sqe = ring_rest(from, ring_first_word(from));
 }
 
 /* Writes the next completion; the program sees it after ring_publish. */
@@ -282,6 +314,12 @@ static inline void ring_unreserve(struct ring_view *view)
 {
     view->reserved--;
     view->cq_room++;
+}
+
+/* Shows the program what was posted. */
+static inline void ring_publish_posted(struct ring_view *view)
+{
+    shm_store32_release(&view->header->cq_tail, view->cq_tail);
 }
 
 /* Shows the program what was taken and posted. */

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The short call between processes, and its answer: no capabilities, messages that
+ * are short and lie in the message areas, a receiver that waits, a caller that is there.
+ * One test says that all of this is so; then no rule of cap/endpoint.c is broken, and
+ * what is left of them is a copy and two records. Whatever else there may be goes
+ * there.
+ *
+ * For the ring's drain alone, which is one piece of code with this.
+ */
+#pragma once
+
+#include <abi/ring.h>
+#include <lib/endpoint.h>
+#include <stdbool.h>
+
+#include "cap/endpoint.h"
+#include "cap/entry.h"
+#include "process.h"
+#include "thread.h"
+#include "words.h"
+
+/* A message up to this size, in bytes, is short. */
+#define SHORT_MESSAGE_BYTES 256u
+
+_Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "is_short would wrap");
+
+/* The first words of a short entry: a CALL leaves these bits zero, a RETURN is exactly this. */
+#define FIRST_WORD_EXTRAS       0xffff0000ffffff00ull
+#define FIRST_WORD_RETURN_AGAIN (CAP_OP_RETURN | (uint64_t)CAP_SQE_F_AGAIN << 16)
+
+/*
+ * Whether a buffer is aligned and short and begins so far from the end of the message
+ * area that it lies in it whatever its length.
+ */
+static inline bool is_short(const struct process *p, uint64_t addr, uint32_t len)
+{
+    uint64_t last = p->area_bytes - SHORT_MESSAGE_BYTES; /* an area is never smaller */
+
+    return ((addr | len) & 7u) == 0 && len <= SHORT_MESSAGE_BYTES && addr - p->area_vaddr <= last;
+}
+
+/* Whether both buffers of an entry are. */
+static inline bool both_are_short(const struct process *p, uint64_t params_addr,
+                                  uint32_t params_len, uint64_t result_addr, uint32_t result_len)
+{
+    uint64_t last = p->area_bytes - SHORT_MESSAGE_BYTES;
+
+    return ((params_addr | result_addr | params_len | result_len) & 7u) == 0 &&
+           params_len <= SHORT_MESSAGE_BYTES && result_len <= SHORT_MESSAGE_BYTES &&
+           params_addr - p->area_vaddr <= last && result_addr - p->area_vaddr <= last;
+}
+
+/* Where the kernel reaches what a program sees at an address in its area. */
+static inline uint8_t *in_area(const struct process *p, uint64_t addr)
+{
+    return p->area + (addr - p->area_vaddr);
+}
+
+/* Delivers a call to the receiver that waits. False: it is not a short call, or nobody waits. */
+static inline __attribute__((always_inline)) bool short_call(struct thread *t,
+                                                             const struct cap_slot *slot,
+                                                             uint64_t first,
+                                                             const struct ring_words *w)
+{
+    const struct process *p = t->process;
+    struct endpoint *e = endpoint_of_client(slot->object);
+    struct call *receiver = endpoint_first_receiver(e);
+    uint32_t bytes = (uint32_t)w->lengths;
+    uint32_t room = (uint32_t)(w->lengths >> 32);
+
+    if (__builtin_expect(receiver == NULL || endpoint_is_closed(e), 0) ||
+        __builtin_expect(!both_are_short(p, w->params_addr, bytes, w->result_addr, room), 0) ||
+        __builtin_expect(receiver->result.area == NULL ||
+                             sizeof(struct cap_message_header) + bytes > receiver->result.len,
+                         0)) {
+        return false;
+    }
+    struct call *caller = entry_begin(t, w->user_data);
+    if (__builtin_expect(caller == NULL, 0)) {
+        return false;
+    }
+    caller->result = (struct call_buffer){
+        .area = in_area(p, w->result_addr), .addr = w->result_addr, .len = room};
+    caller->cap_room = 0;
+    struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
+    *header = (struct cap_message_header){.interface_id = w->interface_id,
+                                          .badge = slot->badge,
+                                          .method_id = (uint16_t)(first >> 32),
+                                          .params_len = bytes};
+    memcpy_words(header + 1, in_area(p, w->params_addr), bytes);
+    uint64_t id = call_pair(caller, receiver);
+    entry_post(receiver, (int32_t)(sizeof *header + bytes), 0, 0, id);
+    return true;
+}
+
+/*
+ * Delivers an answer and has the receiver receive again. False: it is not a short
+ * answer of this kind.
+ */
+static inline __attribute__((always_inline)) bool short_return(struct thread *t,
+                                                               const struct ring_words *w)
+{
+    const struct process *p = t->process;
+    struct call *receiver = call_find(&t->pool, w->interface_id);
+    uint32_t bytes = (uint32_t)w->lengths;
+
+    if (__builtin_expect(receiver == NULL || !is_short(p, w->params_addr, bytes), 0)) {
+        return false;
+    }
+    struct call *caller = receiver->peer;
+    if (__builtin_expect(
+            caller == NULL || caller->result.area == NULL || bytes > caller->result.len, 0)) {
+        return false;
+    }
+    memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
+    (void)call_part(caller);
+    entry_complete(caller, (int32_t)bytes, 0, 0, 0);
+
+    enum status status = ring_reserve(&t->ring);
+    ASSERT(status == ST_OK, "a ring keeps fewer places than its thread has records");
+    receiver->user_data = w->user_data;
+    struct endpoint *e = receiver->endpoint;
+    if (__builtin_expect(endpoint_is_closed(e) || endpoint_first_call(e) != NULL, 0)) {
+        endpoint_receive(e, receiver);
+    } else {
+        endpoint_arm(e, receiver);
+    }
+    return true;
+}
