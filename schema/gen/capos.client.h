@@ -387,7 +387,7 @@ static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, st
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -424,10 +424,12 @@ static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_endpoint_mint_take(&call, client_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_endpoint_mint_take(&call, client_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -446,7 +448,7 @@ capos_endpoint_factory_create_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_FACTORY_ID,
                             CAPOS_ENDPOINT_FACTORY_CREATE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -482,10 +484,12 @@ static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *rin
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_endpoint_factory_create_take(&call, endpoint_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_endpoint_factory_create_take(&call, endpoint_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -553,7 +557,7 @@ static inline struct rt_status capos_memory_object_reader_send(struct rt_call *c
     }
     s = rt_call_submit_with(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_READER, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -590,10 +594,12 @@ static inline struct rt_status capos_memory_object_reader(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_memory_object_reader_take(&call, reader_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_memory_object_reader_take(&call, reader_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -665,7 +671,7 @@ capos_frame_allocator_alloc_frame_send(struct rt_call *call, struct rt_ring *rin
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -702,10 +708,12 @@ capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_alloc
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_frame_allocator_alloc_frame_take(&call, memory_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_frame_allocator_alloc_frame_take(&call, memory_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -732,7 +740,7 @@ capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_FREE_FRAME, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -752,7 +760,7 @@ static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -775,7 +783,7 @@ capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -813,10 +821,12 @@ capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_frame_allocator_alloc_contiguous_take(&call, memory_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_frame_allocator_alloc_contiguous_take(&call, memory_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -997,7 +1007,7 @@ capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit_with(call, target.id, CAPOS_VIRTUAL_MEMORY_ID,
                             CAPOS_VIRTUAL_MEMORY_MAP_OBJECT, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1038,7 +1048,7 @@ capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memor
     if (rt_ok(s)) {
         s = capos_virtual_memory_map_object_take(&call, address_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1078,7 +1088,7 @@ capos_process_spawner_spawn_submit(struct rt_call *call, struct capos_process_sp
                                 CAPOS_PROCESS_SPAWNER_SPAWN, capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }

@@ -107,10 +107,10 @@ static bool carries(const struct traffic *t)
     return t->gives || t->takes;
 }
 
-/* How a function ends a call, where nothing of it is left to release. */
+/* How a function ends a call of the method. */
 static const char *end_of(const struct traffic *t)
 {
-    return carries(t) ? "rt_call_end" : "rt_call_end_plain";
+    return carries(t) ? "rt_call_end_with" : "rt_call_end_plain";
 }
 
 /* A parameter's name, apart from those that generated functions use themselves. */
@@ -483,12 +483,17 @@ static void emit_whole(const struct model *model, const struct decl *decl,
                  &send);
     out_print(out,
               "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_wait(&call);\n");
-    if (has_results(method)) {
+    struct traffic t = traffic_of(model, method);
+    if (has_results(method) && t.takes) {
+        /* So that compilers see that the results are set wherever it succeeds. */
+        out_print(out, "    if (!rt_ok(s)) {\n        %s(&call);\n        return s;\n    }\n",
+                  end_of(&t));
+        emit_forward(out, "s = ", out_string("%s_%s_take", decl->name, method->name), &take);
+    } else if (has_results(method)) {
         out_print(out, "    if (rt_ok(s)) {\n");
         emit_forward(out, "    s = ", out_string("%s_%s_take", decl->name, method->name), &take);
         out_print(out, "    }\n");
     }
-    struct traffic t = traffic_of(model, method);
     out_print(out, "    %s(&call);\n    return s;\n}\n\n", end_of(&t));
 }
 

@@ -100,7 +100,7 @@ static inline struct rt_status every_handle_clone_send(struct rt_call *call, str
     }
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -134,10 +134,12 @@ static inline struct rt_status every_handle_clone(struct rt_ring *ring, struct e
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_handle_clone_take(&call, handle_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_handle_clone_take(&call, handle_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -158,7 +160,7 @@ static inline struct rt_status every_handle_same_send(struct rt_call *call, stru
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -190,7 +192,7 @@ static inline struct rt_status every_handle_same(struct rt_ring *ring, struct ev
     if (rt_ok(s)) {
         s = every_handle_same_take(&call, same_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1018,7 +1020,7 @@ static inline struct rt_status every_file_clone_send(struct rt_call *call, struc
     }
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1052,10 +1054,12 @@ static inline struct rt_status every_file_clone(struct rt_ring *ring, struct eve
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_clone_take(&call, handle_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_file_clone_take(&call, handle_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1076,7 +1080,7 @@ static inline struct rt_status every_file_same_send(struct rt_call *call, struct
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1108,7 +1112,7 @@ static inline struct rt_status every_file_same(struct rt_ring *ring, struct ever
     if (rt_ok(s)) {
         s = every_file_same_take(&call, same_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1142,7 +1146,7 @@ static inline struct rt_status every_store_put_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1173,7 +1177,7 @@ static inline struct rt_status every_store_list_send(struct rt_call *call, struc
     }
     s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1237,7 +1241,7 @@ static inline struct rt_status every_store_convert_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1285,7 +1289,7 @@ static inline struct rt_status every_store_box_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1475,7 +1479,7 @@ static inline struct rt_status every_text_store_convert_submit(struct rt_call *c
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1557,7 +1561,7 @@ static inline struct rt_status every_point_stores_texts_send(struct rt_call *cal
     }
     s = rt_call_submit_with(call, target.id, EVERY_POINT_STORES_ID, EVERY_POINT_STORES_TEXTS, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1597,10 +1601,12 @@ static inline struct rt_status every_point_stores_texts(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_point_stores_texts_take(&call, store_out, plain_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_point_stores_texts_take(&call, store_out, plain_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1724,7 +1730,7 @@ static inline struct rt_status every_point_stores_convert_submit(struct rt_call 
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }

@@ -108,7 +108,7 @@ static inline struct rt_status sample_tester_structs_submit(struct rt_call *call
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
