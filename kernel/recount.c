@@ -110,6 +110,10 @@ uint32_t recount_compare(const struct recount *start, const struct account *root
                now.frames_free);
         differences++;
     }
+    if (!account_check(root)) {
+        kprint("leak: the root account breaks an invariant\n");
+        differences++;
+    }
     if (!cap_table_check(kernel_table())) {
         kprint("leak: the kernel's capability table breaks an invariant\n");
         differences++;
