@@ -2,7 +2,6 @@
 #include "smoke.h"
 
 #include <capos.client.h>
-#include <rt/capset.h>
 #include <rt/server.h>
 #include <rt/string.h>
 #include <support/check.h>
@@ -273,11 +272,9 @@ void check_capabilities(struct rt_ring *own)
     static const struct capos_null_cap_server null_handlers = {.ping = ping, .echo = echo};
     static const struct capos_frame_allocator_server frame_handlers = {.alloc_frame = alloc_frame,
                                                                        .free_frame = free_frame};
-    struct capos_endpoint_factory factory = {
-        rt_capset_need("endpoints", CAPOS_ENDPOINT_FACTORY_ID)};
-    struct capos_frame_allocator frames = {rt_capset_need("frames", CAPOS_FRAME_ALLOCATOR_ID)};
-    struct capos_capability_manager manager = {
-        rt_capset_need("capabilities", CAPOS_CAPABILITY_MANAGER_ID)};
+    struct capos_endpoint_factory factory = capos_endpoint_factory_need("endpoints");
+    struct capos_frame_allocator frames = capos_frame_allocator_need("frames");
+    struct capos_capability_manager manager = capos_capability_manager_need("capabilities");
     struct capnp_service services[] = {
         capos_null_cap_service(&null_handlers, NULL),
         capos_frame_allocator_service(&frame_handlers, &frames),

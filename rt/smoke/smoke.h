@@ -6,6 +6,6 @@
 
 /*
  * What the runtime makes of capabilities: a server and its client, both this program,
- * on one ring. Leaves nothing behind.
+ * on its own one ring. Leaves nothing behind.
  */
-void check_capabilities(struct rt_ring *ring);
+void check_capabilities(struct rt_ring *own);

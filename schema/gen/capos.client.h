@@ -10,12 +10,19 @@
 
 #include "capos.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 /* The serial console. */
 struct capos_console {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_console capos_console_need(const char *name)
+{
+    return (struct capos_console){rt_capset_need(name, CAPOS_CONSOLE_ID)};
+}
 
 /*
  * Does nothing, at the price of a real call: for measurements only, and granted
@@ -24,6 +31,12 @@ struct capos_console {
 struct capos_null_cap {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_null_cap capos_null_cap_need(const char *name)
+{
+    return (struct capos_null_cap){rt_capset_need(name, CAPOS_NULL_CAP_ID)};
+}
 
 /*
  * An endpoint's owner facet: its holder receives and answers calls, by the ring
@@ -36,10 +49,22 @@ struct capos_endpoint {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_endpoint capos_endpoint_need(const char *name)
+{
+    return (struct capos_endpoint){rt_capset_need(name, CAPOS_ENDPOINT_ID)};
+}
+
 /* Makes endpoints, charged to whoever calls. */
 struct capos_endpoint_factory {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_endpoint_factory capos_endpoint_factory_need(const char *name)
+{
+    return (struct capos_endpoint_factory){rt_capset_need(name, CAPOS_ENDPOINT_FACTORY_ID)};
+}
 
 /*
  * Pages of memory, zeroed when they are made. They are given back when the last
@@ -49,15 +74,33 @@ struct capos_memory_object {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_memory_object capos_memory_object_need(const char *name)
+{
+    return (struct capos_memory_object){rt_capset_need(name, CAPOS_MEMORY_OBJECT_ID)};
+}
+
 /* The read-only facet of a MemoryObject. */
 struct capos_memory_reader {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_memory_reader capos_memory_reader_need(const char *name)
+{
+    return (struct capos_memory_reader){rt_capset_need(name, CAPOS_MEMORY_READER_ID)};
+}
+
 /* Makes MemoryObjects, charged to whoever calls. */
 struct capos_frame_allocator {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_frame_allocator capos_frame_allocator_need(const char *name)
+{
+    return (struct capos_frame_allocator){rt_capset_need(name, CAPOS_FRAME_ALLOCATOR_ID)};
+}
 
 /*
  * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
@@ -69,10 +112,22 @@ struct capos_virtual_memory {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_virtual_memory capos_virtual_memory_need(const char *name)
+{
+    return (struct capos_virtual_memory){rt_capset_need(name, CAPOS_VIRTUAL_MEMORY_ID)};
+}
+
 /* Starts the programs of the boot manifest, charged to whoever calls. */
 struct capos_process_spawner {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_process_spawner capos_process_spawner_need(const char *name)
+{
+    return (struct capos_process_spawner){rt_capset_need(name, CAPOS_PROCESS_SPAWNER_ID)};
+}
 
 /*
  * A process that was spawned. Cannot be handed on. Letting go of it leaves the
@@ -82,15 +137,33 @@ struct capos_process_handle {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_process_handle capos_process_handle_need(const char *name)
+{
+    return (struct capos_process_handle){rt_capset_need(name, CAPOS_PROCESS_HANDLE_ID)};
+}
+
 /* The boot manifest, to read. */
 struct capos_boot_package {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_boot_package capos_boot_package_need(const char *name)
+{
+    return (struct capos_boot_package){rt_capset_need(name, CAPOS_BOOT_PACKAGE_ID)};
+}
+
 /* What one process holds and may use up. */
 struct capos_capability_manager {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_capability_manager capos_capability_manager_need(const char *name)
+{
+    return (struct capos_capability_manager){rt_capset_need(name, CAPOS_CAPABILITY_MANAGER_ID)};
+}
 
 /*
  * Makes one allocation of the kernel fail, for tests that walk all of them; granted
@@ -99,6 +172,12 @@ struct capos_capability_manager {
 struct capos_fault_injector {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_fault_injector capos_fault_injector_need(const char *name)
+{
+    return (struct capos_fault_injector){rt_capset_need(name, CAPOS_FAULT_INJECTOR_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:Console */

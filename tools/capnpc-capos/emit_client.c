@@ -580,8 +580,10 @@ static void emit_includes(const struct model *model, const struct model_file *fi
     const char *slash = strrchr(file->path, '/');
     const char *gap = "";
 
-    out_print(out, "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/ring.h>\n\n",
-              slash != NULL ? slash + 1 : file->path);
+    out_print(
+        out,
+        "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/capset.h>\n#include <rt/ring.h>\n\n",
+        slash != NULL ? slash + 1 : file->path);
     for (size_t i = 0; i < model->count; i++) {
         const struct decl *other = &model->decls[i];
         if (other->kind == DECL_FILE && other != file->decl && has_handles_of(model, file, other)) {
@@ -595,6 +597,8 @@ static void emit_includes(const struct model *model, const struct model_file *fi
 /* All handles stand before all calls, which may give any of them. */
 static void emit_handles(const struct model_file *file, struct out *out)
 {
+    const char *name[] = {"const char *name"};
+
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
         if (decl->kind == DECL_INTERFACE) {
@@ -602,6 +606,12 @@ static void emit_handles(const struct model_file *file, struct out *out)
             out_print(out,
                       "struct %s {\n    uint64_t id; /* in the own capability table */\n};\n\n",
                       decl->name);
+            out_print(out, "/* The one of this name in the CapSet; panics if there is none. */\n");
+            out_function(out, out_string("static inline struct %s ", decl->name),
+                         out_string("%s_need", decl->name), name, 1, 0);
+            out_line(out, "\n{\n    return (struct %s){rt_capset_need(name, %s_ID)};", decl->name,
+                     decl->upper);
+            out_print(out, "}\n\n");
         }
     }
 }

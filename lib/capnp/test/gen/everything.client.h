@@ -10,6 +10,7 @@
 
 #include "everything.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 /* Something to hold. */
@@ -17,29 +18,71 @@ struct every_handle {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_handle every_handle_need(const char *name)
+{
+    return (struct every_handle){rt_capset_need(name, EVERY_HANDLE_ID)};
+}
+
 struct every_reader {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_reader every_reader_need(const char *name)
+{
+    return (struct every_reader){rt_capset_need(name, EVERY_READER_ID)};
+}
 
 struct every_writer {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_writer every_writer_need(const char *name)
+{
+    return (struct every_writer){rt_capset_need(name, EVERY_WRITER_ID)};
+}
+
 struct every_file {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_file every_file_need(const char *name)
+{
+    return (struct every_file){rt_capset_need(name, EVERY_FILE_ID)};
+}
 
 struct every_store {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_store every_store_need(const char *name)
+{
+    return (struct every_store){rt_capset_need(name, EVERY_STORE_ID)};
+}
+
 struct every_text_store {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_text_store every_text_store_need(const char *name)
+{
+    return (struct every_text_store){rt_capset_need(name, EVERY_TEXT_STORE_ID)};
+}
+
 struct every_point_stores {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_point_stores every_point_stores_need(const char *name)
+{
+    return (struct every_point_stores){rt_capset_need(name, EVERY_POINT_STORES_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * everything.capnp:Handle */
