@@ -85,3 +85,6 @@ void entry_refuse(struct call *call, enum capnp_exception exception, const char 
  * is left.
  */
 bool entries_reap(struct thread *t, uint32_t budget);
+
+/* For the recount: calls `visit` for each hold that a thread's entries in flight are. */
+void entries_each_hold(const struct thread *t, void (*visit)(struct cap_object *held));
