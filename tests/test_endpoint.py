@@ -12,9 +12,20 @@ ENDPOINTS = {
 MEMORY = {"name": "memory", "interface": "VirtualMemory", "source": {"kernel": "virtualMemory"}}
 
 
-def player(name, **fields):
+INTERFACE = "0xe4d9017a2c6b35f8"
+
+
+def player(name, *caps, **fields):
     fields.setdefault("limits", {"frames": 1024, "capSlots": 96})
-    return service(name, "endpoint", [CONSOLE, ENDPOINTS, MEMORY], **fields)
+    return service(name, "endpoint", [CONSOLE, ENDPOINTS, MEMORY, *caps], **fields)
+
+
+def export(name):
+    return {"name": name, "interface": INTERFACE}
+
+
+def client(name, server, exported):
+    return {**export(name), "source": {"service": server, "export": exported}}
 
 
 @pytest.mark.parametrize("entries", [32, 256])
@@ -30,3 +41,41 @@ def test_equally_long_queues_have_nothing_in_flight(boot, entries):
     run = boot(manifest(player("endpoint", ring=ring)))
     assert run.status == PASS, str(run)
     run.says("endpoint: pass")
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_whoever_dies_the_others_are_told_once(boot, order):
+    """The victim faults with calls in service and waiting; later the server ends likewise."""
+    parts = [
+        player("server", exports=[export("stage")]),
+        player(
+            "victim",
+            client("fall", "server", "stage"),
+            exports=[export("heart")],
+            expect={"faulted": {"vector": 6}},
+        ),
+        player(
+            "lead",
+            client("lead", "server", "stage"),
+            client("pulse", "victim", "heart"),
+            limits={"frames": 1024, "capSlots": 256},
+        ),
+    ]
+    run = boot(manifest(*(parts[i] for i in order)))
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_calls_without_a_pause_starve_nobody(boot, pairs):
+    """Servers and callers hand the processor to each other; who only computes gets its turns."""
+    stages = [f"server-{i}" for i in range(pairs)]
+    services = []
+    for stage in stages:
+        services += [
+            player(stage, exports=[export("stage")], daemon=True),
+            player(f"caller-of-{stage}", client("rally", stage, "stage")),
+            player(f"spinner-of-{stage}", client("spin", stage, "stage")),
+        ]
+    run = boot(manifest(*services, deadline=30000))
+    assert run.status == PASS, str(run)
