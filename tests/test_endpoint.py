@@ -9,6 +9,16 @@ ENDPOINTS = {
     "interface": "EndpointFactory",
     "source": {"kernel": "endpointFactory"},
 }
+SPAWNER = {
+    "name": "spawner",
+    "interface": "ProcessSpawner",
+    "source": {"kernel": "processSpawner"},
+}
+FAULTS = {
+    "name": "faults",
+    "interface": "FaultInjector",
+    "source": {"kernel": "faultInjector"},
+}
 MEMORY = {"name": "memory", "interface": "VirtualMemory", "source": {"kernel": "virtualMemory"}}
 
 
@@ -39,6 +49,22 @@ def test_one_process_on_both_sides(boot, entries):
 def test_equally_long_queues_have_nothing_in_flight(boot, entries):
     ring = {"sqEntries": entries, "cqEntries": entries}
     run = boot(manifest(player("endpoint", ring=ring)))
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+def test_calls_that_the_kernel_answers_later(boot):
+    """Waits for processes that end only when they are killed."""
+    limits = {"frames": 2048, "capSlots": 1024, "processes": 4, "calls": 256}
+    data = manifest(player("endpoint", SPAWNER, limits=limits), service("wait"))
+    del data["services"][1]
+    run = boot(data)
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+def test_an_allocation_that_fails_harms_nobody(boot):
+    run = boot(manifest(player("endpoint", FAULTS, limits={"frames": 1024, "capSlots": 256})))
     assert run.status == PASS, str(run)
     run.says("endpoint: pass")
 

@@ -27,6 +27,10 @@ static bool play_part(void)
         part_lead(rt_capset_need("lead", PLAY_INTERFACE), rt_capset_need("pulse", PLAY_INTERFACE));
     } else if (rt_capset_has(set, "rally")) {
         part_rally(rt_capset_need("rally", PLAY_INTERFACE));
+    } else if (rt_capset_has(set, "spawner")) {
+        act_kept(rt_capset_need("spawner", CAPOS_PROCESS_SPAWNER_ID));
+    } else if (rt_capset_has(set, "faults")) {
+        act_faults(rt_capset_need("faults", CAPOS_FAULT_INJECTOR_ID));
     } else if (rt_capset_has(set, "spin")) {
         part_spin(rt_capset_need("spin", PLAY_INTERFACE));
     } else {

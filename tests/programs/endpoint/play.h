@@ -152,6 +152,12 @@ void act_queues(void);    /* those that wait, and receivers that do not suit the
 /* Leaves as much as possible in flight, for the kernel to clean up. */
 void act_leave_behind(void);
 
+/* Calls that the kernel answers later, by a ProcessSpawner. Leaves some in flight. */
+void act_kept(uint64_t spawner);
+
+/* Allocations that fail, by a FaultInjector. */
+void act_faults(uint64_t injector);
+
 /* With a ring whose queues are equally long: nothing can be in flight. */
 void act_square(void);
 
