@@ -10,6 +10,8 @@
 #include <lib/account.h>
 #include <stdint.h>
 
+#include "cap/cap.h"
+
 struct recount {
     uint64_t frames_free;
     uint64_t frames_lent; /* as memory objects */
@@ -24,9 +26,19 @@ struct recount {
 void recount_take(struct recount *out, const struct account *root);
 
 /*
- * Recounts and compares with the start; also checks that the kernel's counters
- * agree with what they count and that each object is held exactly as often as a
- * slot refers to it (A3). Prints a line for each difference and returns their
- * number.
+ * Counts the holds on every object (A3), at any time between threads: the slots of all
+ * tables, entries in flight, mappings, what objects have of each other, and what
+ * `each_other`, unless it is NULL, calls its argument with. Prints a line for each object
+ * that says otherwise and returns their number.
+ */
+uint32_t recount_holds(void (*each_other)(void (*visit)(struct cap_object *held)));
+
+/* The same of what the account of each process says: frames, slots, calls and itself. */
+uint32_t recount_accounts(void);
+
+/*
+ * At the end of a run: recounts and compares with the start, holds and accounts included;
+ * also checks that the kernel's counters agree with what they count. Prints a line for
+ * each difference and returns their number.
  */
 uint32_t recount_compare(const struct recount *start, const struct account *root);

@@ -192,6 +192,20 @@ static void drop_grants(struct service *s)
             cap_drop(s->params.grants[i].hold.object);
         }
     }
+    s->params.grant_count = 0;
+}
+
+void services_each_hold(void (*visit)(struct cap_object *held))
+{
+    for (uint32_t i = 0; i < services.count; i++) {
+        const struct spawn_params *params = &services.list[i].params;
+
+        for (uint32_t k = 0; k < params->grant_count; k++) {
+            if (params->grants[k].source == SPAWN_HOLD) {
+                visit(params->grants[k].hold.object);
+            }
+        }
+    }
 }
 
 /* A process of the service is gone, and all it had with it. */

@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cap/cap.h"
+
 /* Why a run counts as failed whatever its services say. */
 enum services_trouble { TROUBLE_NONE, TROUBLE_STALLED, TROUBLE_DEADLINE };
 
@@ -49,6 +51,9 @@ void services_stalled(void);
 
 /* The run has lasted too long: the same. */
 void services_deadline(void);
+
+/* For the recount: calls `visit` for each hold that services have for their processes. */
+void services_each_hold(void (*visit)(struct cap_object *held));
 
 /* For the end of a run. */
 enum services_trouble services_trouble(void);

@@ -30,11 +30,30 @@ static struct account root;
 static struct capnp_message manifest_message; /* the manifest's readers point to it */
 static struct recount at_start;
 static uint64_t entry_tsc;
+static uint32_t found_early; /* differences before the end of the run */
 
-static const struct sched_events events = {
-    .stalled = services_stalled,
-    .deadline = services_deadline,
-};
+/*
+ * A run that is stopped is stopped wherever it is: what is held and charged then is
+ * recounted as at the end.
+ */
+static void recount_now(void)
+{
+    found_early = recount_holds(services_each_hold) + recount_accounts();
+}
+
+static void stalled(void)
+{
+    recount_now();
+    services_stalled();
+}
+
+static void deadline(void)
+{
+    recount_now();
+    services_deadline();
+}
+
+static const struct sched_events events = {.stalled = stalled, .deadline = deadline};
 
 /* Everything that is free now may be lent to processes; the heap is part of it. */
 static void open_root_account(void)
@@ -111,7 +130,7 @@ static void finish(void)
     print_boot_time();
     services_fini();
     ring_scratch_drop();
-    uint32_t leaks = recount_compare(&at_start, &root);
+    uint32_t leaks = found_early + recount_compare(&at_start, &root);
 
     if (services_trouble() == TROUBLE_STALLED) {
         kprint("capos: failed: services waited for what nobody could bring\n");

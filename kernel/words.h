@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
-/* Copies `bytes`, a multiple of 8, between areas that do not overlap; any alignment. */
+/*
+ * Copies `bytes`, a multiple of 8, upwards, at any alignment. Areas can overlap only if both
+ * are one program's, which then finds there what it finds.
+ */
 static inline void memcpy_words(void *to, const void *from, size_t bytes)
 {
     size_t words = bytes / 8u;

@@ -60,7 +60,7 @@ test-mkmanifest: $(O)/host/mkmanifest $(O)/san/mkmanifest
 
 ## test-capnp       conversions by capos-capnp against the stock tool; CAPNP_PAIRS=1000000 for more
 test-capnp: $(O)/san/capos-capnp
-	$(Q)$(PYTHON) tools/run-tests --quiet --pytest tests/test_capnp_convert.py
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) tests/test_capnp_convert.py
 
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \

@@ -387,6 +387,12 @@ void rt_call_drop(struct rt_call *call)
     }
 }
 
+void rt_call_end_with(struct rt_call *call)
+{
+    rt_call_drop(call);
+    rt_call_end_plain(call);
+}
+
 /* ---------------------------------------------------------------------------
  * Letting go */
 

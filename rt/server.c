@@ -229,6 +229,18 @@ void rt_server_stop(struct rt_server *server)
     }
 }
 
+struct rt_status rt_serve(struct rt_ring *ring, uint64_t endpoint, struct capnp_service service)
+{
+    struct rt_server server = {.ring = ring};
+
+    struct rt_status s = rt_server_offer(&server, &(struct rt_offer){
+                                                      .endpoint = endpoint,
+                                                      .services = &service,
+                                                      .service_count = 1,
+                                                  });
+    return rt_ok(s) ? rt_server_run(&server) : s;
+}
+
 struct rt_status rt_answer_begin(struct rt_answer *answer, struct rt_ring *ring, uint64_t call_id,
                                  uint32_t bytes, uint32_t give_room)
 {

@@ -22,6 +22,8 @@ from conftest import BUILD, ROOT
 TOOL = BUILD / "san/capos-capnp"
 SCHEMA = ROOT / "lib/capnp/test/reflect_all.capnp"
 ANNOTATED = ROOT / "lib/capnp/test/annotated.capnp"
+EVERYTHING = ROOT / "lib/capnp/test/everything.capnp"
+INCLUDES = f"-I{ROOT / 'schema'}"
 STREAMS = ("binary", "packed", "text", "json")
 SINGLES = ("flat", "flat-packed", "canonical")
 REFUSED = 1
@@ -50,7 +52,7 @@ VALUE = r"""
 
 
 def request_of(schema):
-    command = ["capnp", "compile", "-o-", f"--src-prefix={schema.parent}", str(schema)]
+    command = ["capnp", "compile", "-o-", INCLUDES, f"--src-prefix={schema.parent}", str(schema)]
     return subprocess.run(command, capture_output=True, check=False)
 
 
@@ -69,7 +71,7 @@ class Both:
         self.request = request
 
     def stock(self, conversion, name, data, *options):
-        command = ["capnp", "convert", "--quiet", *options, conversion, self.schema, name]
+        command = ["capnp", "convert", "--quiet", INCLUDES, *options, conversion, self.schema, name]
         return run(command, data)
 
     def ours(self, conversion, name, data):
@@ -148,6 +150,67 @@ def test_one_word_segments(both, streams, to):
 @pytest.mark.parametrize("to", STREAMS)
 def test_nothing_set(both, name, to):
     assert both.same(f"text:{to}", name, b"()")
+
+
+# ---------------------------------------------------------------------------
+# Every feature of the schema language
+
+FEATURES = [
+    ("Point", "()"),
+    ("Point", '(x = 3, y = 4, z = 5, name = "n")'),
+    ("Defaults", "()"),
+    ("Defaults", '(origin = (x = 1), primes = [], list = [[], ["q"]], points = [()], text = "", data = "", '
+                 "notNumber = 1, smallest = 2, unit = metre, yes = false, measure = ())"),
+    ("Nested", "(inner = (most = (colour = red)), deep = (colour = count), deeps = [(colour = green), ()])"),
+    ("Lists", '(voids = [void, void], bools = [true, false, true], units = [metre, second], '
+              'floats = [1.5, -inf, nan], texts = ["a", ""], datas = ["x", 0x"00ff"], '
+              "measures = [(value = 2), ()], grid = [[1, -2], [], [3]], cube = [[[(x = 1)]], [], []], "
+              'boolRows = [[true], [], [false, true]], textRows = [["a"], []], shapes = [(circle = 2), '
+              '(none = void), (box = (width = 3, fill = (pattern = (name = "p", coarse = 4)))), '
+              '(path = [(x = 1)])], boxes = [(content = "data", open = (lid = "lid"))])'),
+    ("Anything", "()"),
+    ("Shape", "()"),
+    ("Shape", '(circle = 1.5, after = "a")'),
+    ("Shape", "(box = (height = 2, fill = (colour = 7)), before = false)"),
+    ("Shape", '(box = (fill = (pattern = (name = "n", fine = void))))'),
+    ("Shape", "(box = (fill = (pattern = (coarse = 9))))"),
+    ("Shape", "(path = [(), (y = 3)])"),
+    ("Keywords", '(int = 3, while = true, struct = "s", fooBar = 1, fooBAR = 2, '
+                 "class = (default = 3, goto = 4), case = (value = 5))"),
+    ("Keywords", "(class = (return = 1), switch = void)"),
+    ("Renamed", "(oldName = 3)"),
+    ("Empty", "()"),
+    ("Generics", "()"),
+    ("Generics", '(text = (content = "c", count = 2, rest = [(content = "r")], next = (content = "n", '
+                 'open = (lid = "l"))), point = (content = (x = 1), rest = [(content = (y = 2))]), '
+                 "nested = (content = (content = (x = 9))), numbers = (content = [1, 2, 3]), "
+                 'pair = (first = "f", second = [(x = 1)]), half = (first = "d"), '
+                 'label = (key = "k", value = (name = "v"), box = (content = (z = 1))), '
+                 'growing = (value = "g", next = (value = (content = "deep"))), withDefault = (content = "s"))'),
+]  # fmt: skip
+ENDLESS = "Generics"  # holds a Growing(T) with a Growing(Box(T)): the stock tool's JSON crashes
+
+
+@pytest.fixture(name="everything", scope="module")
+def everything_fixture(tmp_path_factory):
+    return both_of(EVERYTHING, tmp_path_factory.mktemp("capnp"))
+
+
+@pytest.mark.parametrize(("name", "value"), FEATURES)
+def test_every_feature(everything, name, value):
+    """Out of one format into every one, and back."""
+    binary = everything.same("text:binary", name, value.encode())
+    parts = everything.stock("binary:binary", name, binary, "--segment-size=1")[1]
+    for to in STREAMS + SINGLES:
+        if (name, to) == (ENDLESS, "json"):
+            status, output, errors = everything.ours("binary:json", name, binary)
+            assert status == 0, errors
+            assert everything.ours("json:binary", name, output)[1] == binary
+            continue
+        there = everything.same(f"binary:{to}", name, binary)
+        assert everything.same(f"{to}:binary", name, there)
+        assert everything.same(f"{to}:text", name, there)
+        assert everything.ours(f"binary:{to}", name, parts)[1] == there
 
 
 # ---------------------------------------------------------------------------
@@ -553,7 +616,8 @@ def convert_randomly(seed, directory):
     rendered = both.same("binary:json", schema.root, binary)
     if rendered is not None:  # a union whose first member holds such a union has no end in JSON
         assert both.same("json:binary", schema.root, rendered)
-        assert both.same("json:binary", schema.root, shuffled_stream(rendered, seed))
+        # As text: a member that its union's tag comes behind leaves bits that mean nothing.
+        assert both.same("json:text", schema.root, shuffled_stream(rendered, seed))
     path.unlink()
     request.unlink()
     return VALUES

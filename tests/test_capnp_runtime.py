@@ -22,6 +22,17 @@ def test_reader_and_builder_are_small():
     assert 0 < sum(texts) <= CORE_TEXT_MAX
 
 
+def test_nothing_is_allocated():
+    """What the runtime calls is itself, and what any compiler may call: no memory comes from anywhere."""
+    objects = sorted(str(path) for path in (BUILD / "user/lib/capnp").glob("*.o"))
+    done = subprocess.run(["nm", *objects], stdout=subprocess.PIPE, text=True, check=True)
+    symbols = [line.split()[-2:] for line in done.stdout.splitlines() if line and not line.endswith(":")]
+    defined = {name for kind, name in symbols if kind != "U"}
+    wanted = {name for kind, name in symbols if kind == "U"}
+    assert len(objects) > 10
+    assert wanted - defined <= {"memcpy", "memmove", "memset", "memcmp"}
+
+
 def instructions(row, function):
     """Of one call of the function, as bench/capnp/ours makes it for the row."""
     counts = []

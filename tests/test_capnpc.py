@@ -138,7 +138,7 @@ interface A {
   serve @6 (takeRoom :A, giveRoom :Capability, m :B) -> (call :A, results :B, c :Capability);
   serves @7 (takeRoom :UInt8, resultsRoom :A) -> (all :List(A), text :Text);
   service @8 (giveRoom :List(A)) -> (m :A, self :UInt8);
-  any @9 (server :A); dispatch @10 ();
+  any @9 (server :A); dispatch @10 (); need @11 (name :A);
   struct Foo { check @0 :UInt8; }
 }
 interface B extends(A) { foo @0 (); a @1 () -> (a :List(B), b :A); }

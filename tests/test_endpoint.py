@@ -9,12 +9,33 @@ ENDPOINTS = {
     "interface": "EndpointFactory",
     "source": {"kernel": "endpointFactory"},
 }
+SPAWNER = {
+    "name": "spawner",
+    "interface": "ProcessSpawner",
+    "source": {"kernel": "processSpawner"},
+}
+FAULTS = {
+    "name": "faults",
+    "interface": "FaultInjector",
+    "source": {"kernel": "faultInjector"},
+}
 MEMORY = {"name": "memory", "interface": "VirtualMemory", "source": {"kernel": "virtualMemory"}}
 
 
-def player(name, **fields):
+INTERFACE = "0xe4d9017a2c6b35f8"
+
+
+def player(name, *caps, **fields):
     fields.setdefault("limits", {"frames": 1024, "capSlots": 96})
-    return service(name, "endpoint", [CONSOLE, ENDPOINTS, MEMORY], **fields)
+    return service(name, "endpoint", [CONSOLE, ENDPOINTS, MEMORY, *caps], **fields)
+
+
+def export(name):
+    return {"name": name, "interface": INTERFACE}
+
+
+def client(name, server, exported):
+    return {**export(name), "source": {"service": server, "export": exported}}
 
 
 @pytest.mark.parametrize("entries", [32, 256])
@@ -30,3 +51,57 @@ def test_equally_long_queues_have_nothing_in_flight(boot, entries):
     run = boot(manifest(player("endpoint", ring=ring)))
     assert run.status == PASS, str(run)
     run.says("endpoint: pass")
+
+
+def test_calls_that_the_kernel_answers_later(boot):
+    """Waits for processes that end only when they are killed."""
+    limits = {"frames": 2048, "capSlots": 1024, "processes": 4, "calls": 256}
+    data = manifest(player("endpoint", SPAWNER, limits=limits), service("wait"))
+    del data["services"][1]
+    run = boot(data)
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+def test_an_allocation_that_fails_harms_nobody(boot):
+    run = boot(manifest(player("endpoint", FAULTS, limits={"frames": 1024, "capSlots": 256})))
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_whoever_dies_the_others_are_told_once(boot, order):
+    """The victim faults with calls in service and waiting; later the server ends likewise."""
+    parts = [
+        player("server", exports=[export("stage")]),
+        player(
+            "victim",
+            client("fall", "server", "stage"),
+            exports=[export("heart")],
+            expect={"faulted": {"vector": 6}},
+        ),
+        player(
+            "lead",
+            client("lead", "server", "stage"),
+            client("pulse", "victim", "heart"),
+            limits={"frames": 1024, "capSlots": 256},
+        ),
+    ]
+    run = boot(manifest(*(parts[i] for i in order)))
+    assert run.status == PASS, str(run)
+    run.says("endpoint: pass")
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_calls_without_a_pause_starve_nobody(boot, pairs):
+    """Servers and callers hand the processor to each other; who only computes gets its turns."""
+    stages = [f"server-{i}" for i in range(pairs)]
+    services = []
+    for stage in stages:
+        services += [
+            player(stage, exports=[export("stage")], daemon=True),
+            player(f"caller-of-{stage}", client("rally", stage, "stage")),
+            player(f"spinner-of-{stage}", client("spin", stage, "stage")),
+        ]
+    run = boot(manifest(*services, deadline=30000))
+    assert run.status == PASS, str(run)

@@ -73,6 +73,21 @@ def test_each_allocation_fails_once_and_leaves_all_as_it_was(boot):
     assert run.status == PASS, str(run)
 
 
+def test_what_a_process_leaves_is_there_for_the_next(boot):
+    often = {"policy": "always", "count": 20}
+    run = boot(manifest(part("leave-much", restart=often)))
+    assert run.status == PASS, str(run)
+    run.says("leave-much", "exited 0", " 21\n")
+
+
+def test_nearly_all_the_memory_there_is(boot):
+    """A neighbour has what it was promised nevertheless. The machine has 32,768 frames."""
+    hog = part("limit-of-machine", limits={"frames": 31500})
+    often = {"policy": "always", "count": 20}
+    run = boot(manifest(hog, part("leave-much", restart=often)))
+    assert run.status == PASS, str(run)
+
+
 def test_an_address_space_and_memory_in_other_hands(boot):
     """And in them still when the process that gave them has been ended by a fault."""
     desk = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the runtime notices of a program's own mistakes, and how it says so."""
+"""What the runtime notices of a program's own mistakes, and that its manual page is true."""
 
 import pytest
-from conftest import CONSOLE, KERNEL, PASS, make_manifest, manifest, qemu_run, service
+from conftest import CONSOLE, KERNEL, PASS, ROOT, make_manifest, manifest, qemu_run, service
 
 RT_EXIT_PANIC = 101
 
@@ -37,3 +37,38 @@ def test_the_panic_says_what_was_wrong(blunders_run, sentence):
     lines = [line for line in blunders_run.lines if sentence in line]
     assert len(lines) == 1, str(blunders_run)
     assert "panic" in lines[0]
+
+
+PAGE = (ROOT / "docs/runtime.md").read_text()
+
+
+def without_head(name):
+    """A program of tests/programs behind its licence line and first comment."""
+    return (ROOT / "tests/programs" / name / "main.c").read_text().split("*/\n", 1)[1].strip("\n")
+
+
+@pytest.mark.parametrize("name", ["label-server", "label-client"])
+def test_the_page_shows_the_programs_that_are_tested(name):
+    assert f"```c\n{without_head(name)}\n```\n" in PAGE
+
+
+def test_a_server_is_a_dozen_lines():
+    """Its main and its handler, without includes, blank lines and brackets."""
+    lines = [line.strip() for line in without_head("label-server").splitlines()]
+    code = [line for line in lines if line not in ("", "{", "}") and line[0] != "#"]
+    assert len(code) <= 14
+
+
+def test_the_server_on_the_page_serves(tmp_path):
+    export = [{"name": "labelled", "interface": "Console"}]
+    source = {"service": "server", "export": "labelled"}
+    labelled = {"name": "console", "interface": "Console", "source": source}
+    clients = [
+        service(f"client-{badge}", "label-client", [{**labelled, "badge": badge}])
+        for badge in (7, 4711)
+    ]
+    data = manifest(service("server", "label-server", exports=export, daemon=True), *clients)
+    run = qemu_run("--kernel", KERNEL, "--manifest", make_manifest(data, tmp_path / "m.bin"))
+    assert run.status == PASS, str(run)
+    assert "client 7: hello" in run.lines
+    assert "client 4711: hello" in run.lines

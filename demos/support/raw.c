@@ -4,6 +4,10 @@
 #include <capos.capnp.h>
 #include <support/check.h>
 
+/* Completions that came while another was awaited, oldest first. */
+static struct cap_cqe kept[RAW_KEPT_MAX];
+static uint32_t kept_count;
+
 struct cap_cqe raw_complete(struct rt_ring *ring, const struct cap_sqe *sqe)
 {
     struct cap_sqe copy = *sqe;
@@ -37,6 +41,64 @@ uint32_t raw_exception(struct rt_ring *ring, const struct cap_sqe *sqe)
 
     CHECK_EQ(cqe.result, CAP_ERR_EXCEPTION);
     return cqe.flags & CAP_CQE_F_EXC_MASK;
+}
+
+void raw_send(struct rt_ring *ring, const struct cap_sqe *sqe)
+{
+    CHECK(rt_ring_push(ring, sqe));
+}
+
+static void keep_all(struct rt_ring *ring)
+{
+    struct cap_cqe cqe;
+
+    while (rt_ring_take(ring, &cqe)) {
+        CHECK(kept_count < RAW_KEPT_MAX);
+        kept[kept_count++] = cqe;
+    }
+}
+
+/* Its place among those that were kept; kept_count if it is not there. */
+static uint32_t find_kept(uint64_t user_data)
+{
+    uint32_t i = 0;
+
+    while (i < kept_count && kept[i].user_data != user_data) {
+        i++;
+    }
+    return i;
+}
+
+bool raw_has_completed(struct rt_ring *ring, uint64_t user_data)
+{
+    CHECK(rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) >= 0);
+    keep_all(ring);
+    return find_kept(user_data) < kept_count;
+}
+
+struct cap_cqe raw_await(struct rt_ring *ring, uint64_t user_data)
+{
+    uint32_t i;
+
+    while (!raw_has_completed(ring, user_data)) {
+        CHECK(rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) >= 0);
+    }
+    i = find_kept(user_data);
+    struct cap_cqe cqe = kept[i];
+    kept_count--;
+    for (; i < kept_count; i++) {
+        kept[i] = kept[i + 1];
+    }
+    CHECK_EQ(find_kept(user_data), kept_count); /* exactly one completion */
+    CHECK_EQ(cqe.reserved, 0);
+    return cqe;
+}
+
+uint32_t raw_kept(struct rt_ring *ring)
+{
+    CHECK(rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) >= 0);
+    keep_all(ring);
+    return kept_count;
 }
 
 /* The entry for a message that has been built. */

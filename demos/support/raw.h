@@ -11,6 +11,7 @@
 
 #include <abi/ring.h>
 #include <rt/ring.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ struct raw_message {
 /*
  * Submits one entry, with RAW_USER_DATA, and gives its completion. Fails the demo
  * if there is not exactly one completion, or if an unused field of it is not zero.
- * The ring must have no raw completions waiting.
+ * The ring must have no raw completions waiting, and the entry none to bring about.
  */
 struct cap_cqe raw_complete(struct rt_ring *ring, const struct cap_sqe *sqe);
 
@@ -35,6 +36,27 @@ int32_t raw_result(struct rt_ring *ring, const struct cap_sqe *sqe);
 
 /* The same for a call that must end in an exception: its type. Anything else fails the demo. */
 uint32_t raw_exception(struct rt_ring *ring, const struct cap_sqe *sqe);
+
+/* Raw completions that raw_await may meet and keep while it waits for another. */
+#define RAW_KEPT_MAX 64u
+
+/*
+ * Queues one entry with user data of its own, nothing awaited: it is submitted with the
+ * next raw_await, raw_has_completed or entry into the kernel. The queue must have room.
+ */
+void raw_send(struct rt_ring *ring, const struct cap_sqe *sqe);
+
+/* Waits for the completion with this user data. Others that come first are kept. */
+struct cap_cqe raw_await(struct rt_ring *ring, uint64_t user_data);
+
+/*
+ * Whether the completion with this user data is there, after a look into the kernel that
+ * does not wait. It stays for raw_await. What the kernel defers may need some looks.
+ */
+bool raw_has_completed(struct rt_ring *ring, uint64_t user_data);
+
+/* Completions that have come and that nobody awaited. */
+uint32_t raw_kept(struct rt_ring *ring);
 
 /*
  * A call of Console.writeLine or Console.write with n bytes of payload, whatever

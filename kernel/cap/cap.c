@@ -93,6 +93,20 @@ uint64_t cap_object_count(void)
     return count;
 }
 
+void cap_object_each_hold(void (*visit)(struct cap_object *held))
+{
+    for (struct list_node *n = list_first(&objects); n != NULL; n = list_next(&objects, n)) {
+        LIST_OWNER(n, struct cap_object, node)->counted = 0;
+    }
+    for (struct list_node *n = list_first(&objects); n != NULL; n = list_next(&objects, n)) {
+        struct cap_object *object = LIST_OWNER(n, struct cap_object, node);
+
+        if (object->type->each_hold != NULL) {
+            object->type->each_hold(object, visit);
+        }
+    }
+}
+
 void cap_object_each(void (*visit)(const struct cap_object *object, void *context), void *context)
 {
     for (struct list_node *n = list_first(&objects); n != NULL; n = list_next(&objects, n)) {

@@ -41,12 +41,18 @@ struct cap_type {
     enum capnp_answer (*call)(struct cap_object *object, struct capnp_call *call);
     /* The last hold is gone: gives back what the object is made of. */
     void (*destroy)(struct cap_object *object);
+    /*
+     * For the recount: calls `visit` with each object that this one holds, itself perhaps,
+     * once a hold. NULL: it never holds any.
+     */
+    void (*each_hold)(struct cap_object *object, void (*visit)(struct cap_object *held));
 };
 
 struct cap_object {
     const struct cap_type *type; /* [I] */
     uint64_t holds;              /* [s] */
     struct list_node node;       /* [s] in the list of all objects */
+    uint64_t counted;            /* the recount's: holds that it has found */
 };
 
 /*
@@ -69,6 +75,12 @@ void cap_init(void);
 
 /* Objects that exist, counted by walking the list. */
 uint64_t cap_object_count(void);
+
+/*
+ * For the recount: sets `counted` of every object to 0, and calls `visit` for each hold
+ * that some object has.
+ */
+void cap_object_each_hold(void (*visit)(struct cap_object *held));
 
 /* Calls `visit` for every object. It must not create or drop any. */
 void cap_object_each(void (*visit)(const struct cap_object *object, void *context), void *context);

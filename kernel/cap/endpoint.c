@@ -678,6 +678,20 @@ bool entries_reap(struct thread *t, uint32_t budget)
     return pool->used == 0;
 }
 
+void entries_each_hold(const struct thread *t, void (*visit)(struct cap_object *held))
+{
+    for (uint32_t i = 0; i < t->pool.count; i++) {
+        const struct call *call = &t->pool.records[i];
+
+        if (call->endpoint != NULL) {
+            visit(&object_of(call->endpoint)->client);
+        }
+        if (call->state == CALL_QUEUED && call->queued.transfer != NULL) {
+            transfer_each_hold(call->queued.transfer, visit);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------------------
  * The objects */
 
@@ -739,18 +753,32 @@ static void client_destroy(struct cap_object *object)
     heap_free(NULL, o);
 }
 
+static void owner_each_hold(struct cap_object *object, void (*visit)(struct cap_object *held))
+{
+    visit(&of_owner(object)->client);
+}
+
+static void client_each_hold(struct cap_object *object, void (*visit)(struct cap_object *held))
+{
+    if (of_client(object)->is_matching) {
+        visit(object);
+    }
+}
+
 const struct cap_type endpoint_type = {
     .name = "Endpoint",
     .kind = CAP_FULL,
     .interface_id = CAPOS_ENDPOINT_ID,
     .call = owner_call,
     .destroy = owner_destroy,
+    .each_hold = owner_each_hold,
 };
 
 const struct cap_type endpoint_client_type = {
     .name = "EndpointClient",
     .kind = CAP_CLIENT,
     .destroy = client_destroy,
+    .each_hold = client_each_hold,
 };
 
 enum status endpoint_create(struct account *payer, struct cap_object **owner,

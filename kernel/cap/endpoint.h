@@ -83,3 +83,6 @@ void endpoint_cancel(struct thread *t, const struct cap_sqe *sqe);
  * is left.
  */
 bool entries_reap(struct thread *t, uint32_t budget);
+
+/* For the recount: calls `visit` for each hold that a thread's entries in flight are. */
+void entries_each_hold(const struct thread *t, void (*visit)(struct cap_object *held));

@@ -156,10 +156,16 @@ const struct cap_type memory_object_type = {
     .destroy = object_destroy,
 };
 
+static void reader_each_hold(struct cap_object *reader, void (*visit)(struct cap_object *held))
+{
+    visit(&memory_object_of(reader)->object);
+}
+
 const struct cap_type memory_reader_type = {
     .name = "MemoryReader",
     .kind = CAP_PLAIN,
     .interface_id = CAPOS_MEMORY_READER_ID,
     .call = reader_call,
     .destroy = reader_destroy,
+    .each_hold = reader_each_hold,
 };

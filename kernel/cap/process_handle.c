@@ -151,12 +151,20 @@ static void handle_destroy(struct cap_object *object)
     heap_free(NULL, h);
 }
 
+static void handle_each_hold(struct cap_object *object, void (*visit)(struct cap_object *held))
+{
+    if (is_needed((const struct process_handle *)object)) {
+        visit(object);
+    }
+}
+
 const struct cap_type process_handle_type = {
     .name = "ProcessHandle",
     .kind = CAP_FULL,
     .interface_id = CAPOS_PROCESS_HANDLE_ID,
     .call = handle_call,
     .destroy = handle_destroy,
+    .each_hold = handle_each_hold,
 };
 
 enum status process_handle_create(struct account *payer, struct process_handle **out)

@@ -9,6 +9,7 @@
 #include "cap/endpoint.h"
 #include "cap/process_handle.h"
 #include "cap/table.h"
+#include "cap/transfer.h"
 #include "mem/heap.h"
 #include "panic.h"
 #include "process.h"
@@ -25,6 +26,7 @@ _Static_assert(MANIFEST_CAPS_MAX + 1u <= CAP_TRANSFER_MAX, "handle and facets fi
 /* One spawn under way. */
 struct spawning {
     struct work work;
+    struct list_node node;         /* among all that are under way */
     struct call *call;             /* kept; its caller pays and owns what was given */
     struct transfer *given;        /* NULL: nothing came */
     struct process_handle *handle; /* a hold; NULL: not made yet, or handed over */
@@ -40,6 +42,7 @@ struct spawning {
 static struct {
     struct cap_object object;
     struct capos_manifest manifest;
+    struct list_node under_way; /* struct spawning */
 } spawner;
 
 static const char no_memory[] = "the kernel has no memory left";
@@ -241,6 +244,12 @@ static void drop_results(struct spawning *s)
     }
 }
 
+static void forget(struct spawning *s, struct process *caller)
+{
+    list_remove(&s->node);
+    heap_free(&caller->account, s);
+}
+
 /* Ends a spawn that has not worked: the capabilities are as they were. Frees `s`. */
 static void undo(struct spawning *s, struct process *caller)
 {
@@ -249,7 +258,7 @@ static void undo(struct spawning *s, struct process *caller)
     if (s->given != NULL) {
         given_give_back(s->given, caller);
     }
-    heap_free(&caller->account, s);
+    forget(s, caller);
 }
 
 /* The caller has cancelled, or is being reaped. */
@@ -314,7 +323,7 @@ static void finish(struct spawning *s)
     }
     take_given(s, caller);
     spawn_start(&s->spawn);
-    heap_free(&caller->account, s);
+    forget(s, caller);
 }
 
 /* The child's own limits were too small for it. It is being reaped. */
@@ -332,7 +341,7 @@ static void finish_failed(struct spawning *s)
             cap_drop(s->params.grants[i].hold.object);
         }
     }
-    heap_free(&caller->account, s);
+    forget(s, caller);
 }
 
 static void refuse_kept(struct spawning *s, enum capnp_exception exception, const char *reason)
@@ -413,6 +422,7 @@ static enum capnp_answer begin(struct spawning *s, struct capnp_call *call)
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED,
                                  "the caller has as many entries in flight as it may");
     }
+    list_push_back(&spawner.under_way, &s->node);
     work_add(&s->work, spawning_step);
     return CAPNP_PENDING;
 }
@@ -429,6 +439,7 @@ static enum capnp_answer spawner_spawn(void *self, struct capnp_call *call,
     if (s == NULL) {
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED, no_budget);
     }
+    list_init(&s->node);
     const char *why = check_params(s, call, params);
     if (why != NULL) {
         heap_free(payer, s);
@@ -449,17 +460,47 @@ static void spawner_destroy(struct cap_object *object)
     panic("%s destroyed, though the kernel holds it for good", object->type->name);
 }
 
+/* What a spawn under way has: what it made, and what came with its call. */
+static void spawning_each_hold(const struct spawning *s, void (*visit)(struct cap_object *held))
+{
+    visit(process_handle_object(s->handle));
+    for (uint32_t i = 0; i < s->client_count; i++) {
+        visit(s->clients[i].object);
+    }
+    for (uint32_t i = 0; i < s->params.grant_count; i++) {
+        const struct spawn_grant *grant = &s->params.grants[i];
+
+        if (grant->source == SPAWN_HOLD && s->given_index[i] == NOT_GIVEN) {
+            visit(grant->hold.object);
+        }
+    }
+    if (s->given != NULL) {
+        transfer_each_hold(s->given, visit);
+    }
+}
+
+static void spawner_each_hold(struct cap_object *object, void (*visit)(struct cap_object *held))
+{
+    (void)object;
+    for (struct list_node *n = list_first(&spawner.under_way); n != NULL;
+         n = list_next(&spawner.under_way, n)) {
+        spawning_each_hold(LIST_OWNER(n, struct spawning, node), visit);
+    }
+}
+
 const struct cap_type process_spawner_type = {
     .name = "ProcessSpawner",
     .kind = CAP_FULL,
     .interface_id = CAPOS_PROCESS_SPAWNER_ID,
     .call = spawner_call,
     .destroy = spawner_destroy,
+    .each_hold = spawner_each_hold,
 };
 
 void process_spawner_init(struct capos_manifest manifest)
 {
     spawner.manifest = manifest;
+    list_init(&spawner.under_way);
     cap_object_init(&spawner.object, &process_spawner_type);
     kernel_table_keep(&spawner.object);
 }

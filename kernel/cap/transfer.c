@@ -121,6 +121,15 @@ bool transfer_write_records(const struct thread *receiver, const struct call_buf
     return buffer_copy_out(receiver, &to, records, count * (uint32_t)sizeof records[0]);
 }
 
+void transfer_each_hold(const struct transfer *transfer, void (*visit)(struct cap_object *held))
+{
+    for (uint32_t i = 0; i < transfer->count; i++) {
+        if (transfer->items[i].moved == CAP_ID_NONE) {
+            visit(transfer->items[i].hold.object);
+        }
+    }
+}
+
 void transfer_scratch_drop(void)
 {
     lazy_buffer_drop(&cpu_self()->transfer, &source);

@@ -244,7 +244,7 @@ static void count_process(struct process *p, void *context)
     }
 }
 
-static uint64_t count_holds(const struct cap_object *object)
+uint64_t world_holds(const struct cap_object *object)
 {
     struct census census = {.object = object};
 
@@ -272,7 +272,7 @@ static void check_endpoint(const struct endpoint_object *o, uint64_t outside)
 
 static void check_object(const struct cap_object *object, void *context)
 {
-    uint64_t holds = count_holds(object);
+    uint64_t holds = world_holds(object);
 
     (void)context;
     if (object->type == &endpoint_client_type) {
@@ -290,9 +290,21 @@ static void check_slot(const struct cap_slot *slot)
     const struct cap_object *object = slot->object;
 
     if ((object->type == &token_type || object->type == &keeper_type) &&
-        object->holds < count_holds(object)) {
+        object->holds < world_holds(object)) {
         snprintf(finding, sizeof finding, "%s: fewer holds than are counted", object->type->name);
     }
+}
+
+static void ended(void *owner, const struct process_report *report);
+
+/* Whether an actor waits in cap_enter though there is what it waits for. */
+static bool waits_in_vain(const struct process *p)
+{
+    const struct actor *a = p->on_end == ended ? p->owner : NULL;
+    const struct ring_view *ring = &p->thread.ring;
+
+    return a != NULL && !a->is_hostile && a->is_waiting && p->thread.state == THREAD_WAITING &&
+           ring->cq_tail - ring->header->cq_head >= p->thread.min_complete;
 }
 
 static void check_process(struct process *p, void *context)
@@ -335,6 +347,8 @@ static void check_process(struct process *p, void *context)
     } else if (p->account.used[ACCOUNT_SLOTS] != p->caps.used) {
         snprintf(finding, sizeof finding, "process %lu: %lu slots charged, %u used", p->pid,
                  p->account.used[ACCOUNT_SLOTS], p->caps.used);
+    } else if (waits_in_vain(p)) {
+        snprintf(finding, sizeof finding, "process %lu: it waits for what has come", p->pid);
     } else if (locked != moving) {
         snprintf(finding, sizeof finding, "process %lu: %u slots locked, %u being moved", p->pid,
                  locked, moving);
@@ -491,7 +505,10 @@ void actor_take(struct actor *a)
     }
     struct ring_view *ring = &a->p->thread.ring;
 
-    while (a->cq_head != ring->header->cq_tail) {
+    if (a->is_hostile) {
+        a->cq_head = ring->cq_tail;
+    }
+    while (a->cq_head != ring->header->cq_tail && !a->is_hostile) {
         struct cap_cqe cqe = ring->cq[a->cq_head & ring->cq_mask];
 
         ASSERT(cqe.user_data != 0 && cqe.user_data <= a->entry_count,
@@ -534,6 +551,38 @@ const struct cap_cqe *actor_do(struct actor *a, struct cap_sqe sqe)
 const struct cap_cqe *actor_done(const struct actor *a, uint64_t entry)
 {
     return a->entries[entry].completions != 0 ? &a->entries[entry].cqe : NULL;
+}
+
+bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks)
+{
+    struct thread *t = &a->p->thread;
+    struct cpu *cpu = cpu_self();
+    struct syscall_result result;
+
+    sched_forget(t);
+    t->state = THREAD_RUNNING;
+    cpu->current = t;
+    thread_load(t);
+    result = sched_cap_enter(t, min_complete, ticks * NS_PER_TICK);
+    cpu->current = NULL;
+    if (result.resume || t->state == THREAD_DEAD) {
+        rest(a);
+        actor_take(a);
+        return false;
+    }
+    a->is_waiting = true;
+    return true;
+}
+
+bool actor_goes_on(struct actor *a)
+{
+    if (!actor_lives(a) || a->p->thread.state == THREAD_WAITING) {
+        return false;
+    }
+    a->is_waiting = false;
+    rest(a);
+    actor_run(a); /* what its drain has left */
+    return true;
 }
 
 bool actor_waits_in_vain(struct actor *a, uint32_t ticks)

@@ -46,6 +46,8 @@ struct entry {
 
 struct actor {
     struct process *p; /* NULL: gone */
+    bool is_hostile;   /* it writes over its ring: what completes is not counted */
+    bool is_waiting;   /* in cap_enter, since actor_wait */
     struct process_report report;
     uint32_t sq_tail;
     uint32_t cq_head;
@@ -82,6 +84,9 @@ bool world_slice(void);
  */
 const char *world_check(void);
 
+/* Slots and transfers, of all processes and the kernel, that hold this object. */
+uint64_t world_holds(const struct cap_object *object);
+
 /* Remembers what there is; later, what has been left behind since. NULL: nothing. */
 void world_remember(void);
 const char *world_leftover(void);
@@ -112,6 +117,15 @@ void actor_take(struct actor *a);
 
 /* The completion of an entry; NULL: none so far. */
 const struct cap_cqe *actor_done(const struct actor *a, uint64_t entry);
+
+/*
+ * Enters cap_enter, with what was submitted. False: it has returned already. Otherwise the
+ * actor waits, or could go on, until actor_goes_on says that it does.
+ */
+bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks);
+
+/* If what it waited for has come, or its time-out: true, and it rests again. */
+bool actor_goes_on(struct actor *a);
 
 /*
  * Waits in cap_enter for one completion more than there is, so many ticks long, which

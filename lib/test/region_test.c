@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Regions: every refusal, every way to cut and join, and random programs beside a model by page. */
+/* Regions: every refusal, every way to cut and join, and random programs beside the model. */
 #include "catch_assert.h"
 
 #include <lib/region.h>
 #include <string.h>
+
+#include "region_model.h"
 
 #define LOW      100u
 #define PAGES    64u
@@ -260,123 +262,20 @@ static void test_gaps(void **state)
     assert_int_equal(region_find_gap(&t, 6, &first), ST_NOT_FOUND);
 }
 
-/* ------------------------------------------------------------------------- */
-/* Random programs beside what each page shows. */
-
-struct page {
-    bool mapped;
-    void *memory;
-    uint64_t offset;
-};
-
-static struct page model[PAGES];
-static uint64_t seed;
-
-static unsigned chance(unsigned below)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (unsigned)(seed >> 33) % below;
-}
-
-static bool model_row(unsigned first, unsigned pages, bool mapped)
-{
-    for (unsigned i = first; i < first + pages; i++) {
-        if (i >= PAGES || model[i].mapped != mapped) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool model_gap(unsigned pages, unsigned *first)
-{
-    for (unsigned i = 0; i + pages <= PAGES; i++) {
-        if (model_row(i, pages, false)) {
-            *first = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void step(struct region_table *t)
-{
-    unsigned first = chance(PAGES);
-    unsigned pages = 1 + chance(chance(8) == 0 ? 40 : 6);
-    unsigned which = chance(MEMORIES + 2);
-    void *memory = which < MEMORIES ? &holds[which] : NULL;
-    uint64_t offset = memory != NULL ? chance(9) : 0;
-    unsigned gap;
-    uint64_t found;
-
-    if (chance(2) == 0) {
-        enum status status = insert(t, LOW + first, pages, memory, offset);
-        if (status == ST_FULL) {
-            assert_int_equal(t->count, t->room);
-            return;
-        }
-        assert_int_equal(status, model_row(first, pages, false) ? ST_OK : ST_EXISTS);
-        for (unsigned i = 0; status == ST_OK && i < pages; i++) {
-            model[first + i] = (struct page){true, memory, memory != NULL ? offset + i : 0};
-        }
-        return;
-    }
-    assert_int_equal(region_find_gap(t, pages, &found) == ST_OK, model_gap(pages, &gap));
-    assert_true(!model_gap(pages, &gap) || found == LOW + gap);
-    enum status status = region_remove(t, LOW + first, pages);
-    if (status == ST_FULL) {
-        assert_int_equal(t->count, t->room);
-        return;
-    }
-    assert_int_equal(status, model_row(first, pages, true) ? ST_OK : ST_NOT_FOUND);
-    for (unsigned i = 0; status == ST_OK && i < pages; i++) {
-        model[first + i] = (struct page){.mapped = false};
-    }
-}
-
-static void compare(const struct region_table *t)
-{
-    int counted[MEMORIES] = {0};
-
-    assert_true(region_table_check(t));
-    for (unsigned i = 0; i < PAGES; i++) {
-        const struct region *r = region_find(t, LOW + i);
-
-        assert_int_equal(r != NULL, model[i].mapped);
-        if (r != NULL) {
-            assert_ptr_equal(r->memory, model[i].memory);
-            assert_int_equal(r->memory != NULL ? r->offset + (LOW + i - r->first) : 0,
-                             model[i].offset);
-        }
-    }
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (t->regions[i].memory != NULL) {
-            counted[(int *)t->regions[i].memory - holds]++;
-        }
-    }
-    assert_memory_equal(counted, holds, sizeof(holds));
-}
-
+/* Random programs for the model. */
 static void test_random_programs(void **state)
 {
-    static const uint32_t rooms[] = {1, 2, 5, ROOM};
+    uint64_t seed = 7;
 
     (void)state;
-    for (unsigned run = 0; run < 16; run++) {
-        struct region_table t = table_of(rooms[run % 4]);
+    for (unsigned run = 0; run < 200; run++) {
+        uint8_t program[1 + 4 * 400];
 
-        seed = run;
-        memset(model, 0, sizeof(model));
-        for (unsigned i = 0; i < 4000; i++) {
-            step(&t);
-            compare(&t);
+        for (size_t i = 0; i < sizeof(program); i++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            program[i] = (uint8_t)(seed >> 40);
         }
-        while (region_remove_last(&t)) {
-            assert_true(region_table_check(&t));
-        }
-        for (unsigned m = 0; m < MEMORIES; m++) {
-            assert_int_equal(holds[m], 0);
-        }
+        region_model_run(program, sizeof(program));
     }
 }
 

@@ -16,6 +16,7 @@
 #include <support/raw.h>
 
 #include "probe.h"
+#include "smoke.h"
 
 /* Filled by the runtime's first instructions. */
 struct rt_birth rt_birth;
@@ -81,7 +82,7 @@ static void check_bootstrap(struct rt_ring *ring)
 
     CHECK(rt_pid() != 0);
     CHECK_EQ((uintptr_t)__builtin_frame_address(0) % 16u, 0);
-    CHECK_EQ(rt_capset()->count, 1);
+    CHECK_EQ(rt_capset()->count, 4);
     CHECK_EQ(rt_capset_find(rt_capset(), "console", CAPOS_CONSOLE_ID, &id), RT_CAPSET_FOUND);
     CHECK(id != CAP_ID_NONE);
     CHECK_EQ(ring->header->magic, CAP_RING_MAGIC);
@@ -372,5 +373,6 @@ int main(void)
     check_registers();
     check_control_words(ring);
     check_client_limits(ring);
+    check_capabilities(ring);
     return demo_end();
 }

@@ -24,6 +24,8 @@ static int64_t rt_cap_enter(uint64_t min_complete, uint64_t timeout_ns);
 #include "../ring.c"
 #include "../server.c"
 
+#include <capos.client.h>
+
 #include <lib/ring.h>
 #include <stdlib.h>
 #include <string.h>

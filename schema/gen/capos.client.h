@@ -10,12 +10,19 @@
 
 #include "capos.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 /* The serial console. */
 struct capos_console {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_console capos_console_need(const char *name)
+{
+    return (struct capos_console){rt_capset_need(name, CAPOS_CONSOLE_ID)};
+}
 
 /*
  * Does nothing, at the price of a real call: for measurements only, and granted
@@ -24,6 +31,12 @@ struct capos_console {
 struct capos_null_cap {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_null_cap capos_null_cap_need(const char *name)
+{
+    return (struct capos_null_cap){rt_capset_need(name, CAPOS_NULL_CAP_ID)};
+}
 
 /*
  * An endpoint's owner facet: its holder receives and answers calls, by the ring
@@ -36,10 +49,22 @@ struct capos_endpoint {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_endpoint capos_endpoint_need(const char *name)
+{
+    return (struct capos_endpoint){rt_capset_need(name, CAPOS_ENDPOINT_ID)};
+}
+
 /* Makes endpoints, charged to whoever calls. */
 struct capos_endpoint_factory {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_endpoint_factory capos_endpoint_factory_need(const char *name)
+{
+    return (struct capos_endpoint_factory){rt_capset_need(name, CAPOS_ENDPOINT_FACTORY_ID)};
+}
 
 /*
  * Pages of memory, zeroed when they are made. They are given back when the last
@@ -49,15 +74,33 @@ struct capos_memory_object {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_memory_object capos_memory_object_need(const char *name)
+{
+    return (struct capos_memory_object){rt_capset_need(name, CAPOS_MEMORY_OBJECT_ID)};
+}
+
 /* The read-only facet of a MemoryObject. */
 struct capos_memory_reader {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_memory_reader capos_memory_reader_need(const char *name)
+{
+    return (struct capos_memory_reader){rt_capset_need(name, CAPOS_MEMORY_READER_ID)};
+}
+
 /* Makes MemoryObjects, charged to whoever calls. */
 struct capos_frame_allocator {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_frame_allocator capos_frame_allocator_need(const char *name)
+{
+    return (struct capos_frame_allocator){rt_capset_need(name, CAPOS_FRAME_ALLOCATOR_ID)};
+}
 
 /*
  * The address space of one process, between USER_MAP_BASE and USER_END. Sizes and
@@ -69,10 +112,22 @@ struct capos_virtual_memory {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_virtual_memory capos_virtual_memory_need(const char *name)
+{
+    return (struct capos_virtual_memory){rt_capset_need(name, CAPOS_VIRTUAL_MEMORY_ID)};
+}
+
 /* Starts the programs of the boot manifest, charged to whoever calls. */
 struct capos_process_spawner {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_process_spawner capos_process_spawner_need(const char *name)
+{
+    return (struct capos_process_spawner){rt_capset_need(name, CAPOS_PROCESS_SPAWNER_ID)};
+}
 
 /*
  * A process that was spawned. Cannot be handed on. Letting go of it leaves the
@@ -82,15 +137,33 @@ struct capos_process_handle {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_process_handle capos_process_handle_need(const char *name)
+{
+    return (struct capos_process_handle){rt_capset_need(name, CAPOS_PROCESS_HANDLE_ID)};
+}
+
 /* The boot manifest, to read. */
 struct capos_boot_package {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_boot_package capos_boot_package_need(const char *name)
+{
+    return (struct capos_boot_package){rt_capset_need(name, CAPOS_BOOT_PACKAGE_ID)};
+}
+
 /* What one process holds and may use up. */
 struct capos_capability_manager {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_capability_manager capos_capability_manager_need(const char *name)
+{
+    return (struct capos_capability_manager){rt_capset_need(name, CAPOS_CAPABILITY_MANAGER_ID)};
+}
 
 /*
  * Makes one allocation of the kernel fail, for tests that walk all of them; granted
@@ -99,6 +172,12 @@ struct capos_capability_manager {
 struct capos_fault_injector {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct capos_fault_injector capos_fault_injector_need(const char *name)
+{
+    return (struct capos_fault_injector){rt_capset_need(name, CAPOS_FAULT_INJECTOR_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * capos.capnp:Console */
@@ -387,7 +466,7 @@ static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, st
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -424,10 +503,12 @@ static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_endpoint_mint_take(&call, client_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_endpoint_mint_take(&call, client_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -446,7 +527,7 @@ capos_endpoint_factory_create_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_FACTORY_ID,
                             CAPOS_ENDPOINT_FACTORY_CREATE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -482,10 +563,12 @@ static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *rin
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_endpoint_factory_create_take(&call, endpoint_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_endpoint_factory_create_take(&call, endpoint_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -553,7 +636,7 @@ static inline struct rt_status capos_memory_object_reader_send(struct rt_call *c
     }
     s = rt_call_submit_with(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_READER, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -590,10 +673,12 @@ static inline struct rt_status capos_memory_object_reader(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_memory_object_reader_take(&call, reader_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_memory_object_reader_take(&call, reader_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -665,7 +750,7 @@ capos_frame_allocator_alloc_frame_send(struct rt_call *call, struct rt_ring *rin
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -702,10 +787,12 @@ capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_alloc
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_frame_allocator_alloc_frame_take(&call, memory_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_frame_allocator_alloc_frame_take(&call, memory_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -732,7 +819,7 @@ capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_FREE_FRAME, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -752,7 +839,7 @@ static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *
         return s;
     }
     s = rt_call_wait(&call);
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -775,7 +862,7 @@ capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
                             CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -813,10 +900,12 @@ capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_frame_allocator_alloc_contiguous_take(&call, memory_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = capos_frame_allocator_alloc_contiguous_take(&call, memory_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -997,7 +1086,7 @@ capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit_with(call, target.id, CAPOS_VIRTUAL_MEMORY_ID,
                             CAPOS_VIRTUAL_MEMORY_MAP_OBJECT, capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1038,7 +1127,7 @@ capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memor
     if (rt_ok(s)) {
         s = capos_virtual_memory_map_object_take(&call, address_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1078,7 +1167,7 @@ capos_process_spawner_spawn_submit(struct rt_call *call, struct capos_process_sp
                                 CAPOS_PROCESS_SPAWNER_SPAWN, capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }

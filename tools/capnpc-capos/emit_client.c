@@ -107,10 +107,10 @@ static bool carries(const struct traffic *t)
     return t->gives || t->takes;
 }
 
-/* How a function ends a call, where nothing of it is left to release. */
+/* How a function ends a call of the method. */
 static const char *end_of(const struct traffic *t)
 {
-    return carries(t) ? "rt_call_end" : "rt_call_end_plain";
+    return carries(t) ? "rt_call_end_with" : "rt_call_end_plain";
 }
 
 /* A parameter's name, apart from those that generated functions use themselves. */
@@ -483,12 +483,17 @@ static void emit_whole(const struct model *model, const struct decl *decl,
                  &send);
     out_print(out,
               "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_wait(&call);\n");
-    if (has_results(method)) {
+    struct traffic t = traffic_of(model, method);
+    if (has_results(method) && t.takes) {
+        /* So that compilers see that the results are set wherever it succeeds. */
+        out_print(out, "    if (!rt_ok(s)) {\n        %s(&call);\n        return s;\n    }\n",
+                  end_of(&t));
+        emit_forward(out, "s = ", out_string("%s_%s_take", decl->name, method->name), &take);
+    } else if (has_results(method)) {
         out_print(out, "    if (rt_ok(s)) {\n");
         emit_forward(out, "    s = ", out_string("%s_%s_take", decl->name, method->name), &take);
         out_print(out, "    }\n");
     }
-    struct traffic t = traffic_of(model, method);
     out_print(out, "    %s(&call);\n    return s;\n}\n\n", end_of(&t));
 }
 
@@ -575,8 +580,10 @@ static void emit_includes(const struct model *model, const struct model_file *fi
     const char *slash = strrchr(file->path, '/');
     const char *gap = "";
 
-    out_print(out, "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/ring.h>\n\n",
-              slash != NULL ? slash + 1 : file->path);
+    out_print(
+        out,
+        "#pragma once\n\n#include \"%s.h\"\n\n#include <rt/capset.h>\n#include <rt/ring.h>\n\n",
+        slash != NULL ? slash + 1 : file->path);
     for (size_t i = 0; i < model->count; i++) {
         const struct decl *other = &model->decls[i];
         if (other->kind == DECL_FILE && other != file->decl && has_handles_of(model, file, other)) {
@@ -590,6 +597,8 @@ static void emit_includes(const struct model *model, const struct model_file *fi
 /* All handles stand before all calls, which may give any of them. */
 static void emit_handles(const struct model_file *file, struct out *out)
 {
+    const char *name[] = {"const char *name"};
+
     for (size_t i = 0; i < file->count; i++) {
         const struct decl *decl = file->order[i];
         if (decl->kind == DECL_INTERFACE) {
@@ -597,6 +606,12 @@ static void emit_handles(const struct model_file *file, struct out *out)
             out_print(out,
                       "struct %s {\n    uint64_t id; /* in the own capability table */\n};\n\n",
                       decl->name);
+            out_print(out, "/* The one of this name in the CapSet; panics if there is none. */\n");
+            out_function(out, out_string("static inline struct %s ", decl->name),
+                         out_string("%s_need", decl->name), name, 1, 0);
+            out_line(out, "\n{\n    return (struct %s){rt_capset_need(name, %s_ID)};", decl->name,
+                     decl->upper);
+            out_print(out, "}\n\n");
         }
     }
 }

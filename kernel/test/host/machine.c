@@ -43,7 +43,7 @@ void host_copy_words(void *to, const void *from, size_t bytes)
 {
     if (bytes != 0) {
         host_observe(from, bytes);
-        memcpy(to, from, bytes);
+        memmove(to, from, bytes); /* a program that calls itself may have them overlap */
     }
 }
 

@@ -431,10 +431,10 @@ static enum status user_copy(const struct aspace *as, uint64_t va, void *ours, s
             return ST_FAULT;
         }
         if (out) {
-            memcpy(theirs, (uint8_t *)ours + done, some);
+            memmove(theirs, (uint8_t *)ours + done, some);
         } else {
             host_observe(theirs, some);
-            memcpy((uint8_t *)ours + done, theirs, some);
+            memmove((uint8_t *)ours + done, theirs, some);
         }
         done += some;
     }

@@ -3,11 +3,30 @@
  * Messages that were made to break their reader: each must be refused, for the
  * right reason, without a byte outside of the message being touched.
  *
- * The first nine broke other implementations; behind them come the lessons of the
- * advisories of the reference implementation.
+ * The first nine broke other implementations:
+ *
+ *   1  far_pointer_to_no_segment            6  pointer_to_itself
+ *   2  list_whose_size_wraps                7  element_behind_the_end
+ *   3  table_of_too_many_segments           8  capability_where_none_belongs
+ *   4  elements_at_their_distance           9  copy_of_a_far_pointer
+ *   5  lists_of_nothing
+ *
+ * Behind them come the lessons of the reference implementation's advisories:
+ *
+ *   CVE-2015-2310, overflow in a bounds check      pointers_out_of_their_segment,
+ *                                                  lists_out_of_their_segment
+ *   CVE-2015-2311, length of a text underflows     text_of_no_bytes
+ *   CVE-2015-2312, amplification by lists          lists_of_nothing, one_list_many_times
+ *   CVE-2015-2313, the same when sizes are summed  sizes_of_lists_of_nothing
+ *   CVE-2017-7892, a check the compiler removes    bounds_in_the_last_page
+ *   CVE-2022-46149, lists of pointers downgraded   pointers_of_structs_without_pointers,
+ *                                                  pointers_of_structs_at_the_end
+ *   2026-03-12-0, the count of segments wraps      segment_count_that_wraps
+ *   2026-07, sizes of segments wrap in 32 bits     segment_sizes_that_wrap
  */
 #include "words.h"
 
+#include <capnp/frame.h>
 #include <capnp/list.h>
 #include <capos.capnp.h>
 
@@ -243,6 +262,35 @@ static void lists_out_of_their_segment(void **state)
     refuse_list(LIST_AT(0, CAPNP_ELEMENT_STRUCT, 3), 6, CAPNP_ELEMENT_STRUCT, CAPNP_ERROR_NONE);
 }
 
+/*
+ * Where the end of the address space is near, a pointer to behind the segment is one that
+ * wraps: a check that adds to addresses passes it, and may be left out by the compiler.
+ * Nothing is read there; what claims to be within must be refused by its length alone.
+ */
+static void bounds_in_the_last_page(void **state)
+{
+    static const uint64_t roots[] = {STRUCT_AT(0, 65535, 65535), STRUCT_AT(0x1fffffff, 1, 0),
+                                     LIST_AT(0, CAPNP_ELEMENT_EIGHT_BYTES, (1u << 29) - 1u)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+        uint64_t word = roots[i];
+        struct capnp_segment segments[2] = {
+            {.base = (const uint8_t *)&word, .bytes = 8},
+            {.base = (const uint8_t *)(UINTPTR_MAX - 15u), .bytes = 8},
+        };
+        struct capnp_message m;
+        assert_true(capnp_message_open_segments(&m, segments, 2));
+        (void)capnp_root(&m, 1, 1);
+        assert_int_not_equal(capnp_message_error(&m), CAPNP_ERROR_NONE);
+        /* The same behind a far pointer, whose landing pad would lie behind that page. */
+        word = FAR(1, 1);
+        assert_true(capnp_message_open_segments(&m, segments, 2));
+        (void)capnp_root(&m, 1, 1);
+        assert_int_equal(capnp_message_error(&m), CAPNP_ERROR_BOUNDS);
+    }
+}
+
 static void struct_list_with_a_strange_tag(void **state)
 {
     uint64_t words[] = {STRUCT_AT(0, 0, 1), LIST_AT(0, CAPNP_ELEMENT_STRUCT, 1),
@@ -318,6 +366,35 @@ static void one_list_many_times(void **state)
     }
     open_words(&f, words, sizeof words / sizeof *words);
     assert_false(capnp_struct_check_pointers(capnp_root(&f.m, 0, POINTERS)));
+    assert_int_equal(capnp_message_error(&f.m), CAPNP_ERROR_BUDGET);
+    fixture_free(&f);
+}
+
+/* Walking the whole message, as who sums up its size does, costs what it pretends to hold. */
+static void sizes_of_lists_of_nothing(void **state)
+{
+    enum { POINTERS = 16 };
+    uint64_t words[1 + POINTERS] = {STRUCT_AT(0, 0, POINTERS)};
+    uint64_t copy[64];
+    struct capnp_arena arena;
+    struct fixture f;
+
+    (void)state;
+    for (int i = 0; i < POINTERS; i++) {
+        words[1 + i] = LIST_AT(POINTERS - 1 - i, CAPNP_ELEMENT_VOID, 100);
+    }
+    open_words(&f, words, sizeof words / sizeof *words);
+    assert_false(capnp_struct_check_pointers(capnp_root(&f.m, 0, POINTERS)));
+    assert_int_equal(capnp_message_error(&f.m), CAPNP_ERROR_BUDGET);
+    fixture_free(&f);
+    open_words(&f, words, sizeof words / sizeof *words);
+    capnp_arena_init(&arena, copy, sizeof copy);
+    struct capnp_any_builder to = {.arena = &arena, .slot = capnp_arena_take(&arena, 1)};
+    struct capnp_any root = {.message = &f.m,
+                             .segment = f.m.segments,
+                             .slot = f.m.segments[0].base,
+                             .depth = CAPNP_DEPTH_MAX};
+    assert_false(capnp_any_copy(to, root));
     assert_int_equal(capnp_message_error(&f.m), CAPNP_ERROR_BUDGET);
     fixture_free(&f);
 }
@@ -417,11 +494,34 @@ static void refuse_framed(const uint32_t *table, size_t len)
     free(copy);
 }
 
-static void segment_tables(void **state)
+static void segment_count_that_wraps(void **state)
 {
-    static const uint32_t count_wraps[] = {UINT32_MAX, 1, 0, 0};
+    static const uint32_t wraps_to_none[] = {UINT32_MAX, 1, 0, 0};
+    static const uint32_t wraps_in_bytes[] = {0x3fffffff, 1, 0, 0};
+    uint64_t bytes;
+
+    (void)state;
+    refuse_framed(wraps_to_none, sizeof wraps_to_none);
+    refuse_framed(wraps_in_bytes, sizeof wraps_in_bytes);
+    assert_int_equal(capnp_frame_measure((const uint8_t *)wraps_to_none, sizeof wraps_to_none,
+                                         UINT32_MAX, UINT64_MAX, &bytes),
+                     CAPNP_FRAME_CORRUPT);
+}
+
+static void segment_sizes_that_wrap(void **state)
+{
     static const uint32_t sum_wraps[] = {1, UINT32_MAX, UINT32_MAX, 0, 0, 0};
     static const uint32_t sum_is_small_in_32_bits[] = {2, 1, 0x80000000, 0x80000000, 0, 0};
+    static const uint32_t bytes_wrap[] = {0, 0x20000001, 0, 0};
+
+    (void)state;
+    refuse_framed(sum_wraps, sizeof sum_wraps);
+    refuse_framed(sum_is_small_in_32_bits, sizeof sum_is_small_in_32_bits);
+    refuse_framed(bytes_wrap, sizeof bytes_wrap);
+}
+
+static void segment_tables(void **state)
+{
     static const uint32_t empty_first[] = {1, 0, 1, 0, 0, 0};
     static const uint32_t too_short[] = {0, 2, 0, 0};
     static const uint32_t too_long[] = {0, 1, 0, 0, 0, 0};
@@ -430,9 +530,6 @@ static void segment_tables(void **state)
     struct capnp_message m;
 
     (void)state;
-    refuse_framed(count_wraps, sizeof count_wraps);
-    refuse_framed(sum_wraps, sizeof sum_wraps);
-    refuse_framed(sum_is_small_in_32_bits, sizeof sum_is_small_in_32_bits);
     refuse_framed(empty_first, sizeof empty_first);
     refuse_framed(too_short, sizeof too_short);
     refuse_framed(too_long, sizeof too_long);
@@ -524,15 +621,19 @@ int main(void)
         cmocka_unit_test(copy_of_a_far_pointer),
         cmocka_unit_test(pointers_out_of_their_segment),
         cmocka_unit_test(lists_out_of_their_segment),
+        cmocka_unit_test(bounds_in_the_last_page),
         cmocka_unit_test(struct_list_with_a_strange_tag),
         cmocka_unit_test(text_of_no_bytes),
         cmocka_unit_test(text_without_end),
         cmocka_unit_test(text_that_is_a_list_of_more_than_bytes),
         cmocka_unit_test(one_list_many_times),
+        cmocka_unit_test(sizes_of_lists_of_nothing),
         cmocka_unit_test(budget_of_honest_messages),
         cmocka_unit_test(limit_that_the_reader_sets),
         cmocka_unit_test(pointers_of_structs_without_pointers),
         cmocka_unit_test(pointers_of_structs_at_the_end),
+        cmocka_unit_test(segment_count_that_wraps),
+        cmocka_unit_test(segment_sizes_that_wrap),
         cmocka_unit_test(segment_tables),
         cmocka_unit_test(flat_of_part_of_a_word),
         cmocka_unit_test(landing_pads),

@@ -54,7 +54,7 @@
 #define RT_USER_DATA_CALL (1ull << 63)
 
 /* Room for the message that says why an object refuses; what does not fit is not told. */
-#define RT_REFUSAL_BYTES 128u
+#define RT_REFUSAL_BYTES 160u
 
 /* So much room for results that a refusal finds some too. */
 #define RT_RESULTS_ROOM(bytes) ((bytes) > RT_REFUSAL_BYTES ? (bytes) : RT_REFUSAL_BYTES)
@@ -354,6 +354,9 @@ static inline void rt_call_end_plain(struct rt_call *call)
     call->chunks = 0;
 }
 
+/* The same of a call that was: drops, and gives the room back. */
+void rt_call_end_with(struct rt_call *call);
+
 /*
  * Gives the room back, and releases capabilities that were not taken. The results, and
  * every reader of them, end here.
@@ -361,9 +364,10 @@ static inline void rt_call_end_plain(struct rt_call *call)
 static inline void rt_call_end(struct rt_call *call)
 {
     if (__builtin_expect(call->take_room != 0, 0)) {
-        rt_call_drop(call);
+        rt_call_end_with(call);
+    } else {
+        rt_call_end_plain(call);
     }
-    rt_call_end_plain(call);
 }
 
 /* Bytes of result message, once rt_call_wait was RT_OK. */

@@ -5,16 +5,11 @@
  *
  *     static const struct capos_memory_reader_server handlers = {.size = size};
  *
- *     struct capnp_service service = capos_memory_reader_service(&handlers, &self);
- *     struct rt_server server = {.ring = rt_ring_borrow()};
- *     struct rt_status s = rt_server_offer(&server, &(struct rt_offer){
- *         .endpoint = rt_capset_need("reader", CAPOS_ENDPOINT_ID),
- *         .services = &service,
- *         .service_count = 1,
- *     });
- *     if (rt_ok(s)) {
- *         s = rt_server_run(&server);
- *     }
+ *     s = rt_serve(ring, endpoint.id, capos_memory_reader_service(&handlers, &self));
+ *
+ * That serves one interface on one endpoint until a handler stops it. For more of
+ * either, or other sizes, a struct rt_server is offered each endpoint's services by
+ * rt_server_offer, and then run.
  *
  * A handler answers, refuses, or keeps the call and answers later (struct rt_answer).
  * It may call others meanwhile; its parameters are good until it returns. Calls of one
@@ -101,6 +96,13 @@ struct rt_status rt_server_run(struct rt_server *server);
  * disconnected. Handlers may call it: their own answer is still sent.
  */
 void rt_server_stop(struct rt_server *server);
+
+/*
+ * Serves this one interface on this endpoint, with the sizes of an offer that says
+ * none, until a handler stops the server: RT_OK. Otherwise why it could not begin, or
+ * go on.
+ */
+struct rt_status rt_serve(struct rt_ring *ring, uint64_t endpoint, struct capnp_service service);
 
 /* ---------------------------------------------------------------------------
  * For handlers: what the call that they are called with is to the loop */

@@ -152,5 +152,27 @@ void act_queues(void);    /* those that wait, and receivers that do not suit the
 /* Leaves as much as possible in flight, for the kernel to clean up. */
 void act_leave_behind(void);
 
+/* Calls that the kernel answers later, by a ProcessSpawner. Leaves some in flight. */
+void act_kept(uint64_t spawner);
+
+/* Allocations that fail, by a FaultInjector. */
+void act_faults(uint64_t injector);
+
 /* With a ring whose queues are equally long: nothing can be in flight. */
 void act_square(void);
+
+/* ---------------------------------------------------------------------------
+ * Parts, of several processes each of which has one. */
+
+/* Serves, for ever or until a caller has it end. */
+_Noreturn void part_serve(uint64_t owner);
+
+/* Has the server go through everything; waits before that for the end of whom `pulse` calls. */
+void part_lead(uint64_t server, uint64_t pulse);
+
+/* Faults in the middle of calls. */
+_Noreturn void part_fall(uint64_t server);
+
+/* Calls without a pause, until somebody else, who only computes, has come to an end. */
+void part_rally(uint64_t server);
+void part_spin(uint64_t server);

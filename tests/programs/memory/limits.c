@@ -19,6 +19,7 @@
 
 #define HELD_MAX      512u
 #define TRIES         1000u
+#define LARGE         (MEMORY_PAGES_MAX * PAGE)
 #define BEFORE_BORDER (FAR + 0x200000 - 2 * PAGE)
 
 static uint64_t held[HELD_MAX];
@@ -157,6 +158,45 @@ void limit_of_slots(void)
     give_back(count);
     take(count);
     give_back(count);
+}
+
+/* Ends holding all it can: each start finds as much as the one before. */
+void leave_much(void)
+{
+    uint32_t total = frames_left();
+
+    expect("frames at the start", 1, total >= 110);
+    expect("allocContiguous", OK, alloc_contiguous(60));
+    uint64_t object = answer.cap;
+    for (uint64_t i = 0; i < PROC_REGIONS_MAX - 1; i++) {
+        expect("mapObject", OK,
+               map_object(copy_of(object), i % 60 * PAGE, FAR + 2 * i * PAGE, PAGE, WRITE));
+        *at(FAR + 2 * i * PAGE) = 1;
+    }
+    expect("reader", OK, memory_reader(object));
+    expect("release", OK, release(object));
+    expect("map", OK, map(0, 20 * PAGE, WRITE));
+    while (alloc_frame() == OK) {
+    }
+}
+
+/* Nearly all that the machine has, in the largest pieces; twice. */
+void limit_of_machine(void)
+{
+    uint32_t calls[2] = {0, 0};
+
+    for (unsigned round = 0; round < 2; round++) {
+        while (map(FAR + calls[round] * LARGE, LARGE, WRITE) == OK) {
+            *at(FAR + calls[round] * LARGE) = 1;
+            calls[round]++;
+        }
+        expect("a large piece more", EXC(OVERLOADED), map(0, LARGE, WRITE));
+        for (uint32_t i = 0; i < calls[round]; i++) {
+            expect("unmap", OK, unmap(FAR + i * LARGE, LARGE));
+        }
+    }
+    expect("there was something", 1, calls[0] > 4);
+    expect("as much as the first time", (int)calls[0], (int)calls[1]);
 }
 
 /* ------------------------------------------------------------------------- */

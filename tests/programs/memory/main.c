@@ -21,6 +21,8 @@ static const struct {
     {"limit-of-page-tables", limit_of_page_tables},
     {"limit-of-regions", limit_of_regions},
     {"limit-of-slots", limit_of_slots},
+    {"leave-much", leave_much},
+    {"limit-of-machine", limit_of_machine},
     {"each-allocation", each_allocation},
     {"keeper", keeper},
     {"lender", lender},

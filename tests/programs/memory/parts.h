@@ -16,6 +16,8 @@ void limit_of_frames(void);
 void limit_of_page_tables(void);
 void limit_of_regions(void);
 void limit_of_slots(void);
+void leave_much(void);
+void limit_of_machine(void);
 void each_allocation(void);
 
 /* foreign.c: one process in another's address space, while it lives and afterwards. */

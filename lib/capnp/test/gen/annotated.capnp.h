@@ -1143,6 +1143,30 @@ annotated_calls_dispatch(const struct annotated_calls_server *server, void *self
     }
 }
 
+/* Whether calls to an interface are calls to this: itself, or what it inherits. */
+static inline bool annotated_calls_serves(uint64_t interface_id)
+{
+    return interface_id == ANNOTATED_CALLS_ID;
+}
+
+static inline enum capnp_answer annotated_calls_serve(const void *server, void *self,
+                                                      struct capnp_call *call)
+{
+    return annotated_calls_dispatch(server, self, call);
+}
+
+/* The server as a value; keeps both. */
+static inline struct capnp_service
+annotated_calls_service(const struct annotated_calls_server *server, void *self)
+{
+    return (struct capnp_service){
+        .serves = annotated_calls_serves,
+        .dispatch = annotated_calls_serve,
+        .server = server,
+        .self = self,
+    };
+}
+
 /* Every interface of the file, in its order. */
 extern const struct capnp_interface_info annotated_interfaces[];
 extern const size_t annotated_interfaces_count;

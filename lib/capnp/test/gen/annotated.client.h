@@ -10,11 +10,18 @@
 
 #include "annotated.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 struct annotated_calls {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct annotated_calls annotated_calls_need(const char *name)
+{
+    return (struct annotated_calls){rt_capset_need(name, ANNOTATED_CALLS_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * annotated.capnp:Calls */

@@ -10,6 +10,7 @@
 
 #include "everything.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 /* Something to hold. */
@@ -17,29 +18,71 @@ struct every_handle {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_handle every_handle_need(const char *name)
+{
+    return (struct every_handle){rt_capset_need(name, EVERY_HANDLE_ID)};
+}
+
 struct every_reader {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_reader every_reader_need(const char *name)
+{
+    return (struct every_reader){rt_capset_need(name, EVERY_READER_ID)};
+}
 
 struct every_writer {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_writer every_writer_need(const char *name)
+{
+    return (struct every_writer){rt_capset_need(name, EVERY_WRITER_ID)};
+}
+
 struct every_file {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_file every_file_need(const char *name)
+{
+    return (struct every_file){rt_capset_need(name, EVERY_FILE_ID)};
+}
 
 struct every_store {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_store every_store_need(const char *name)
+{
+    return (struct every_store){rt_capset_need(name, EVERY_STORE_ID)};
+}
+
 struct every_text_store {
     uint64_t id; /* in the own capability table */
 };
 
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_text_store every_text_store_need(const char *name)
+{
+    return (struct every_text_store){rt_capset_need(name, EVERY_TEXT_STORE_ID)};
+}
+
 struct every_point_stores {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct every_point_stores every_point_stores_need(const char *name)
+{
+    return (struct every_point_stores){rt_capset_need(name, EVERY_POINT_STORES_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * everything.capnp:Handle */
@@ -100,7 +143,7 @@ static inline struct rt_status every_handle_clone_send(struct rt_call *call, str
     }
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -134,10 +177,12 @@ static inline struct rt_status every_handle_clone(struct rt_ring *ring, struct e
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_handle_clone_take(&call, handle_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_handle_clone_take(&call, handle_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -158,7 +203,7 @@ static inline struct rt_status every_handle_same_send(struct rt_call *call, stru
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -190,7 +235,7 @@ static inline struct rt_status every_handle_same(struct rt_ring *ring, struct ev
     if (rt_ok(s)) {
         s = every_handle_same_take(&call, same_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1018,7 +1063,7 @@ static inline struct rt_status every_file_clone_send(struct rt_call *call, struc
     }
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_CLONE, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1052,10 +1097,12 @@ static inline struct rt_status every_file_clone(struct rt_ring *ring, struct eve
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_clone_take(&call, handle_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_file_clone_take(&call, handle_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1076,7 +1123,7 @@ static inline struct rt_status every_file_same_send(struct rt_call *call, struct
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
                             capnp_arena_bytes(&arena));
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1108,7 +1155,7 @@ static inline struct rt_status every_file_same(struct rt_ring *ring, struct ever
     if (rt_ok(s)) {
         s = every_file_same_take(&call, same_out);
     }
-    rt_call_end(&call);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1142,7 +1189,7 @@ static inline struct rt_status every_store_put_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1173,7 +1220,7 @@ static inline struct rt_status every_store_list_send(struct rt_call *call, struc
     }
     s = rt_call_submit_with(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1237,7 +1284,7 @@ static inline struct rt_status every_store_convert_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1285,7 +1332,7 @@ static inline struct rt_status every_store_box_submit(struct rt_call *call,
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1475,7 +1522,7 @@ static inline struct rt_status every_text_store_convert_submit(struct rt_call *c
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1557,7 +1604,7 @@ static inline struct rt_status every_point_stores_texts_send(struct rt_call *cal
     }
     s = rt_call_submit_with(call, target.id, EVERY_POINT_STORES_ID, EVERY_POINT_STORES_TEXTS, 0);
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
@@ -1597,10 +1644,12 @@ static inline struct rt_status every_point_stores_texts(struct rt_ring *ring,
         return s;
     }
     s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_point_stores_texts_take(&call, store_out, plain_out);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
-    rt_call_end(&call);
+    s = every_point_stores_texts_take(&call, store_out, plain_out);
+    rt_call_end_with(&call);
     return s;
 }
 
@@ -1724,7 +1773,7 @@ static inline struct rt_status every_point_stores_convert_submit(struct rt_call 
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }

@@ -10,11 +10,18 @@
 
 #include "other.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 struct other_closeable {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct other_closeable other_closeable_need(const char *name)
+{
+    return (struct other_closeable){rt_capset_need(name, OTHER_CLOSEABLE_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * other.capnp:Closeable */

@@ -10,12 +10,19 @@
 
 #include "sample.capnp.h"
 
+#include <rt/capset.h>
 #include <rt/ring.h>
 
 /* Methods of every shape. */
 struct sample_tester {
     uint64_t id; /* in the own capability table */
 };
+
+/* The one of this name in the CapSet; panics if there is none. */
+static inline struct sample_tester sample_tester_need(const char *name)
+{
+    return (struct sample_tester){rt_capset_need(name, SAMPLE_TESTER_ID)};
+}
 
 /* ---------------------------------------------------------------------------
  * sample.capnp:Tester */
@@ -108,7 +115,7 @@ static inline struct rt_status sample_tester_structs_submit(struct rt_call *call
                                 capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end(call);
+        rt_call_end_with(call);
     }
     return s;
 }
