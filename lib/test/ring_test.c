@@ -289,7 +289,7 @@ static void test_take_reads_each_byte_once(void **state)
         for (size_t i = 0; i < sizeof(sqe); i++) {
             assert_int_equal(loads[offset + i], 1);
         }
-        assert_int_equal(load_count, 9);
+        assert_int_equal(load_count, 8);
         assert_int_equal(pending_of(&view), 0);
         assert_int_equal(header->sq_head, start);
         ring_publish(&view);
