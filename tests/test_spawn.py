@@ -40,6 +40,7 @@ def grant(name, interface, kernel):
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
+BOOT = grant("boot", "BootPackage", "bootPackage")
 INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 
 
@@ -118,6 +119,21 @@ def test_a_thousand_cycles_leave_nothing(boot):
     )
     assert run.status == PASS, str(run)
     run.says("spawn-cycles: 1000 times", "spawn-cycles: pass")
+
+
+def test_what_a_process_holds_and_the_manifest_can_be_read(boot):
+    run = boot(
+        manifest(
+            service(
+                "inventory",
+                caps=[CONSOLE, MANAGER, BOOT, SPAWNER, ENDPOINTS],
+                limits={"frames": 1024, "processes": 4, "calls": 64},
+                ring={"areaBytes": 65536},
+            )
+        )
+    )
+    assert run.status == PASS, str(run)
+    run.says("inventory: pass")
 
 
 def test_init_says_what_did_not_end_as_expected(boot):
