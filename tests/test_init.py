@@ -48,10 +48,10 @@ def test_the_kernel_starts_init_alone(spawn_run):
 def test_init_lists_the_service(spawn_run, one):
     end = one.get("expect", {"exited": 0})
     if "exited" in end:
-        text = f"exited {end['exited']}, "
+        text = f"exited {end['exited']}, starts"
     else:
         text = f"exception {end['faulted']['vector']} "
-    spawn_run.says(f"{one['name']:<31}  {text}", ", starts", "init: passed")
+    spawn_run.says(f"{one['name']:<31}  {text}", "init: passed")
 
 
 @pytest.mark.parametrize("name", sorted({one["binary"] for one in OTHERS}))
