@@ -66,7 +66,7 @@ def test_missing_json(tree):
         ("ring: {", "rign: {"),
         ("sqEntries: 64", "sqEntries: -64"),
         ('name:   "measure"', 'name:   "Measure"'),
-        ("#NullCap]", '#NullCap & {source: kernel: "console"}]'),
+        ("#NullCap, {", '#NullCap & {source: kernel: "console"}, {'),
     ],
     ids=["field", "number", "name", "source"],
 )

@@ -40,6 +40,7 @@ def grant(name, interface, kernel):
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
+BOOT = grant("boot", "BootPackage", "bootPackage")
 INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 
 
@@ -79,14 +80,31 @@ def test_there_are_hostile_spawns():
     assert len(SPOILT) > 30 and len(NAMED) > 10 and len(GROUPS) > 10
 
 
+def cycles(count, crowd=0):
+    """So many cycles, beside so many other children."""
+    return manifest(
+        service(
+            "spawn-cycles",
+            caps=[
+                {**CONSOLE, "name": str(count)},
+                {**CONSOLE, "name": str(crowd).rjust(6, "0")},
+                SPAWNER,
+                ENDPOINTS,
+            ],
+            limits={
+                "frames": 512 + 64 * (crowd + 2),
+                "capSlots": 256 + 8 * crowd,
+                "processes": crowd + 4,
+                "calls": 64 + 16 * (crowd + 2),
+            },
+        )
+    )
+
+
 @pytest.mark.parametrize("deadline", range(40, 240, 40))
 def test_a_run_that_is_stopped_recounts_whatever_it_was_at(boot, deadline):
     """Spawns are under way, calls are queued, children are being reaped."""
-    cycles = {
-        "caps": [{**CONSOLE, "name": "100000"}, SPAWNER, ENDPOINTS],
-        "limits": {"frames": 2048, "processes": 8, "calls": 256},
-    }
-    run = boot(manifest(service("spawn-cycles", **cycles), deadline=deadline))
+    run = boot({**cycles(100000, 20), "kernelParams": {"deadline": deadline}})
     assert run.status == DEADLINE, str(run)
     run.lacks("leak:")
 
@@ -107,17 +125,35 @@ def test_each_allocation_of_a_spawn_fails_once_and_leaves_all_as_it_was(boot):
 
 
 def test_a_thousand_cycles_leave_nothing(boot):
+    run = boot(cycles(1000))
+    assert run.status == PASS, str(run)
+    run.says("spawn-cycles: 1000 times", "spawn-cycles: pass")
+
+
+def test_a_spawn_costs_the_same_beside_a_thousand_others(boot):
+    """In instructions, from the call to the end that is told."""
+
+    def cost(crowd):
+        run = boot(cycles(50, crowd), "--icount", "--memory", "512", timeout=120)
+        assert run.status == PASS, str(run)
+        return int(re.search(r"each (\d+) counts", run.text).group(1))
+
+    assert cost(1000) < 1.1 * cost(1)
+
+
+def test_what_a_process_holds_and_the_manifest_can_be_read(boot):
     run = boot(
         manifest(
             service(
-                "spawn-cycles",
-                caps=[{**CONSOLE, "name": "1000"}, SPAWNER, ENDPOINTS],
-                limits={"frames": 2048, "processes": 8, "calls": 256},
+                "inventory",
+                caps=[CONSOLE, MANAGER, BOOT, SPAWNER, ENDPOINTS],
+                limits={"frames": 1024, "processes": 4, "calls": 64},
+                ring={"areaBytes": 65536},
             )
         )
     )
     assert run.status == PASS, str(run)
-    run.says("spawn-cycles: 1000 times", "spawn-cycles: pass")
+    run.says("inventory: pass")
 
 
 def test_init_says_what_did_not_end_as_expected(boot):

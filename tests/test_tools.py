@@ -208,7 +208,7 @@ def test_help_lists_the_targets():
     done = run("make", "help")
     listed = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
     assert {"run", "test", "doctor", "iso", "run-uefi", "bench", "lint", "fmt"} <= listed
-    assert {"run-net", "generated-code-check", "fuzz-smoke"} <= listed
+    assert {"run-spawn", "run-net", "generated-code-check", "fuzz-smoke"} <= listed
     assert set(PARTIAL) <= listed
 
 

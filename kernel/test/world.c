@@ -3,14 +3,18 @@
 
 #include <abi/layout.h>
 #include <abi/syscall.h>
+#include <capos.capnp.h>
 #include <lib/elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86_64/cpu.h"
+#include "cap/boot_package.h"
 #include "cap/call.h"
 #include "cap/endpoint.h"
+#include "cap/process_handle.h"
+#include "cap/process_spawner.h"
 #include "cap/ring.h"
 #include "cap/table.h"
 #include "cap/virtual_memory.h"
@@ -24,10 +28,14 @@
 #include "work.h"
 
 #define TICK_HZ     1000u
+#define CHILD_CALLS 64u /* in flight, that each child may be given */
 #define NS_PER_TICK 1000000ull
 
 static struct account root;
 static struct recount remembered;
+
+/* An actor's process is gone. */
+static void ended(void *owner, const struct process_report *report);
 
 /* ---------------------------------------------------------------------------
  * Objects of the tests' own. They are in no list: cap.c does not know their types. */
@@ -121,6 +129,30 @@ static void nothing(void)
 {
 }
 
+static struct capnp_data image(void);
+
+/* A manifest of one binary, WORLD_BINARY, for the ProcessSpawner. */
+static void open_manifest(void)
+{
+    static _Alignas(8) uint8_t bytes[1024];
+    static struct capnp_message message;
+    struct capnp_arena arena;
+
+    capnp_arena_init(&arena, bytes, sizeof bytes);
+    struct capos_manifest_builder manifest = capos_manifest_build_root(&arena);
+    struct capos_binary_builder binary =
+        capos_binary_list_builder_at(capos_manifest_init_binaries(manifest, 1), 0);
+    capos_binary_set_name(binary, CAPNP_TEXT(WORLD_BINARY));
+    capos_binary_set_image(binary, image());
+    ASSERT(capnp_arena_ok(&arena) &&
+               capnp_message_open_flat(&message, bytes, capnp_arena_bytes(&arena)),
+           "no manifest");
+    struct capos_manifest opened = capos_manifest_read_root(&message);
+    ASSERT(capos_manifest_check(opened), "a manifest that is none");
+    process_spawner_init(opened);
+    boot_package_init(bytes, capnp_arena_bytes(&arena));
+}
+
 static const struct sched_events events = {.stalled = nothing, .deadline = nothing};
 
 void world_start(void)
@@ -140,6 +172,7 @@ void world_start(void)
     host_start();
     account_init(&root, max);
     cap_init();
+    open_manifest();
     process_init();
     sched_init(TICK_HZ, 0, &events);
 }
@@ -162,6 +195,20 @@ void world_settle(void)
 {
     while (world_slice()) {
     }
+}
+
+static void end_child(struct process *p, void *context)
+{
+    (void)context;
+    if (p->on_end != ended && p->state == PROCESS_LIVE) {
+        process_kill(p, "a test ends it");
+    }
+}
+
+void world_end_children(void)
+{
+    process_each(end_child, NULL);
+    world_settle();
 }
 
 void world_remember(void)
@@ -239,6 +286,9 @@ static void count_process(struct process *p, void *context)
     struct census *census = context;
 
     count_slots(&p->caps, census);
+    if (p->on_end == process_handle_ended) {
+        census->holds += process_handle_object(p->owner) == census->object ? 1 : 0;
+    }
     for (uint32_t i = 0; i < p->thread.pool.count; i++) {
         count_call(&p->thread.pool.records[i], census);
     }
@@ -295,8 +345,6 @@ static void check_slot(const struct cap_slot *slot)
     }
 }
 
-static void ended(void *owner, const struct process_report *report);
-
 /* Whether an actor waits in cap_enter though there is what it waits for. */
 static bool waits_in_vain(const struct process *p)
 {
@@ -344,7 +392,7 @@ static void check_process(struct process *p, void *context)
     } else if (p->thread.ring.reserved != owed && p->state == PROCESS_LIVE) {
         snprintf(finding, sizeof finding, "process %lu: %u places kept, %u owed", p->pid,
                  p->thread.ring.reserved, owed);
-    } else if (p->account.used[ACCOUNT_SLOTS] != p->caps.used) {
+    } else if (p->account.used[ACCOUNT_SLOTS] - p->account.lent[ACCOUNT_SLOTS] != p->caps.used) {
         snprintf(finding, sizeof finding, "process %lu: %lu slots charged, %u used", p->pid,
                  p->account.used[ACCOUNT_SLOTS], p->caps.used);
     } else if (waits_in_vain(p)) {
@@ -438,7 +486,8 @@ bool actor_start(struct actor *a, const struct actor_params *params)
     sp->image = image();
     sp->limits = (struct process_limits){.frames = wanted->frames != 0 ? wanted->frames : 256,
                                          .slots = or_default(wanted->slots, 64),
-                                         .calls = calls};
+                                         .calls = calls + wanted->children * CHILD_CALLS,
+                                         .processes = wanted->children};
     sp->on_end = ended;
     sp->owner = a;
     enum status status =

@@ -23,6 +23,9 @@
 /* Where an actor's pages lie; outside the message area, so that they can be taken away. */
 #define ACTOR_PAGES 0x0000000050000000ull
 
+/* The one program that the boot manifest has. */
+#define WORLD_BINARY "program"
+
 /* An object that does nothing but be held; it knows when it is gone. */
 struct token {
     struct cap_object object; /* first */
@@ -56,13 +59,15 @@ struct actor {
     uint64_t entry_room;
 };
 
-/* What an actor is made with. Zeros: 64 slots, 256 frames, 8 and 16 entries, 4096 bytes. */
+/* What an actor is made with. Zeros: 64 slots, 256 frames, 8 and 16 entries, 4096 bytes, no
+ * children. */
 struct actor_params {
     uint32_t slots;
     uint64_t frames;
     uint32_t sq_entries;
     uint32_t cq_entries;
     uint32_t area_bytes;
+    uint32_t children;
 };
 
 /* Starts machine and kernel, once for a test program. */
@@ -83,6 +88,9 @@ bool world_slice(void);
  * it, and that each place kept in a ring has the record that needs it.
  */
 const char *world_check(void);
+
+/* Ends, wholly, the processes that actors have spawned. */
+void world_end_children(void);
 
 /* Slots and transfers, of all processes and the kernel, that hold this object. */
 uint64_t world_holds(const struct cap_object *object);
