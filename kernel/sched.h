@@ -5,8 +5,8 @@
  * There is a queue of ready threads and a wheel of time-outs. A thread runs until
  * it waits, ends, spends its drain budget or is interrupted by a tick while another
  * is ready. A thread that waits hands the CPU over to the first that it made ready,
- * whoever else is, until the next tick. Between threads one slice of kernel work (work.h) is done. With nothing
- * to run the kernel halts the processor.
+ * whoever else is, until the next tick. Between threads one slice of kernel work (work.h) is done.
+ * With nothing to run the kernel halts the processor.
  *
  * The timer ticks only while somebody needs it: another thread is ready, a
  * time-out is pending, or work is left. It starts when the need arises and stops

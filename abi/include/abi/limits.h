@@ -57,8 +57,8 @@
 #define PROC_REGIONS_MAX 256u
 
 /* Data of one BootPackage.readManifest, bytes; entries of one CapabilityManager.list. */
-#define BOOT_READ_MAX  4096u
-#define CAP_LIST_MAX   32u
+#define BOOT_READ_MAX 4096u
+#define CAP_LIST_MAX  32u
 
 /* A name in a manifest or CapSet, bytes, without a terminating NUL. */
 #define CAP_NAME_MAX 31u

@@ -22,10 +22,10 @@ struct thread;
 #define CPU_TRANSFER_BYTES (CAP_TRANSFER_MAX * 80u + 16u)
 
 struct cpu {
-    struct thread *current;     /* [a] runs, or is about to; NULL while idle */
-    uint64_t kernel_stack;      /* [a] top of the one kernel stack */
-    struct cpu *self;           /* [a] so that GS base yields an address */
-    struct thread *loaded;      /* whose address space, FS base and vector state the CPU holds */
+    struct thread *current;      /* [a] runs, or is about to; NULL while idle */
+    uint64_t kernel_stack;       /* [a] top of the one kernel stack */
+    struct cpu *self;            /* [a] so that GS base yields an address */
+    struct thread *loaded;       /* whose address space, FS base and vector state the CPU holds */
     struct lazy_buffer scratch;  /* messages too long for the kernel stack */
     struct lazy_buffer transfer; /* the capabilities of the message that is being read */
     struct thread *next;         /* made ready by `current`, to run if that waits; READY */

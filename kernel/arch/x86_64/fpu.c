@@ -16,7 +16,8 @@ void fpu_init(void)
 
     cr4_write(cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 
-    memcpy(&fpu_initial.bytes[IMAGE_X87_CONTROL], &initial.x87_control, sizeof(initial.x87_control));
+    memcpy(&fpu_initial.bytes[IMAGE_X87_CONTROL], &initial.x87_control,
+           sizeof(initial.x87_control));
     memcpy(&fpu_initial.bytes[IMAGE_MXCSR], &initial.mxcsr, sizeof(initial.mxcsr));
     fpu_scrub();
 }
