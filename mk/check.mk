@@ -86,7 +86,7 @@ $(call header_part,$(wildcard lib/include/lib/*.h lib/*.h),$(HFLAGS) $(inc_lib))
 $(call header_part,$(wildcard schema/gen/*.capnp.h schema/gen/*.schema.h),$(HFLAGS) $(inc_gen))
 $(call header_part,$(wildcard schema/gen/*.client.h rt/include/rt/*.h rt/*.h),$(UFLAGS) $(inc_rt))
 $(call header_part,$(wildcard kernel/*.h kernel/*/*.h kernel/arch/x86_64/*.h),$(flags_kernel) $(inc_kernel))
-$(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
+$(call header_part,$(wildcard demos/*/*.h demos/schema/gen/*.h),$(UFLAGS) $(inc_demos))
 $(call header_part,$(wildcard init/*.h init/include/*/*.h),$(UFLAGS) $(inc_init))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 

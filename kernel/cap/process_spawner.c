@@ -38,6 +38,12 @@ struct spawning {
     uint32_t client_count;
 };
 
+/* With what rounding up to frames adds, and a handle. */
+_Static_assert(sizeof(struct process) + sizeof(struct spawning) +
+                       sizeof(struct transfer_item) * CAP_TRANSFER_MAX + 512u + 4096u <=
+                   PROCESS_HEAP_PER_CHILD - PROCESS_HEAP_PER_PROCESS,
+               "whoever may have a child has the heap to spawn it");
+
 /* Made by process_spawner_init. */
 static struct {
     struct cap_object object;
