@@ -370,8 +370,7 @@ static __attribute__((noinline)) enum go_on op_any(struct thread *t, uint64_t fi
     if (sqe.opcode == CAP_OP_CALL) {
         return call_any(t, sqe);
     }
-    endpoint_return(t, &sqe);
-    return after(&sqe);
+    return endpoint_return(t, &sqe) ? STOP : after(&sqe);
 }
 
 /* The short call to a plain object. False: it is not one. */
@@ -424,12 +423,13 @@ static inline __attribute__((always_inline)) enum go_on
 op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
     struct ring_words w = ring_words(from);
+    bool took_long;
 
     if (__builtin_expect(first == FIRST_WORD_RETURN_AGAIN &&
                              (w.cap_id | w.result_addr | w.lengths >> 32 | w.last) == 0,
                          1) &&
-        short_return(t, &w)) {
-        return GO_ON;
+        short_return(t, &w, &took_long)) {
+        return __builtin_expect(took_long, 0) ? STOP : GO_ON;
     }
     return op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
                   w.user_data, w.last);
@@ -475,8 +475,7 @@ static __attribute__((noinline)) enum go_on op_other(struct thread *t, const str
         op_release(t, &sqe);
         return GO_ON;
     case CAP_OP_RECV:
-        endpoint_recv(t, &sqe);
-        return GO_ON;
+        return endpoint_recv(t, &sqe) ? STOP : GO_ON;
     case CAP_OP_CANCEL:
         endpoint_cancel(t, &sqe);
         return STOP; /* it has looked at every record */
