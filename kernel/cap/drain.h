@@ -50,12 +50,13 @@ static inline __attribute__((always_inline)) enum go_on
 op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
     struct ring_words w = ring_words(from);
+    bool took_long;
 
     if (__builtin_expect(first == FIRST_WORD_RETURN_AGAIN &&
                              (w.cap_id | w.result_addr | w.lengths >> 32 | w.last) == 0,
                          1) &&
-        short_return(t, &w)) {
-        return GO_ON;
+        short_return(t, &w, &took_long)) {
+        return __builtin_expect(took_long, 0) ? STOP : GO_ON;
     }
     return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
                        w.user_data, w.last);

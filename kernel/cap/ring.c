@@ -311,8 +311,7 @@ enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64
     if (sqe.opcode == CAP_OP_CALL) {
         return call_any(t, sqe);
     }
-    endpoint_return(t, &sqe);
-    return after(&sqe);
+    return endpoint_return(t, &sqe) ? STOP : after(&sqe);
 }
 
 static void op_release(struct thread *t, const struct cap_sqe *sqe)
@@ -339,8 +338,7 @@ enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t 
         op_release(t, &sqe);
         return GO_ON;
     case CAP_OP_RECV:
-        endpoint_recv(t, &sqe);
-        return GO_ON;
+        return endpoint_recv(t, &sqe) ? STOP : GO_ON;
     case CAP_OP_CANCEL:
         endpoint_cancel(t, &sqe);
         return STOP; /* it has looked at every record */

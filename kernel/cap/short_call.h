@@ -23,9 +23,6 @@
 #include "thread.h"
 #include "words.h"
 
-/* A message up to this size, in bytes, is short. */
-#define SHORT_MESSAGE_BYTES 256u
-
 _Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "is_short would wrap");
 
 /* The first words of a short entry: a CALL leaves these bits zero, a RETURN is exactly this. */
@@ -72,7 +69,8 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
     uint32_t bytes = (uint32_t)w->lengths;
     uint32_t room = (uint32_t)(w->lengths >> 32);
 
-    if (__builtin_expect(receiver == NULL || endpoint_is_closed(e), 0) ||
+    if (__builtin_expect(receiver == NULL || endpoint_first_call(e) != NULL, 0) ||
+        __builtin_expect(endpoint_is_closed(e), 0) ||
         __builtin_expect(!both_are_short(p, w->params_addr, bytes, w->result_addr, room), 0) ||
         __builtin_expect(receiver->result.area == NULL ||
                              sizeof(struct cap_message_header) + bytes > receiver->result.len,
@@ -99,10 +97,10 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
 
 /*
  * Delivers an answer and has the receiver receive again. False: it is not a short
- * answer of this kind.
+ * answer of this kind. *took_long: receiving kept interrupts out for a while.
  */
-static inline __attribute__((always_inline)) bool short_return(struct thread *t,
-                                                               const struct ring_words *w)
+static inline __attribute__((always_inline)) bool
+short_return(struct thread *t, const struct ring_words *w, bool *took_long)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
@@ -125,9 +123,10 @@ static inline __attribute__((always_inline)) bool short_return(struct thread *t,
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
     if (__builtin_expect(endpoint_is_closed(e) || endpoint_first_call(e) != NULL, 0)) {
-        endpoint_receive(e, receiver);
+        *took_long = endpoint_receive(e, receiver);
     } else {
         endpoint_arm(e, receiver);
+        *took_long = false;
     }
     return true;
 }

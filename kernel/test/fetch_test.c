@@ -212,6 +212,8 @@ static void call_and_answer(bool before, bool far, bool brings)
     struct cap_sqe sqe = call_of(client, INTERFACE, far, MESSAGE);
     if (brings) {
         bring(&caller, &sqe);
+    } else {
+        sqe.cap_room = 0; /* so that it may be a short call */
     }
     start_counting();
     assert_null(actor_do(&caller, sqe));
