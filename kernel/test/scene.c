@@ -570,6 +570,12 @@ static void returns_again_to_another(struct scene *s)
     returns_again(s);
 }
 
+static void returns_again_without_buffer(struct scene *s)
+{
+    take_page(&s->receiver, RECEIVE_ROOM);
+    returns_again_to_another(s);
+}
+
 static void returns_twice(struct scene *s)
 {
     returns(s);
@@ -713,6 +719,7 @@ static const struct {
     {"RETURN, one is forged", returns_with_forged},
     {"RETURN AGAIN", returns_again},
     {"RETURN AGAIN, another waits", returns_again_to_another},
+    {"RETURN AGAIN, another waits, buffer unmapped", returns_again_without_buffer},
     {"second RETURN", returns_twice},
     {"RETURN with exception", returns_exception},
     {"RETURN with exception, result unmapped", returns_exception_without_buffer},
