@@ -38,21 +38,6 @@ static uint64_t ticks_for(uint64_t ns)
     return (ns + sched.ns_per_tick - 1) / sched.ns_per_tick;
 }
 
-void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
-{
-    sched.events = events;
-    list_init(&sched.ready);
-    timer_wheel_init(&sched.timeouts, 0);
-    timer_init(&sched.deadline);
-    work_init();
-    sched.hz = tick_hz;
-    sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
-    pit_stop();
-    if (deadline_ms != 0) {
-        timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
-    }
-}
-
 static inline bool tick_is_needed(void)
 {
     return !list_is_empty(&sched.ready) || !timer_wheel_is_empty(&sched.timeouts) ||
@@ -70,6 +55,21 @@ static inline void start_ticking(void)
 {
     if (!sched.ticking && __builtin_expect(tick_is_needed(), 0)) {
         tick();
+    }
+}
+
+void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
+{
+    sched.events = events;
+    list_init(&sched.ready);
+    timer_wheel_init(&sched.timeouts, 0);
+    timer_init(&sched.deadline);
+    work_init(start_ticking);
+    sched.hz = tick_hz;
+    sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
+    pit_stop();
+    if (deadline_ms != 0) {
+        timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
     }
 }
 
@@ -123,6 +123,7 @@ static void wake(struct thread *t)
     }
     timer_wheel_cancel(&sched.timeouts, &t->timeout);
     sched_ready(t);
+    start_ticking(); /* whoever runs may never let go */
 }
 
 void sched_completed_waiting(struct thread *t)
