@@ -34,7 +34,7 @@
 static struct rt_ring *ring;
 static struct demo_depot depot;
 static uint64_t luggage; /* a Console, to send about */
-static unsigned proved; /* hostile cases that have held */
+static unsigned proved;  /* hostile cases that have held */
 
 static void hostile(const char *name)
 {
@@ -304,6 +304,7 @@ static int die(void)
     struct cap_transfer given = rt_move(depot.id);
     struct cap_sqe sqe = call_entry(DEMO_DEPOT_WAIT);
 
+    CHECK_EQ(badge_of(depot), BADGE_DYING); /* so the server is there, and receives */
     for (unsigned i = 0; i < WAITS_DYING - 1u; i++) {
         CHECK_OK(demo_depot_wait_send(&calls[i], ring, depot));
     }
