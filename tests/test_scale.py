@@ -5,11 +5,27 @@ notices what another runs out of.
 CYCLES says how many processes are spawned, called and reaped (tests/programs/cycles).
 """
 
+import collections
+import itertools
 import os
+import re
 
-from conftest import CONSOLE, PASS, manifest, service
+import pytest
+from conftest import (
+    CONSOLE,
+    KERNEL,
+    NULL_CAP,
+    PASS,
+    make_manifest,
+    manifest,
+    qemu_run,
+    service,
+)
 
-CYCLES = int(os.environ.get("CYCLES", "2000"))
+CYCLES = int(os.environ.get("CYCLES", "1000"))
+
+# Costs are compared beside one of each and beside so many.
+MOST = {"processes": 1000, "capabilities": 10000, "calls": 100}
 
 
 def grant(name, interface, kernel):
@@ -18,6 +34,7 @@ def grant(name, interface, kernel):
 
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
+VIRTUAL_MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
 
 
@@ -40,3 +57,48 @@ def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
     run = boot(manifest(service("impatient", caps=[CONSOLE, SPAWNER], limits=limits)))
     assert run.status == PASS, str(run)
     run.says("impatient: pass")
+
+
+@pytest.fixture(name="costs", scope="module")
+def costs_fixture(tmp_path_factory):
+    """Instructions by operation and by what there is more and more of: [(how many, cost)]."""
+    consoles = [{**CONSOLE, "name": str(most)} for most in MOST.values()]
+    flat = service(
+        "flat",
+        caps=[*consoles, NULL_CAP, SPAWNER, ENDPOINTS, VIRTUAL_MEMORY],
+        ring={"sqEntries": 64, "cqEntries": 512, "areaBytes": 65536},
+        limits={"frames": 80000, "capSlots": 20000, "processes": 1100, "calls": 8192},
+    )
+    path = make_manifest(manifest(flat), tmp_path_factory.mktemp("flat") / "manifest.bin")
+    run = qemu_run(
+        "--icount", "--memory", "512", "--kernel", KERNEL, "--manifest", path, timeout=300
+    )
+    assert run.status == PASS, str(run)
+    print(run.text)
+    rows = collections.defaultdict(list)
+    for name, what, count, cost in re.findall(r"^F (\S+) (\S+) (\d+) (\d+)$", run.text, re.M):
+        rows[name, what].append((int(count), int(cost)))
+    return rows
+
+
+OPERATIONS = ["ping", "round-trip", "copy-release", "map-unmap", "spawn-to-reap"]
+
+
+@pytest.mark.parametrize(
+    "name, what", [*itertools.product(OPERATIONS, MOST), ("take-first", "calls")]
+)
+def test_an_operation_costs_the_same_however_many_there_are(costs, name, what):
+    """To 5 percent and some tens of instructions."""
+    row = costs[name, what]
+    assert [count for count, _ in row][-1] == MOST[what]
+    least = min(cost for _, cost in row)
+    assert all(cost <= 1.05 * least + 50 for _, cost in row), f"{name} {what}: {row}"
+
+
+def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
+    """It has to be found among them: a dozen instructions for each that is in flight."""
+    row = costs["cancel", "calls"]
+    assert [count for count, _ in row] == [1, 10, 100]
+    assert all(cost <= row[0][1] + 12 * count for count, cost in row), str(row)
+    for what in ("processes", "capabilities"):
+        assert len({cost for _, cost in costs["cancel", what]}) == 1
