@@ -14,8 +14,8 @@
 #include "test/world.h"
 
 #define PARAMS_BYTES 16u  /* of an ordinary message */
-#define ROOM_BYTES   256u /* for an answer, or a call with its header */
-#define LONG_BYTES   512u /* more than anybody has room for */
+#define ROOM_BYTES   128u /* for an answer, or a call with its header */
+#define LONG_BYTES   200u /* more than anybody has room for, and yet a short message */
 #define CAP_ROOM     4u
 #define AREA_STEP    1024u
 #define SLOTS        16u
@@ -622,6 +622,14 @@ static void returns_too_long(struct scene *s)
     enter(s, &s->receiver, return_of(s, s->call_id, LONG_BYTES));
 }
 
+static void returns_again_too_long(struct scene *s)
+{
+    struct cap_sqe sqe = return_of(s, s->call_id, LONG_BYTES);
+
+    sqe.flags = CAP_SQE_F_AGAIN;
+    enter(s, &s->receiver, sqe);
+}
+
 static void returns_caller_full(struct scene *s)
 {
     fill_table(s, &s->caller);
@@ -727,6 +735,7 @@ static const struct {
     {"RETURN, message unmapped", returns_without_message},
     {"RETURN, result unmapped", returns_caller_without_buffer},
     {"RETURN, caller too small", returns_too_long},
+    {"RETURN AGAIN, caller too small", returns_again_too_long},
     {"RETURN, caller's table full", returns_caller_full},
     {"object answers", object_answers},
     {"object answers, result unmapped", object_answers_without_buffer},
