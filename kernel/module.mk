@@ -57,6 +57,7 @@ kernel_SRCS := \
 	kernel/print.c \
 	kernel/process.c \
 	kernel/recount.c \
+	kernel/report.c \
 	kernel/sched.c \
 	kernel/selftest.c \
 	kernel/serial.c \

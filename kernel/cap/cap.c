@@ -64,6 +64,8 @@ void cap_drop(struct cap_object *object)
     if (object->holds != 0) {
         return;
     }
+    ASSERT(object->type->destroy != NULL, "%s dropped, though the kernel holds it for good",
+           object->type->name);
     list_remove(&object->node);
     object->type->destroy(object);
 }

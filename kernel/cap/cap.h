@@ -39,7 +39,10 @@ struct cap_type {
     uint64_t interface_id; /* CAP_CLIENT: none; each slot says its own */
     /* Serves one call: a generated dispatch with the type's methods. CAP_CLIENT: NULL. */
     enum capnp_answer (*call)(struct cap_object *object, struct capnp_call *call);
-    /* The last hold is gone: gives back what the object is made of. */
+    /*
+     * The last hold is gone: gives back what the object is made of. NULL: the kernel's table
+     * holds it for good.
+     */
     void (*destroy)(struct cap_object *object);
     /*
      * For the recount: calls `visit` with each object that this one holds, itself perhaps,

@@ -6,7 +6,6 @@
 #include "cap/call.h"
 #include "cap/endpoint.h"
 #include "cap/table.h"
-#include "panic.h"
 #include "process.h"
 
 static enum capnp_answer
@@ -36,17 +35,11 @@ static enum capnp_answer factory_call(struct cap_object *object, struct capnp_ca
     return capos_endpoint_factory_dispatch(&factory_methods, object, call);
 }
 
-static void factory_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 const struct cap_type endpoint_factory_type = {
     .name = "EndpointFactory",
     .kind = CAP_FULL,
     .interface_id = CAPOS_ENDPOINT_FACTORY_ID,
     .call = factory_call,
-    .destroy = factory_destroy,
 };
 
 static struct cap_object factory;

@@ -470,11 +470,6 @@ static enum capnp_answer spawner_call(struct cap_object *object, struct capnp_ca
     return capos_process_spawner_dispatch(&methods, object, call);
 }
 
-static void spawner_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 /* What a spawn under way has: what it made, and what came with its call. */
 static void spawning_each_hold(const struct spawning *s, void (*visit)(struct cap_object *held))
 {
@@ -508,7 +503,6 @@ const struct cap_type process_spawner_type = {
     .kind = CAP_FULL,
     .interface_id = CAPOS_PROCESS_SPAWNER_ID,
     .call = spawner_call,
-    .destroy = spawner_destroy,
     .each_hold = spawner_each_hold,
 };
 
