@@ -9,6 +9,7 @@ import collections
 import itertools
 import os
 import re
+import subprocess
 
 import pytest
 from conftest import (
@@ -33,19 +34,24 @@ def grant(name, interface, kernel):
 
 
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
+FRAMES = grant("frames", "FrameAllocator", "frameAllocator")
+INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
 VIRTUAL_MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
 
 
-def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
-    """The program compares what it uses, and the end of the run all that there is."""
-    cycles = service(
+def cycles(count):
+    return service(
         "cycles",
-        caps=[{**CONSOLE, "name": str(CYCLES)}, SPAWNER, ENDPOINTS, MANAGER],
+        caps=[{**CONSOLE, "name": str(count)}, SPAWNER, ENDPOINTS, MANAGER],
         limits={"frames": 2048, "processes": 8, "calls": 256},
     )
-    run = boot(manifest(cycles), timeout=60 + CYCLES / 20)
+
+
+def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
+    """The program compares what it uses, and the end of the run all that there is."""
+    run = boot(manifest(cycles(CYCLES)), timeout=60 + CYCLES / 20)
     assert run.status == PASS, str(run)
     run.says(f"cycles: {CYCLES} times", "cycles: pass", "capos: passed")
     run.lacks("leak:")
@@ -102,3 +108,79 @@ def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
     assert all(cost <= row[0][1] + 12 * count for count, cost in row), str(row)
     for what in ("processes", "capabilities"):
         assert len({cost for _, cost in costs["cancel", what]}) == 1
+
+
+# Operations of tests/programs/faults, and the places where each asks for memory, at least.
+PLACES = {
+    "create": {"endpoint_create", "process_reserve_caps"},
+    "mint": {"process_reserve_caps"},
+    "reader": {"process_reserve_caps"},
+    "list": {"lazy_buffer_get"},
+    "spawn": {"spawner_spawn", "process_create", "process_reserve_caps"},
+    "queue": {"transfer_keep"},
+    "deliver": {"process_reserve_caps"},
+    "receive": {"transfer_keep", "process_reserve_caps"},
+}
+
+
+def functions_at(addresses):
+    """The kernel's functions that these return addresses lie in, inlined ones included."""
+    calls = [hex(int(address, 16) - 1) for address in addresses]
+    done = subprocess.run(
+        ["addr2line", "-f", "-i", "-p", "-s", "-e", KERNEL, *calls],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    places = re.sub(r"\n \(inlined by\) ", " < ", done.stdout).splitlines()
+    return dict(zip(addresses, places, strict=True))
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_each_allocation_fails_in_its_turn_and_leaves_all_as_it_was(boot, name):
+    faults = service(
+        "faults",
+        caps=[{**CONSOLE, "name": name}, MANAGER, SPAWNER, ENDPOINTS, FRAMES, INJECTOR],
+        ring={"sqEntries": 16, "cqEntries": 64, "areaBytes": 65536},
+        limits={"frames": 2048, "capSlots": 1024, "processes": 4, "calls": 256},
+    )
+    run = boot(manifest(faults))
+    assert run.status == PASS, str(run)
+    run.lacks("leak:")
+    failed = re.findall(rf"^X {name} (\d+) ([0-9a-f]+)$", run.text, re.M)
+    places = functions_at(sorted({site for _, site in failed})) if failed else {}
+    print(f"{name}: {len(failed)} allocations failed, at {len(places)} places")
+    print("\n".join(sorted(places.values())))
+    assert PLACES[name] <= set(re.findall(r"\w+(?= at )", " ".join(places.values())))
+
+
+# Of what tests/programs/glutton takes all there is, and what it may have of it.
+LIMITS = {
+    "slots": {"capSlots": 500},
+    "memory": {"frames": 300, "capSlots": 500},
+    "processes": {"processes": 5},
+    "calls": {"calls": 300},
+    "heap": {"calls": 600, "capSlots": 64},
+}
+
+
+def glutton(taste):
+    return service(
+        f"glutton-of-{taste}",
+        "glutton",
+        caps=[{**CONSOLE, "name": taste}, MANAGER, SPAWNER, ENDPOINTS, FRAMES],
+        ring={"sqEntries": 16, "cqEntries": 512, "areaBytes": 16384},
+        limits={"frames": 2048, "calls": 800, **LIMITS[taste]},
+        daemon=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "tastes", [*([taste] for taste in LIMITS), list(LIMITS)], ids=[*LIMITS, "all"]
+)
+def test_who_takes_all_is_refused_more_and_a_neighbour_does_not_notice(boot, tastes):
+    """The neighbour spawns, calls, transfers, and must not be refused anything."""
+    gluttons = [glutton(taste) for taste in tastes]
+    run = boot(manifest(*gluttons, cycles(100), tickHz=1000))
+    assert run.status == PASS, str(run)
+    run.lacks("leak:")
+    for taste in tastes:
+        run.says(f"glutton: {taste}: ", "and no more", f"glutton: {taste}: all", "cycles: pass")

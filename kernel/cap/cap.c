@@ -5,6 +5,7 @@
 #include "cap/capability_manager.h"
 #include "cap/console.h"
 #include "cap/endpoint.h"
+#include "cap/endpoint_factory.h"
 #include "cap/fault_injector.h"
 #include "cap/frame_alloc.h"
 #include "cap/memory_object.h"

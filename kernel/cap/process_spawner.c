@@ -97,8 +97,8 @@ static const char *check_source(struct spawning *s, struct capnp_call *call,
     case CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT:
         fresh = capos_spawn_grant_source_get_endpoint(source);
         interface_id = capos_fresh_endpoint_get_interface_id(fresh);
-        if (interface_id == 0 || interface_id == CAPOS_ENDPOINT_ID) {
-            return "a client facet's interface is neither 0 nor Endpoint's";
+        if (!endpoint_can_be_client(interface_id)) {
+            return endpoint_not_a_client;
         }
         s->clients[s->client_count++] =
             (struct cap_hold){.interface_id = interface_id,

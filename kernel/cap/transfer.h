@@ -57,6 +57,3 @@ bool transfer_write_records(const struct thread *receiver, const struct call_buf
 
 /* For the recount: calls `visit` for each hold of its own; what moves is still its slot's. */
 void transfer_each_hold(const struct transfer *transfer, void (*visit)(struct cap_object *held));
-
-/* Gives this CPU's scratch back, for the recount at the end of a run. */
-void transfer_scratch_drop(void);
