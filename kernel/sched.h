@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler: preemptive round robin, O(1), one CPU at first.
+ * The scheduler: preemptive round robin, O(1), one CPU.
  *
  * There is a queue of ready threads and a wheel of time-outs. A thread runs until
  * it waits, ends, spends its drain budget or is interrupted by a tick while another
