@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * How calls and receivers meet in an endpoint: the oldest call and the receiver that
- * waits longest. In order: a call goes straight to a receiver only where none waits
+ * came last. In order: a call goes straight to a receiver only where none waits
  * before it.
  *
  * One entry tries MATCH_TRIES of them at most; what is left then, and what waits where

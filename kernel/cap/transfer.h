@@ -31,7 +31,7 @@ struct transfer *transfer_keep(struct transfer *transfer, struct process *sender
 
 /*
  * Puts all of it into the receiver's table, at reserved ids, and frees it if it was
- * kept. Cannot fail.
+ * kept (A1, A2). Cannot fail.
  */
 void transfer_deliver(struct transfer *transfer, struct process *sender, struct process *receiver,
                       const uint64_t ids[]);
