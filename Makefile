@@ -95,7 +95,8 @@ inc_tools  := $(inc_lib)
 inc_init   := $(inc_demos) -Iinit/include
 
 tools     :=
-fragments := lib/module.mk kernel/module.mk kernel/test/module.mk rt/module.mk $(sort $(wildcard tools/*/module.mk))
+fragments := lib/module.mk kernel/module.mk kernel/test/module.mk rt/module.mk \
+             $(sort $(wildcard tools/*/module.mk))
 include $(fragments)
 
 gen_SRCS := $(wildcard schema/gen/*.c)
@@ -205,8 +206,8 @@ kernel: $(KERNEL)
 $(call compile,user,$(rt_SRCS),$(inc_rt))
 $(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(call lib_objects,user)))
 
-program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c init/*/main.c bench/main.c bench/*/main.c demos/*/main.c \
-	tests/programs/*/main.c))
+program_dirs := $(patsubst %/main.c,%,$(wildcard $(addsuffix /main.c,\
+                rt/* init init/* bench bench/* demos/* tests/programs/*)))
 support_SRCS := $(wildcard demos/support/*.c demos/schema/gen/*.capnp.c)
 $(call compile,user,$(support_SRCS),$(inc_demos))
 $(eval $(call archive,$(O)/user/libsupport.a,$(call objects_of,user,$(support_SRCS))))

@@ -269,7 +269,7 @@ static bool fill_grant(struct child_grant *out, struct capos_cap_grant grant, ui
     }
 }
 
-/* Grants and exports, in the order of the CapSet. Returns how many; more than fit on failure. */
+/* Grants and exports, in the order of the CapSet. False: init does not hold one of them. */
 static bool fill_grants(const struct service *s, struct child_grant grants[CAPSET_ENTRIES_MAX],
                         uint32_t *count)
 {

@@ -156,7 +156,8 @@ lint_only = $(if $(filter %_test.c,$(1)),--checks=-clang-analyzer-core.*)
 define lint_one # SOURCE
 $(O)/lint/$(1).ok: $(1) .clang-tidy $(filter %.h,$(c_files))
 	@mkdir -p $$(@D)
-	$(Q)clang-tidy --quiet $(call lint_only,$(1)) $(1) -- $(flags_of_$(1)) >$$@.log 2>/dev/null || { cat $$@.log >&2; exit 1; }
+	$(Q)clang-tidy --quiet $(call lint_only,$(1)) $(1) -- $(flags_of_$(1)) >$$@.log 2>/dev/null || \
+		{ cat $$@.log >&2; exit 1; }
 	@touch $$@
 endef
 $(foreach s,$(lint_sources),$(eval $(call lint_one,$(s))))

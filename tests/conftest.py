@@ -35,8 +35,14 @@ DEADLINE = 47
 RESET = 99
 TIMEOUT = 124
 
-CONSOLE = {"name": "console", "interface": "Console", "source": {"kernel": "console"}}
-NULL_CAP = {"name": "null", "interface": "NullCap", "source": {"kernel": "nullCap"}}
+
+def grant(name, interface, kernel):
+    """A service's grant of an object of the kernel."""
+    return {"name": name, "interface": interface, "source": {"kernel": kernel}}
+
+
+CONSOLE = grant("console", "Console", "console")
+NULL_CAP = grant("null", "NullCap", "nullCap")
 
 
 def service(name, binary=None, caps=(CONSOLE,), **fields):

@@ -4,24 +4,12 @@
 import itertools
 
 import pytest
-from conftest import CONSOLE, PASS, manifest, service
+from conftest import CONSOLE, PASS, grant, manifest, service
 
-ENDPOINTS = {
-    "name": "endpoints",
-    "interface": "EndpointFactory",
-    "source": {"kernel": "endpointFactory"},
-}
-SPAWNER = {
-    "name": "spawner",
-    "interface": "ProcessSpawner",
-    "source": {"kernel": "processSpawner"},
-}
-FAULTS = {
-    "name": "faults",
-    "interface": "FaultInjector",
-    "source": {"kernel": "faultInjector"},
-}
-MEMORY = {"name": "memory", "interface": "VirtualMemory", "source": {"kernel": "virtualMemory"}}
+ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
+SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
+FAULTS = grant("faults", "FaultInjector", "faultInjector")
+MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
 
 
 INTERFACE = "0xe4d9017a2c6b35f8"

@@ -17,6 +17,7 @@ from conftest import (
     PASS,
     ROOT,
     STALLED,
+    grant,
     manifest,
     service,
 )
@@ -250,9 +251,7 @@ def test_nor_is_a_deadline(boot):
 # What services leave behind
 
 
-SPAWNER = {
-    "name": "spawner", "interface": "ProcessSpawner", "source": {"kernel": "processSpawner"},
-}  # fmt: skip
+SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 MANY = {"frames": 4096, "capSlots": 4096, "processes": 8, "calls": 512}
 
 

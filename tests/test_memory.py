@@ -2,18 +2,10 @@
 """Memory as a capability: what is refused, what works, each limit, what faults."""
 
 import pytest
-from conftest import CONSOLE, PASS, manifest, service
+from conftest import CONSOLE, PASS, grant, manifest, service
 
-FRAMES = {
-    "name": "frames",
-    "interface": "FrameAllocator",
-    "source": {"kernel": "frameAllocator"},
-}
-VIRTUAL_MEMORY = {
-    "name": "vm",
-    "interface": "VirtualMemory",
-    "source": {"kernel": "virtualMemory"},
-}
+FRAMES = grant("frames", "FrameAllocator", "frameAllocator")
+VIRTUAL_MEMORY = grant("vm", "VirtualMemory", "virtualMemory")
 
 PAGE_FAULT = 14
 
@@ -39,12 +31,7 @@ FAULTS = [
     "write-reader",
 ]
 
-
-FAULT_INJECTOR = {
-    "name": "faults",
-    "interface": "FaultInjector",
-    "source": {"kernel": "faultInjector"},
-}
+FAULT_INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 
 
 def part(name, *more, **fields):

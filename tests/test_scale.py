@@ -17,6 +17,7 @@ from conftest import (
     KERNEL,
     NULL_CAP,
     PASS,
+    grant,
     make_manifest,
     manifest,
     qemu_run,
@@ -27,11 +28,6 @@ CYCLES = int(os.environ.get("CYCLES", "1000"))
 
 # Costs are compared beside one of each and beside so many.
 MOST = {"processes": 1000, "capabilities": 10000, "calls": 100}
-
-
-def grant(name, interface, kernel):
-    return {"name": name, "interface": interface, "source": {"kernel": kernel}}
-
 
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 FRAMES = grant("frames", "FrameAllocator", "frameAllocator")

@@ -19,6 +19,7 @@ from conftest import (
     PASS,
     ROOT,
     STALLED,
+    grant,
     manifest,
     qemu_run,
     service,
@@ -31,11 +32,6 @@ NAMED = re.findall(
     r'expect_(?:error|refusal)\("([a-z-]+)"', (ROOT / "init/smoke/main.c").read_text()
 )
 GROUPS = re.findall(r'\bgroup\(\s*"([^"]+)"', (ROOT / "init/smoke/main.c").read_text())
-
-
-def grant(name, interface, kernel):
-    return {"name": name, "interface": interface, "source": {"kernel": kernel}}
-
 
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")

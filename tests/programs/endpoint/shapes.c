@@ -159,13 +159,24 @@ static void check_ids(struct cap_sqe right)
     check_spoils(right, spoils, sizeof spoils / sizeof *spoils);
 }
 
+/* The entry with its result buffer wherever nothing can be written. */
+static void check_unwritable(struct cap_sqe sqe)
+{
+    struct place places[PLACES_MAX];
+
+    for (uint32_t i = list_unwritable(places); i-- != 0;) {
+        sqe.result_addr = places[i].address;
+        sqe.result_len = places[i].len;
+        play_check_now(__LINE__, places[i].name, sqe, CAP_ERR_BAD_RESULT);
+    }
+}
+
 /* ---------------------------------------------------------------------------
  * Opcode by opcode */
 
 static void check_recv(void)
 {
     struct cap_sqe right = play_recv(owner, 64, 1);
-    struct place places[PLACES_MAX];
 
     check_bits(right, FIELD(cap_count), "RECV: cap_count");
     check_bits(right, FIELD(flags), "RECV: flags");
@@ -189,12 +200,7 @@ static void check_recv(void)
     check_spoils(right, spoils, sizeof spoils / sizeof *spoils);
     check_shapes(right, offsetof(struct cap_sqe, result_addr), offsetof(struct cap_sqe, result_len),
                  CAP_ROOM_MAX, CAP_ERR_BAD_RESULT);
-    for (uint32_t i = list_unwritable(places); i-- != 0;) {
-        struct cap_sqe sqe = right;
-        sqe.result_addr = places[i].address;
-        sqe.result_len = places[i].len;
-        play_check_now(__LINE__, places[i].name, sqe, CAP_ERR_BAD_RESULT);
-    }
+    check_unwritable(right);
     play_quiet();
 }
 
@@ -202,7 +208,6 @@ static void check_recv(void)
 static void check_call_fields(void)
 {
     struct cap_sqe right = play_call(client, 64, 64);
-    struct place places[PLACES_MAX];
 
     check_bits(right, FIELD(pointer_index), "CALL: pointer_index");
     check_bits(right, FIELD(reserved), "CALL: reserved");
@@ -225,12 +230,7 @@ static void check_call_fields(void)
                  CAP_MESSAGE_MAX, CAP_ERR_BAD_PARAMS);
     check_shapes(right, offsetof(struct cap_sqe, result_addr), offsetof(struct cap_sqe, result_len),
                  CAP_ROOM_MAX, CAP_ERR_BAD_RESULT);
-    for (uint32_t i = list_unwritable(places); i-- != 0;) {
-        struct cap_sqe sqe = right;
-        sqe.result_addr = places[i].address;
-        sqe.result_len = places[i].len;
-        play_check_now(__LINE__, places[i].name, sqe, CAP_ERR_BAD_RESULT);
-    }
+    check_unwritable(right);
     play_quiet();
 }
 
