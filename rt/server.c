@@ -88,6 +88,23 @@ static void answer(const struct rt_server *server, struct rt_receiver *receiver,
     }
 }
 
+/* What is done about a call for which a handler did not build an answer. */
+static __attribute__((noinline)) void otherwise(struct rt_server *server,
+                                                struct rt_receiver *receiver,
+                                                const struct capnp_call *call,
+                                                enum capnp_answer kind)
+{
+    if (kind == CAPNP_REFUSED) {
+        refuse(server, receiver, (enum cap_exc)call->exception, call->reason);
+    } else if (kind == CAPNP_PENDING) {
+        rt_call_drop(&receiver->call);
+        receive_or_rest(server, receiver);
+    } else {
+        refuse(server, receiver, CAP_EXC_FAILED,
+               "the answer is longer than the server has room for");
+    }
+}
+
 static void serve(struct rt_server *server, struct rt_receiver *receiver)
 {
     struct rt_call *call = &receiver->call;
@@ -113,21 +130,11 @@ static void serve(struct rt_server *server, struct rt_receiver *receiver)
         refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
         return;
     }
-    switch (dispatch(&receiver->offer, &request.c)) {
-    case CAPNP_ANSWERED:
+    enum capnp_answer kind = dispatch(&receiver->offer, &request.c);
+    if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
         answer(server, receiver, request.c.results_bytes);
-        return;
-    case CAPNP_REFUSED:
-        refuse(server, receiver, (enum cap_exc)request.c.exception, request.c.reason);
-        return;
-    case CAPNP_NO_ROOM:
-        refuse(server, receiver, CAP_EXC_FAILED,
-               "the answer is longer than the server has room for");
-        return;
-    case CAPNP_PENDING:
-        rt_call_drop(call);
-        receive_or_rest(server, receiver);
-        return;
+    } else {
+        otherwise(server, receiver, &request.c, kind);
     }
 }
 
@@ -191,15 +198,18 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
 static inline struct rt_receiver *next(struct rt_server *server)
 {
     struct rt_ring *ring = server->ring;
-    const struct cap_cqe *first = rt_ring_first(ring);
     struct rt_receiver *receiver;
     struct cap_cqe cqe;
 
+    if (rt_ring_is_empty(ring)) {
+        return NULL;
+    }
+    const struct cap_cqe *first = rt_ring_first(ring);
     if (__builtin_expect(first != NULL, 1)) {
         receiver = receiver_of(server, first->user_data);
         receiver->call.cqe = *first;
         rt_ring_advance(ring);
-    } else if (!rt_ring_is_empty(ring) && rt_ring_take(ring, &cqe)) {
+    } else if (rt_ring_take(ring, &cqe)) {
         receiver = receiver_of(server, cqe.user_data);
         receiver->call.cqe = cqe;
     } else {
@@ -209,26 +219,22 @@ static inline struct rt_receiver *next(struct rt_server *server)
     return receiver;
 }
 
-/* The loop: once around, or until nothing is received any more. */
+/* The loop: until nothing is received any more, or once: until something has been done. */
 static void serve_all(struct rt_server *server, uint64_t timeout_ns, bool once)
 {
     uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
-    bool any = false;
+    bool enough = false;
 
     for (;;) {
         struct rt_receiver *receiver = next(server);
         if (receiver != NULL) {
             completed(server, receiver);
-            any = true;
-            continue;
-        }
-        if (server->busy == 0 || (once && any)) {
+        } else if (enough || server->busy == 0) {
             return;
-        }
-        if (__builtin_expect(rt_ring_enter(server->ring, wanted, timeout_ns) < 0, 0)) {
+        } else if (__builtin_expect(rt_ring_enter(server->ring, wanted, timeout_ns) < 0, 0)) {
             rt_ring_mend(server->ring);
         }
-        any = true;
+        enough = once;
     }
 }
 

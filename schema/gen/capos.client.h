@@ -192,8 +192,9 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_data(call->params, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -231,8 +232,9 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_text(call->params, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -303,9 +305,10 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(call->params, 1, 1)};
+    uint8_t *message = call->params;
+    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
     capos_null_cap_echo_params_set_value(params, value);
-    uint32_t end = capnp_flat_data(call->params, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
+    uint32_t end = capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -360,7 +363,8 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_null_cap_add_params_builder params = {capnp_flat_root(call->params, 3, 0)};
+    uint8_t *message = call->params;
+    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_null_cap_add_params_set_a(params, a);
     capos_null_cap_add_params_set_b(params, b);
     capos_null_cap_add_params_set_c(params, c);
@@ -429,7 +433,8 @@ static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_endpoint_mint_params_builder params = {capnp_flat_root(call->params, 2, 0)};
+    uint8_t *message = call->params;
+    struct capos_endpoint_mint_params_builder params = {capnp_flat_root(message, 2, 0)};
     capos_endpoint_mint_params_set_badge(params, badge);
     capos_endpoint_mint_params_set_interface_id(params, interface_id);
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
@@ -779,8 +784,9 @@ capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_frame_allocator_free_frame_params_builder params = {capnp_flat_root(call->params,
-                                                                                     0, 1)};
+    uint8_t *message = call->params;
+    struct capos_frame_allocator_free_frame_params_builder params = {capnp_flat_root(message, 0,
+                                                                                     1)};
     capos_frame_allocator_free_frame_params_set_memory(params,
         (struct capos_memory_object_cap){rt_call_give(call, memory)});
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
@@ -821,8 +827,9 @@ capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_frame_allocator_alloc_contiguous_params_builder params =
-        {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct capos_frame_allocator_alloc_contiguous_params_builder params = {capnp_flat_root(message,
+                                                                                           1, 0)};
     capos_frame_allocator_alloc_contiguous_params_set_count(params, count);
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
         CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS,
@@ -889,7 +896,8 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(call->params, 3, 0)};
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_map_params_set_hint(params, hint);
     capos_virtual_memory_map_params_set_size(params, size);
     capos_virtual_memory_map_params_set_protection(params, protection);
@@ -947,7 +955,8 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(call->params, 2, 0)};
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
     capos_virtual_memory_unmap_params_set_address(params, address);
     capos_virtual_memory_unmap_params_set_size(params, size);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
@@ -985,8 +994,8 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(call->params, 3,
-                                                                                 0)};
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_protect_params_set_address(params, address);
     capos_virtual_memory_protect_params_set_size(params, size);
     capos_virtual_memory_protect_params_set_protection(params, protection);
@@ -1032,8 +1041,8 @@ capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_virtual_memory_map_object_params_builder params = {capnp_flat_root(call->params, 4,
-                                                                                    1)};
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_map_object_params_builder params = {capnp_flat_root(message, 4, 1)};
     capos_virtual_memory_map_object_params_set_memory(params, rt_call_give(call, memory));
     capos_virtual_memory_map_object_params_set_offset(params, offset);
     capos_virtual_memory_map_object_params_set_hint(params, hint);
@@ -1301,8 +1310,9 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(call->params,
-                                                                                     2, 0)};
+    uint8_t *message = call->params;
+    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
+                                                                                     0)};
     capos_boot_package_read_manifest_params_set_offset(params, offset);
     capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
@@ -1366,8 +1376,8 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(call->params, 1,
-                                                                                  0)};
+    uint8_t *message = call->params;
+    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_capability_manager_list_params_set_first(params, first);
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
                        CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
@@ -1476,7 +1486,8 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
     if (!rt_ok(s)) {
         return s;
     }
-    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_fault_injector_arm_params_set_countdown(params, countdown);
     s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
                        CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);

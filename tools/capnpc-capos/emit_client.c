@@ -116,9 +116,9 @@ static const char *end_of(const struct traffic *t)
 /* A parameter's name, apart from those that generated functions use themselves. */
 static const char *arg_name(const struct field *field)
 {
-    static const char *const taken[] = {"call",      "ring",  "target", "results_room",
-                                        "take_room", "end",   "params", "s",
-                                        "bytes",     "data_", "m",      "scratch"};
+    static const char *const taken[] = {"call", "ring",    "target", "results_room", "take_room",
+                                        "end",  "params",  "s",      "bytes",        "data_",
+                                        "m",    "scratch", "message"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         if (strcmp(field->name, taken[i]) == 0) {
@@ -257,10 +257,11 @@ static bool has_own_values(const struct model *model, const struct decl *params)
 /* Builds the message of the arguments where the call's parameters are; `end` if bytes end it. */
 static void emit_set_params(const struct model *model, const struct decl *params, struct out *out)
 {
-    const char *root = out_string("capnp_flat_root(call->params, %u, %u)", params->data_words,
-                                  params->pointer_count);
+    const char *root =
+        out_string("capnp_flat_root(message, %u, %u)", params->data_words, params->pointer_count);
     const char *end = NULL; /* of what has been built */
 
+    out_print(out, "    uint8_t *message = call->params;\n");
     if (has_own_values(model, params)) {
         out_line(out, "    struct %s_builder params = {%s};", params->name, root);
     } else {
@@ -274,7 +275,7 @@ static void emit_set_params(const struct model *model, const struct decl *params
             continue;
         }
         if (is_text || field.type.kind == TYPE_DATA) {
-            out_line(out, "    %send = capnp_flat_%s(call->params, %u, %s, %s);",
+            out_line(out, "    %send = capnp_flat_%s(message, %u, %s, %s);",
                      end == NULL ? "uint32_t " : "", is_text ? "text" : "data",
                      8u * (1u + params->data_words + field.offset),
                      end == NULL ? root_bytes(params) : end, value);

@@ -35,8 +35,9 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_data(call->params, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
     s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);

@@ -193,7 +193,8 @@ static inline struct rt_status every_handle_same_send(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_handle_same_params_builder params = {capnp_flat_root(call->params, 0, 1)};
+    uint8_t *message = call->params;
+    struct every_handle_same_params_builder params = {capnp_flat_root(message, 0, 1)};
     every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
                                                                                       other)});
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
@@ -246,7 +247,8 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_reader_read_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
@@ -295,8 +297,9 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_text(call->params, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -390,8 +393,9 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_data(call->params, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -440,7 +444,8 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_writer_switch_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
@@ -521,7 +526,8 @@ static inline struct rt_status every_file_seek_send(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_file_seek_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_file_seek_params_set_offset(params, offset);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK,
                        EVERY_FILE_SEEK_PARAMS_BYTES);
@@ -616,8 +622,9 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_data(call->params, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -719,7 +726,8 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_reader_read_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
@@ -768,8 +776,9 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_text(call->params, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -860,8 +869,9 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 1);
-    uint32_t end = capnp_flat_data(call->params, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
@@ -910,7 +920,8 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_writer_switch_params_builder params = {capnp_flat_root(call->params, 1, 0)};
+    uint8_t *message = call->params;
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
@@ -1057,7 +1068,8 @@ static inline struct rt_status every_file_same_send(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    struct every_handle_same_params_builder params = {capnp_flat_root(call->params, 0, 1)};
+    uint8_t *message = call->params;
+    struct every_handle_same_params_builder params = {capnp_flat_root(message, 0, 1)};
     every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
                                                                                       other)});
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
@@ -1337,9 +1349,10 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_flat_root(call->params, 0, 2);
-    uint32_t end = capnp_flat_text(call->params, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
-    end = capnp_flat_text(call->params, 16, end, value);
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 2);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
+    end = capnp_flat_text(message, 16, end, value);
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
