@@ -87,7 +87,7 @@ inc_lib    := $(inc_abi) -Ilib/include $(inc_gen)
 inc_kernel := $(inc_lib) -Ikernel
 inc_core   := $(inc_lib) -iquote kernel/test/host -iquote kernel
 inc_rt     := $(inc_lib) -Irt/include
-inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos
+inc_demos  := $(inc_abi) $(inc_gen) -Irt/include -Idemos -Idemos/schema/gen
 inc_tools  := $(inc_lib)
 
 # init starts a system from a manifest, and there is one validator for all who do, so of
@@ -207,7 +207,7 @@ $(eval $(call archive,$(O)/user/librt.a,$(call objects_of,user,$(rt_SRCS)) $(cal
 
 program_dirs := $(patsubst %/main.c,%,$(wildcard rt/*/main.c init/main.c init/*/main.c bench/main.c bench/*/main.c demos/*/main.c \
 	tests/programs/*/main.c))
-support_SRCS := $(wildcard demos/support/*.c)
+support_SRCS := $(wildcard demos/support/*.c demos/schema/gen/*.capnp.c)
 $(call compile,user,$(support_SRCS),$(inc_demos))
 $(eval $(call archive,$(O)/user/libsupport.a,$(call objects_of,user,$(support_SRCS))))
 

@@ -33,6 +33,8 @@ void process_init(void)
     next_pid = 1;
 }
 
+_Static_assert(sizeof(struct call) <= PROCESS_HEAP_PER_CALL, "a record has its part of the heap");
+
 /* Budgets of the account, which pays for the process too, so that all of it passes on together. */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {

@@ -102,7 +102,7 @@ struct process_limits {
 #define PROCESS_HEAP_PER_PROCESS 32768u /* table and records, rounded up to frames; mappings */
 #define PROCESS_HEAP_PER_SLOT    384u   /* its place in the table, and an object behind it */
 #define PROCESS_HEAP_PER_CALL    256u   /* its record */
-#define PROCESS_HEAP_PER_CHILD   49152u /* PER_PROCESS, and what spawning it takes */
+#define PROCESS_HEAP_PER_CHILD   53248u /* itself, PER_PROCESS, and what spawning it takes */
 
 void process_init(void);
 

@@ -11,7 +11,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/pic.h"
 #include "arch/x86_64/pit.h"
-#include "cap/ring.h"
+#include "cap/drain.h"
 #include "panic.h"
 #include "thread.h"
 #include "work.h"
@@ -38,21 +38,6 @@ static uint64_t ticks_for(uint64_t ns)
     return (ns + sched.ns_per_tick - 1) / sched.ns_per_tick;
 }
 
-void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
-{
-    sched.events = events;
-    list_init(&sched.ready);
-    timer_wheel_init(&sched.timeouts, 0);
-    timer_init(&sched.deadline);
-    work_init();
-    sched.hz = tick_hz;
-    sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
-    pit_stop();
-    if (deadline_ms != 0) {
-        timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
-    }
-}
-
 static inline bool tick_is_needed(void)
 {
     return !list_is_empty(&sched.ready) || !timer_wheel_is_empty(&sched.timeouts) ||
@@ -70,6 +55,21 @@ static inline void start_ticking(void)
 {
     if (!sched.ticking && __builtin_expect(tick_is_needed(), 0)) {
         tick();
+    }
+}
+
+void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
+{
+    sched.events = events;
+    list_init(&sched.ready);
+    timer_wheel_init(&sched.timeouts, 0);
+    timer_init(&sched.deadline);
+    work_init(start_ticking);
+    sched.hz = tick_hz;
+    sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
+    pit_stop();
+    if (deadline_ms != 0) {
+        timer_wheel_add(&sched.timeouts, &sched.deadline, ticks_for(deadline_ms * NS_PER_MS));
     }
 }
 
@@ -123,6 +123,7 @@ static void wake(struct thread *t)
     }
     timer_wheel_cancel(&sched.timeouts, &t->timeout);
     sched_ready(t);
+    start_ticking(); /* whoever runs may never let go */
 }
 
 void sched_completed_waiting(struct thread *t)
@@ -209,17 +210,17 @@ static inline __attribute__((always_inline)) struct syscall_result settle(struct
     return result(status == ST_OK ? (int64_t)available : SYS_ERR_RING_CORRUPT);
 }
 
-/* Drains and decides: the thread goes on in user mode, waits, or has been requeued. */
-static inline struct syscall_result enter(struct thread *t)
+/* Up to the limit, or for ever, which is one below 0. */
+static inline bool timeout_is_valid(uint64_t ns)
 {
-    uint32_t pending;
+    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
+}
 
-    if (ring_pending(&t->ring, &pending) != ST_OK) {
-        return result(SYS_ERR_RING_CORRUPT);
-    }
-    if (pending == 0) {
-        return settle(t, false);
-    }
+_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
+
+/* Something is left to take: the thread goes on, waits, or has been requeued. */
+static __attribute__((noinline)) struct syscall_result drain(struct thread *t, uint32_t pending)
+{
     switch (ring_drain(t, pending, CAP_DRAIN_BUDGET)) {
     case DRAIN_CORRUPT:
         queue_next();
@@ -237,22 +238,19 @@ static inline struct syscall_result enter(struct thread *t)
     return settle(t, true);
 }
 
-/* Up to the limit, or for ever, which is one below 0. */
-static inline bool timeout_is_valid(uint64_t ns)
-{
-    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
-}
-
-_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
-
 struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
+    uint32_t pending;
+
     if (__builtin_expect(min_complete > t->cq_entries || !timeout_is_valid(timeout_ns), 0)) {
         return result(SYS_ERR_BAD_ARGUMENT);
     }
     t->min_complete = min_complete;
     t->timeout_ns = timeout_ns;
-    return enter(t);
+    if (ring_pending(&t->ring, &pending) != ST_OK) {
+        return result(SYS_ERR_RING_CORRUPT);
+    }
+    return pending != 0 ? drain(t, pending) : settle(t, false);
 }
 
 /* Lets pending interrupts in, for one instruction. */
@@ -278,7 +276,8 @@ static void idle(void)
     halt();
 }
 
-void sched_switch(void)
+/* Anything that sched_switch has to do but hand over. */
+static __attribute__((noinline)) void choose(void)
 {
     struct cpu *cpu = cpu_self();
 
@@ -308,13 +307,29 @@ void sched_switch(void)
         }
         t->draining = false;
         open_interrupts();
-        struct syscall_result r = enter(t);
+        struct syscall_result r = sched_cap_enter(t, t->min_complete, t->timeout_ns);
         if (r.resume) {
             t->context.rax = (uint64_t)r.value;
             break;
         }
     }
     start_ticking();
+}
+
+void sched_switch(void)
+{
+    struct cpu *cpu = cpu_self();
+    struct thread *t = cpu->next;
+
+    if (__builtin_expect(t == NULL || !work_is_empty() || sched.deadline_passed, 0)) {
+        choose();
+        return;
+    }
+    cpu->next = NULL;
+    t->state = THREAD_RUNNING; /* it waited, so it is not in the middle of a drain */
+    cpu->current = t;
+    start_ticking();
+    thread_load(t);
 }
 
 void sched_preempt(void)

@@ -23,7 +23,7 @@ static inline void save_vector_state(struct thread *t)
     if (__builtin_expect(t->context.full != 0, 0)) {
         fpu_save(&t->fpu);
     } else {
-        t->control = fpu_control_get();
+        fpu_control_save(&t->control);
     }
 }
 
@@ -33,7 +33,7 @@ static inline void load_vector_state(const struct thread *t)
         fpu_restore(&t->fpu);
     } else {
         fpu_scrub();
-        fpu_control_set(t->control);
+        fpu_control_load(&t->control);
     }
 }
 

@@ -2,9 +2,11 @@
 #include "work.h"
 
 struct list_node work_queue;
+static void (*on_added)(void);
 
-void work_init(void)
+void work_init(void (*added)(void))
 {
+    on_added = added;
     list_init(&work_queue);
 }
 
@@ -13,6 +15,7 @@ void work_add(struct work *work, bool (*step)(struct work *work))
     work->step = step;
     list_init(&work->node);
     list_push_back(&work_queue, &work->node);
+    on_added();
 }
 
 void work_cancel(struct work *work)

@@ -17,7 +17,8 @@ struct work {
     bool (*step)(struct work *work);
 };
 
-void work_init(void);
+/* `added` is called whenever there is an item more: it sees to it that work_run_slice is. */
+void work_init(void (*added)(void));
 
 /* Queues an item that is not queued. Keeps it until its step has said true. */
 void work_add(struct work *work, bool (*step)(struct work *work));

@@ -35,7 +35,8 @@ tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
 unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS)) $(core_tests)
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
-.PHONY: test-lib test-core test-config test-mkmanifest test-capnp sanitize-lib capos-rt-check
+.PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles sanitize-lib \
+        capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
 test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
@@ -62,6 +63,10 @@ test-mkmanifest: $(O)/host/mkmanifest $(O)/san/mkmanifest
 test-capnp: $(O)/san/capos-capnp
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) tests/test_capnp_convert.py
 
+## test-cycles      processes spawned, called and reaped, 1,000 of them; CYCLES=100000 for more
+test-cycles: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -k cycles tests/test_scale.py
+
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \
 		$(patsubst %,$(O)/headers/%.ok,$(wildcard rt/include/rt/*.h)) $(call tests_of,$(rt_TESTS))
@@ -86,7 +91,7 @@ $(call header_part,$(wildcard lib/include/lib/*.h lib/*.h),$(HFLAGS) $(inc_lib))
 $(call header_part,$(wildcard schema/gen/*.capnp.h schema/gen/*.schema.h),$(HFLAGS) $(inc_gen))
 $(call header_part,$(wildcard schema/gen/*.client.h rt/include/rt/*.h rt/*.h),$(UFLAGS) $(inc_rt))
 $(call header_part,$(wildcard kernel/*.h kernel/*/*.h kernel/arch/x86_64/*.h),$(flags_kernel) $(inc_kernel))
-$(call header_part,$(wildcard demos/*/*.h),$(UFLAGS) $(inc_demos))
+$(call header_part,$(wildcard demos/*/*.h demos/schema/gen/*.h),$(UFLAGS) $(inc_demos))
 $(call header_part,$(wildcard init/*.h init/include/*/*.h),$(UFLAGS) $(inc_init))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 

@@ -77,6 +77,13 @@ def test_what_the_definitions_refuse(tree, old, new):
     assert "system-measure.cue cannot be evaluated" in run.stderr
 
 
+def test_an_interface_may_be_an_id(tree):
+    edit(tree / "system-measure.cue", 'interface: "NullCap"', 'interface: "0x9b7d20f3e81c5a64"')
+    run = check(tree, "--write")
+    assert run.returncode == 0, run.stderr
+    assert '"interface": "0x9b7d20f3e81c5a64"' in (tree / "system-measure.json").read_text()
+
+
 def test_written_again(tree):
     before = (tree / "system-measure.json").read_text()
     edit(tree / "system-measure.cue", "sqEntries: 64", "sqEntries: 32")

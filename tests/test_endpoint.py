@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Endpoints and transfers, by raw entries (tests/programs/endpoint)."""
 
+import itertools
+
 import pytest
 from conftest import CONSOLE, PASS, manifest, service
 
@@ -38,9 +40,11 @@ def client(name, server, exported):
     return {**export(name), "source": {"service": server, "export": exported}}
 
 
+@pytest.mark.parametrize("area", [16384, 524288])
 @pytest.mark.parametrize("entries", [32, 256])
-def test_one_process_on_both_sides(boot, entries):
-    run = boot(manifest(player("endpoint", ring={"cqEntries": entries})))
+def test_one_process_on_both_sides(boot, entries, area):
+    """With all messages outside the message area, and with all inside."""
+    run = boot(manifest(player("endpoint", ring={"cqEntries": entries, "areaBytes": area})))
     assert run.status == PASS, str(run)
     run.says("endpoint: pass")
 
@@ -69,22 +73,25 @@ def test_an_allocation_that_fails_harms_nobody(boot):
     run.says("endpoint: pass")
 
 
+@pytest.mark.parametrize("area", [16384, 524288])
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-def test_whoever_dies_the_others_are_told_once(boot, order):
+def test_whoever_dies_the_others_are_told_once(boot, order, area):
     """The victim faults with calls in service and waiting; later the server ends likewise."""
     parts = [
-        player("server", exports=[export("stage")]),
+        player("server", exports=[export("stage")], ring={"areaBytes": area}),
         player(
             "victim",
             client("fall", "server", "stage"),
             exports=[export("heart")],
             expect={"faulted": {"vector": 6}},
+            ring={"areaBytes": area},
         ),
         player(
             "lead",
             client("lead", "server", "stage"),
             client("pulse", "victim", "heart"),
             limits={"frames": 1024, "capSlots": 256},
+            ring={"areaBytes": area},
         ),
     ]
     run = boot(manifest(*(parts[i] for i in order)))
@@ -105,3 +112,13 @@ def test_calls_without_a_pause_starve_nobody(boot, pairs):
         ]
     run = boot(manifest(*services, deadline=30000))
     assert run.status == PASS, str(run)
+
+
+def test_receiving_long_messages_lets_others_run_in_between(boot):
+    """Two receive long messages, eight in one batch, and write a line behind each."""
+    sides = ["left", "right"]
+    run = boot(manifest(*(player(side, {**CONSOLE, "name": side}) for side in sides)))
+    assert run.status == PASS, str(run)
+    runs = [(line, len(list(group))) for line, group in itertools.groupby(run.lines)]
+    for side in sides:
+        assert (side, 1) in runs, str(runs)

@@ -57,14 +57,15 @@ done
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/capos" "$scratch/sample" "$scratch/schema"
+mkdir "$scratch/capos" "$scratch/demos" "$scratch/sample" "$scratch/schema"
 
 capnp compile -Ischema --src-prefix=schema -o"$plugin:$scratch/capos" schema/capos.capnp
+capnp compile -Ischema --src-prefix=demos/schema -o"$plugin:$scratch/demos" demos/schema/depot.capnp
 capnp compile -Ischema --src-prefix=lib/capnp/test -o"$plugin:$scratch/sample" \
 	lib/capnp/test/sample.capnp lib/capnp/test/annotated.capnp lib/capnp/test/everything.capnp \
 	lib/capnp/test/other.capnp
 capnp compile --src-prefix="$own" -o"$plugin:$scratch/schema" "$own/schema.capnp"
-rm "$scratch"/schema/schema.schema.* # tables that nobody here reads
+rm "$scratch"/demos/*.schema.* "$scratch"/schema/*.schema.* # tables that nobody here reads
 
 # Directory, and what was generated for it: the same files must be there and no others.
 different=no
@@ -76,6 +77,7 @@ compare() {
 	fi
 }
 compare schema/gen "$scratch/capos"
+compare demos/schema/gen "$scratch/demos"
 compare lib/capnp/test/gen "$scratch/sample"
 
 # A newer compiler ships a newer schema of its own; what we read of it has not changed.

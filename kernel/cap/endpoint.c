@@ -213,8 +213,9 @@ static void unqueue(struct call *caller)
 }
 
 /*
- * Hands the oldest call to a receiver that is in no list, or is the first that waits. False:
- * the call failed and has been completed; the receiver is as it was.
+ * Hands the oldest call to a receiver that is in no list, or is the first that waits. If
+ * it is not delivered, the receiver is as it was; where that was not the receiver's
+ * fault, the call has been completed.
  */
 static enum delivery meet(struct call *caller, struct call *receiver)
 {
@@ -296,37 +297,42 @@ static void match_later(struct endpoint_object *o)
     }
 }
 
-/*
- * A receiver's record, in no list and holding the endpoint, takes the next call or
- * waits for one.
- */
-void endpoint_receive(struct endpoint *e, struct call *receiver)
+/* Whether handing a call over keeps interrupts out for a while. */
+static inline bool is_long(const struct call_message *message)
 {
-    struct call *caller;
+    return message->params.len > SHORT_MESSAGE_BYTES || message->transfer != NULL;
+}
 
-    if (__builtin_expect(endpoint_is_closed(e), 0)) {
-        leave_endpoint(receiver);
-        entry_refuse(receiver, CAPNP_EXC_DISCONNECTED, gone);
-        return;
-    }
-    for (uint32_t i = 0; (caller = endpoint_first_call(e)) != NULL; i++) {
-        if (i == MATCH_TRIES) {
-            match_later(object_of(e));
-            break;
+bool endpoint_receive(struct endpoint *e, struct call *receiver)
+{
+    bool took_long = false;
+
+    /* A call that fails may have carried the last owner facet. */
+    for (uint32_t i = 0; __builtin_expect(!endpoint_is_closed(e), 1); i++) {
+        struct call *caller = endpoint_first_call(e);
+        if (caller == NULL || i == MATCH_TRIES) {
+            if (caller != NULL) {
+                match_later(object_of(e));
+            }
+            endpoint_arm(e, receiver);
+            return took_long;
         }
+        took_long = took_long || i != 0 || is_long(&caller->queued);
         switch (meet(caller, receiver)) {
         case DELIVERED:
-            return;
+            return took_long;
         case TARGET_FAILED:
             receiver_failed(receiver);
-            return;
+            return took_long;
         case SENDER_FAILED:
         case TARGET_TOO_SMALL:
         case TARGET_OVERLOADED:
             break;
         }
     }
-    endpoint_arm(e, receiver);
+    leave_endpoint(receiver);
+    entry_refuse(receiver, CAPNP_EXC_DISCONNECTED, gone);
+    return took_long;
 }
 
 /* ---------------------------------------------------------------------------
@@ -350,12 +356,13 @@ static void queue(struct endpoint *e, struct call *caller, const struct call_mes
     endpoint_queue(e, caller);
 }
 
-/* To the first receiver whose buffer is there, or into the queue. */
+/* To the first receiver whose buffer is there, or into the queue, behind those that wait. */
 static void send(struct endpoint *e, struct call *caller, const struct call_message *message)
 {
     struct call *receiver;
 
-    for (uint32_t i = 0; (receiver = endpoint_first_receiver(e)) != NULL; i++) {
+    for (uint32_t i = 0;
+         (receiver = endpoint_first_receiver(e)) != NULL && endpoint_first_call(e) == NULL; i++) {
         if (i == MATCH_TRIES) {
             match_later(object_of(e));
             break;
@@ -431,7 +438,7 @@ void endpoint_call(struct thread *t, const struct cap_slot *slot, const struct c
 /* ---------------------------------------------------------------------------
  * RECV */
 
-void endpoint_recv(struct thread *t, const struct cap_sqe *sqe)
+bool endpoint_recv(struct thread *t, const struct cap_sqe *sqe)
 {
     struct call_buffer buffer;
 
@@ -439,33 +446,33 @@ void endpoint_recv(struct thread *t, const struct cap_sqe *sqe)
          sqe->params_addr | sqe->params_len | sqe->reserved) != 0 ||
         sqe->cap_room > CAP_TRANSFER_MAX) {
         fail_now(t, sqe, CAP_ERR_INVALID_REQUEST);
-        return;
+        return false;
     }
     const struct cap_slot *slot = cap_table_lookup(&t->process->caps, sqe->cap_id);
     if (slot == NULL) {
         fail_now(t, sqe, CAP_ERR_INVOKE_FAILED);
-        return;
+        return false;
     }
     if (slot->object->type != &endpoint_type) {
         fail_now(t, sqe, CAP_ERR_WRONG_INTERFACE);
-        return;
+        return false;
     }
     if (!buffer_decode_room(t, sqe->result_addr, sqe->result_len, &buffer) ||
         buffer.len < HEADER_BYTES || !buffer_is_writable(t, &buffer)) {
         fail_now(t, sqe, CAP_ERR_BAD_RESULT);
-        return;
+        return false;
     }
     struct call *receiver = entry_begin(t, sqe->user_data);
     if (receiver == NULL) {
         refuse_now(t, sqe, &buffer, CAPNP_EXC_OVERLOADED, in_flight);
-        return;
+        return false;
     }
     struct endpoint_object *o = of_owner(slot->object);
     receiver->result = buffer;
     receiver->cap_room = sqe->cap_room;
     receiver->endpoint = &o->endpoint;
     cap_hold(&o->client);
-    endpoint_receive(&o->endpoint, receiver);
+    return endpoint_receive(&o->endpoint, receiver);
 }
 
 /* ---------------------------------------------------------------------------
@@ -545,7 +552,7 @@ static bool return_is_valid(const struct cap_sqe *sqe)
                       : sqe->method_id == 0);
 }
 
-void endpoint_return(struct thread *t, const struct cap_sqe *sqe)
+bool endpoint_return(struct thread *t, const struct cap_sqe *sqe)
 {
     uint32_t descriptors = sqe->cap_count * (uint32_t)sizeof(struct cap_transfer);
     struct call_buffer message;
@@ -553,27 +560,27 @@ void endpoint_return(struct thread *t, const struct cap_sqe *sqe)
 
     if (!return_is_valid(sqe)) {
         fail_now(t, sqe, CAP_ERR_INVALID_REQUEST);
-        return;
+        return false;
     }
     struct call *receiver = call_find(&t->pool, sqe->interface_id);
     if (receiver == NULL) {
         fail_now(t, sqe, CAP_ERR_NOT_FOUND);
-        return;
+        return false;
     }
     if (!buffer_decode_message(t, sqe->params_addr, sqe->params_len, descriptors, &message)) {
         fail_now(t, sqe, CAP_ERR_BAD_PARAMS);
-        return;
+        return false;
     }
     if (sqe->cap_count != 0) {
         int32_t error = transfer_read(t, &message, sqe->params_len, sqe->cap_count, &transfer);
         if (error == CAP_ERR_EXCEPTION) {
             refuse_now(t, sqe, &(struct call_buffer){0}, CAPNP_EXC_OVERLOADED,
                        "the kernel has no memory");
-            return;
+            return false;
         }
         if (error != 0) {
             fail_now(t, sqe, (enum cap_err)error);
-            return;
+            return false;
         }
     }
     message.len = sqe->params_len;
@@ -590,21 +597,21 @@ void endpoint_return(struct thread *t, const struct cap_sqe *sqe)
         }
         if (delivery == SENDER_FAILED) {
             fail_now(t, sqe, CAP_ERR_BAD_PARAMS);
-            return;
+            return false;
         }
         stop_serving(receiver);
         fail_now(t, sqe, CAP_ERR_NOT_DELIVERED);
-        return;
+        return false;
     }
     if ((sqe->flags & CAP_SQE_F_AGAIN) == 0) {
         stop_serving(receiver);
         ring_post(&t->ring, sqe->user_data, 0, 0, 0, 0);
-        return;
+        return false;
     }
     enum status status = ring_reserve(&t->ring);
     ASSERT(status == ST_OK, "a ring keeps fewer places than its thread has records");
     receiver->user_data = sqe->user_data;
-    endpoint_receive(receiver->endpoint, receiver);
+    return endpoint_receive(receiver->endpoint, receiver);
 }
 
 /* ---------------------------------------------------------------------------

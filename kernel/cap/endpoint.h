@@ -63,19 +63,23 @@ static inline struct endpoint *endpoint_of_client(struct cap_object *client)
     return &LIST_OWNER(client, struct endpoint_object, client)->endpoint;
 }
 
+/* A message up to this size, in bytes, is short: handing it over is no long work. */
+#define SHORT_MESSAGE_BYTES 256u
+
 /*
  * A receiver's record, in no list and holding the endpoint, takes the next call or
- * waits for one.
+ * waits for one. True: that kept interrupts out for a while.
  */
-void endpoint_receive(struct endpoint *e, struct call *receiver);
+bool endpoint_receive(struct endpoint *e, struct call *receiver);
 
 /*
  * The opcodes. Each completes the entry, now or later. Fields that the ring has
- * checked for a CALL: flags, the slot, reserved fields.
+ * checked for a CALL: flags, the slot, reserved fields. Of those that receive, true says
+ * the same as of endpoint_receive.
  */
 void endpoint_call(struct thread *t, const struct cap_slot *slot, const struct cap_sqe *sqe);
-void endpoint_recv(struct thread *t, const struct cap_sqe *sqe);
-void endpoint_return(struct thread *t, const struct cap_sqe *sqe);
+bool endpoint_recv(struct thread *t, const struct cap_sqe *sqe);
+bool endpoint_return(struct thread *t, const struct cap_sqe *sqe);
 void endpoint_cancel(struct thread *t, const struct cap_sqe *sqe);
 
 /*

@@ -38,6 +38,12 @@ struct spawning {
     uint32_t client_count;
 };
 
+/* With what rounding up to frames adds, and a handle. */
+_Static_assert(sizeof(struct process) + sizeof(struct spawning) +
+                       sizeof(struct transfer_item) * CAP_TRANSFER_MAX + 512u + 4096u <=
+                   PROCESS_HEAP_PER_CHILD - PROCESS_HEAP_PER_PROCESS,
+               "whoever may have a child has the heap to spawn it");
+
 /* Made by process_spawner_init. */
 static struct {
     struct cap_object object;
@@ -377,7 +383,7 @@ static bool spawning_step(struct work *work)
     }
 }
 
-/* Everything that can be had before the call is kept. ST_OVER_BUDGET, ST_NO_MEMORY. */
+/* Everything that can be had before the call is kept. ST_OVER_BUDGET, ST_NO_MEMORY, ST_DENIED. */
 static enum status prepare(struct spawning *s, struct capnp_call *call)
 {
     struct account *payer = &cap_call_process(call)->account;
@@ -405,6 +411,16 @@ static enum status prepare(struct spawning *s, struct capnp_call *call)
     return status;
 }
 
+static enum capnp_answer refuse_early(struct capnp_call *call, enum status status)
+{
+    if (status == ST_DENIED) {
+        return capnp_call_refuse(call, CAPNP_EXC_FAILED,
+                                 "the run is being ended, and nothing is started any more");
+    }
+    return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED,
+                             status == ST_OVER_BUDGET ? no_budget : no_memory);
+}
+
 static enum capnp_answer begin(struct spawning *s, struct capnp_call *call)
 {
     struct process *caller = cap_call_process(call);
@@ -412,8 +428,7 @@ static enum capnp_answer begin(struct spawning *s, struct capnp_call *call)
     enum status status = prepare(s, call);
     if (status != ST_OK) {
         undo(s, caller);
-        return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED,
-                                 status == ST_OVER_BUDGET ? no_budget : no_memory);
+        return refuse_early(call, status);
     }
     s->call = cap_call_keep(call, s, withdraw);
     if (s->call == NULL) {

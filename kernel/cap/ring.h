@@ -1,30 +1,46 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ring entries: what each opcode does. The indices and queues themselves are
- * lib/ring.h's.
+ * Ring entries: what each opcode does, by all the rules. The indices and queues are
+ * lib/ring.h's; the loop that takes entries, and the short ones among them, are
+ * cap/drain.h's.
  */
 #pragma once
 
+#include <abi/error.h>
+#include <capnp/call.h>
+#include <lib/call.h>
 #include <lib/ring.h>
 #include <stdint.h>
 
 #include "thread.h"
 
-enum drain {
-    DRAIN_EMPTY,   /* no submission is left */
-    DRAIN_NO_ROOM, /* some are left, and there is no room for their completions */
-    DRAIN_MORE,    /* some are left, and this was enough to keep interrupts out for */
-    DRAIN_CORRUPT, /* a count was out of range; it has been put back */
-    DRAIN_DEAD,    /* the thread has ended its own process by a call */
-};
+/* Whether an entry is followed by the next, or the drain stops behind it for a while. */
+enum go_on { GO_ON, STOP };
 
 /*
- * Takes up to `budget` of the `pending` submissions of the thread's ring, neither 0, but
- * none behind one that took long; applies them, posts their completions and publishes
- * both. The thread must be loaded: buffers outside the message area are reached
- * through its address space.
+ * A CALL or RETURN that is not short. It goes by its words: as a struct it would be built
+ * in memory before the two paths part.
  */
-enum drain ring_drain(struct thread *t, uint32_t pending, uint32_t budget);
+enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64_t interface_id,
+                       uint64_t params_addr, uint64_t result_addr, uint64_t lengths,
+                       uint64_t user_data, uint64_t last);
+
+/* Any other entry, of which the first word has been read. */
+enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t first);
+
+/* Completes an entry with a transport error. */
+__attribute__((cold)) void ring_fail(struct thread *t, uint64_t user_data, enum cap_err error);
+
+/* Completes a call that the object refused: the type in flags, the text in the buffer. */
+__attribute__((cold)) void ring_refuse(struct thread *t, uint64_t user_data,
+                                       enum capnp_exception exception, const char *reason,
+                                       struct call_buffer result);
+
+/* Completes an entry that worked, with so many bytes of result. */
+static inline void ring_complete(struct thread *t, uint64_t user_data, uint32_t bytes)
+{
+    ring_post(&t->ring, user_data, (int32_t)bytes, 0, 0, 0);
+}
 
 /* Gives this CPU's scratch back, for the recount at the end of a run. */
 void ring_scratch_drop(void);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The short call between processes, and its answer: no capabilities, messages that
- * are short and lie in the message areas, a receiver that waits, a caller that is there.
- * One test says that all of this is so; then no rule of cap/endpoint.c is broken, and
- * what is left of them is a copy and two records. Whatever else there may be goes
- * there.
+ * Short calls: no capabilities, messages that are short and lie in the message areas.
+ * To a plain object of the kernel; to a process whose receiver waits; and the answer to a
+ * caller that is there. One test says that all of this is so; then no rule of cap/ring.c
+ * and cap/endpoint.c is broken, and what is left of them is a copy, two records and a
+ * completion. Whatever else there may be goes there.
  *
- * For the ring's drain alone, which is one piece of code with this.
+ * For the drain (cap/drain.h), which is one piece of code with this.
  */
 #pragma once
 
@@ -14,14 +14,14 @@
 #include <lib/endpoint.h>
 #include <stdbool.h>
 
+#include "cap/buffer.h"
+#include "cap/cap.h"
 #include "cap/endpoint.h"
 #include "cap/entry.h"
+#include "cap/ring.h"
 #include "process.h"
 #include "thread.h"
 #include "words.h"
-
-/* A message up to this size, in bytes, is short. */
-#define SHORT_MESSAGE_BYTES 256u
 
 _Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "is_short would wrap");
 
@@ -69,7 +69,8 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
     uint32_t bytes = (uint32_t)w->lengths;
     uint32_t room = (uint32_t)(w->lengths >> 32);
 
-    if (__builtin_expect(receiver == NULL || endpoint_is_closed(e), 0) ||
+    if (__builtin_expect(receiver == NULL || endpoint_first_call(e) != NULL, 0) ||
+        __builtin_expect(endpoint_is_closed(e), 0) ||
         __builtin_expect(!both_are_short(p, w->params_addr, bytes, w->result_addr, room), 0) ||
         __builtin_expect(receiver->result.area == NULL ||
                              sizeof(struct cap_message_header) + bytes > receiver->result.len,
@@ -96,10 +97,10 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
 
 /*
  * Delivers an answer and has the receiver receive again. False: it is not a short
- * answer of this kind.
+ * answer of this kind. *took_long: receiving kept interrupts out for a while.
  */
-static inline __attribute__((always_inline)) bool short_return(struct thread *t,
-                                                               const struct ring_words *w)
+static inline __attribute__((always_inline)) bool
+short_return(struct thread *t, const struct ring_words *w, bool *took_long)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
@@ -122,9 +123,77 @@ static inline __attribute__((always_inline)) bool short_return(struct thread *t,
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
     if (__builtin_expect(endpoint_is_closed(e) || endpoint_first_call(e) != NULL, 0)) {
-        endpoint_receive(e, receiver);
+        *took_long = endpoint_receive(e, receiver);
     } else {
         endpoint_arm(e, receiver);
+        *took_long = false;
     }
+    return true;
+}
+
+/*
+ * Calls the object, with messages in `in` and `out`, both large enough, and
+ * completes. Inline whatever the compiler thinks: the short call is what this file
+ * is for.
+ */
+static inline __attribute__((always_inline)) void
+plain_invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16_t method,
+             struct call_buffer params, struct call_buffer result, void *in, void *out,
+             uint32_t out_room)
+{
+    struct cap_object *object = slot->object;
+
+    if (__builtin_expect(!buffer_copy_in(t, in, &params, params.len), 0)) {
+        ring_fail(t, user_data, CAP_ERR_BAD_PARAMS);
+        return;
+    }
+    struct capnp_call call;
+    call.interface_id = object->type->interface_id;
+    call.badge = slot->badge;
+    call.method = method;
+    call.params = in;
+    call.params_bytes = params.len;
+    call.params_capabilities = 0;
+    call.results = out;
+    call.results_room = out_room;
+    enum capnp_answer answer = object->type->call(object, &call);
+    if (__builtin_expect(answer == CAPNP_ANSWERED, 1)) {
+        if (__builtin_expect(!buffer_copy_out(t, &result, out, call.results_bytes), 0)) {
+            ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
+            return;
+        }
+        ring_complete(t, user_data, call.results_bytes);
+        return;
+    }
+    ASSERT(answer != CAPNP_PENDING, "%s is plain and yet answers later", object->type->name);
+    if (answer == CAPNP_REFUSED) {
+        ring_refuse(t, user_data, call.exception, call.reason, result);
+    } else {
+        ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
+    }
+}
+
+/* The short call to a plain object. False: it is not one. */
+static inline __attribute__((always_inline)) bool short_plain_call(struct thread *t,
+                                                                   const struct cap_slot *slot,
+                                                                   uint64_t first,
+                                                                   const struct ring_words *w)
+{
+    const struct process *p = t->process;
+    uint32_t params_len = (uint32_t)w->lengths;
+    uint32_t result_len = (uint32_t)(w->lengths >> 32);
+
+    if (__builtin_expect(
+            slot->object->type->interface_id != w->interface_id ||
+                !both_are_short(p, w->params_addr, params_len, w->result_addr, result_len),
+            0)) {
+        return false;
+    }
+    struct call_buffer params = {.area = in_area(p, w->params_addr), .len = params_len};
+    struct call_buffer result = {.area = in_area(p, w->result_addr), .len = result_len};
+    _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
+    _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
+    plain_invoke(t, w->user_data, slot, (uint16_t)(first >> 32), params, result, in, out,
+                 result_len);
     return true;
 }

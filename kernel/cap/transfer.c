@@ -13,13 +13,10 @@
 /* The scratch: what was read, and the transfer that is made of it. */
 struct scratch {
     struct cap_transfer descriptors[CAP_TRANSFER_MAX];
-    struct transfer transfer;
-    struct transfer_item items[CAP_TRANSFER_MAX]; /* the transfer's */
+    _Alignas(struct transfer)
+        uint8_t transfer[sizeof(struct transfer) + CAP_TRANSFER_MAX * sizeof(struct transfer_item)];
 };
 
-_Static_assert(offsetof(struct scratch, items) ==
-                   offsetof(struct scratch, transfer) + offsetof(struct transfer, items),
-               "the items continue the transfer");
 _Static_assert(sizeof(struct scratch) <= CPU_TRANSFER_BYTES, "the CPU's scratch holds it");
 
 static void *scratch_alloc(void *context, size_t bytes)
@@ -62,7 +59,7 @@ int32_t transfer_read(struct thread *sender, const struct call_buffer *buffer, u
     if (!buffer_copy_in(sender, scratch->descriptors, &from, bytes)) {
         return CAP_ERR_BAD_PARAMS;
     }
-    struct transfer *transfer = &scratch->transfer;
+    struct transfer *transfer = (struct transfer *)(void *)scratch->transfer;
     transfer->kept = false;
     if (transfer_prepare(transfer, &rules, &sender->process->caps, scratch->descriptors, count) !=
         ST_OK) {

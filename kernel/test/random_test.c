@@ -221,7 +221,7 @@ static struct cap_sqe some_call(struct player *p)
                           .params_len = some_length(),
                           .result_addr = some_address(p),
                           .result_len = some_length(),
-                          .cap_room = below(6)};
+                          .cap_room = one_in(2) ? 0 : below(6)};
 
     sqe.interface_id = interface_of(p, sqe.cap_id);
     write_message(p, &sqe);
@@ -245,7 +245,7 @@ static struct cap_sqe some_return(struct player *p)
                           .params_addr = some_address(p),
                           .params_len = one_in(4) ? some_length() : 16};
 
-    if (one_in(3)) {
+    if (one_in(2)) {
         sqe.flags |= CAP_SQE_F_AGAIN;
     }
     if (one_in(5)) {

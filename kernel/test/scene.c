@@ -14,9 +14,10 @@
 #include "test/world.h"
 
 #define PARAMS_BYTES 16u  /* of an ordinary message */
-#define ROOM_BYTES   256u /* for an answer, or a call with its header */
-#define LONG_BYTES   512u /* more than anybody has room for */
+#define ROOM_BYTES   128u /* for an answer, or a call with its header */
+#define LONG_BYTES   200u /* more than anybody has room for, and yet a short message */
 #define CAP_ROOM     4u
+#define AREA_STEP    1024u
 #define SLOTS        16u
 #define INTERFACE    0x5ce7eull
 
@@ -126,6 +127,14 @@ static void scene_init(struct scene *s)
 /* ---------------------------------------------------------------------------
  * Entries */
 
+/* Buffers lie in the message areas; otherwise in the pages that can be taken away. */
+static bool in_area;
+
+static uint64_t place(const struct actor *a, uint32_t n)
+{
+    return in_area ? a->p->area_vaddr + n * AREA_STEP : actor_page(n);
+}
+
 /* Puts descriptors for the pair behind a message. */
 static void describe(struct actor *a, uint64_t addr, uint32_t len, const struct pair *pair)
 {
@@ -138,23 +147,24 @@ static void describe(struct actor *a, uint64_t addr, uint32_t len, const struct 
 }
 
 /* A CALL from these pages of the caller's. */
-static struct cap_sqe call_of(uint64_t cap_id, uint32_t params, uint32_t result, uint32_t len)
+static struct cap_sqe call_of(const struct scene *s, uint64_t cap_id, uint32_t params,
+                              uint32_t result, uint32_t len)
 {
     return (struct cap_sqe){.opcode = CAP_OP_CALL,
                             .cap_id = cap_id,
                             .interface_id = INTERFACE,
-                            .params_addr = actor_page(params),
+                            .params_addr = place(&s->caller, params),
                             .params_len = len,
-                            .result_addr = actor_page(result),
+                            .result_addr = place(&s->caller, result),
                             .result_len = ROOM_BYTES,
                             .cap_room = CAP_ROOM};
 }
 
-static struct cap_sqe recv_of(uint64_t cap_id, uint32_t page, uint32_t len)
+static struct cap_sqe recv_of(const struct actor *a, uint64_t cap_id, uint32_t page, uint32_t len)
 {
     return (struct cap_sqe){.opcode = CAP_OP_RECV,
                             .cap_id = cap_id,
-                            .result_addr = actor_page(page),
+                            .result_addr = place(a, page),
                             .result_len = len,
                             .cap_room = CAP_ROOM};
 }
@@ -169,11 +179,11 @@ static struct cap_sqe release_of(uint64_t cap_id)
     return (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = cap_id};
 }
 
-static struct cap_sqe return_of(uint64_t call_id, uint32_t len)
+static struct cap_sqe return_of(const struct scene *s, uint64_t call_id, uint32_t len)
 {
     return (struct cap_sqe){.opcode = CAP_OP_RETURN,
                             .interface_id = call_id,
-                            .params_addr = actor_page(ANSWER),
+                            .params_addr = place(&s->receiver, ANSWER),
                             .params_len = len};
 }
 
@@ -191,17 +201,17 @@ static uint64_t perform(struct actor *a, struct cap_sqe sqe)
 
 static void arm(struct scene *s)
 {
-    s->receive = perform(&s->receiver, recv_of(s->owner, RECEIVE_ROOM, ROOM_BYTES));
+    s->receive = perform(&s->receiver, recv_of(&s->receiver, s->owner, RECEIVE_ROOM, ROOM_BYTES));
 }
 
 static void call(struct scene *s)
 {
-    s->call = perform(&s->caller, call_of(s->client, CALL_PARAMS, CALL_RESULT, PARAMS_BYTES));
+    s->call = perform(&s->caller, call_of(s, s->client, CALL_PARAMS, CALL_RESULT, PARAMS_BYTES));
 }
 
 static void call_with(struct scene *s, uint64_t cap_id, uint64_t interface_id)
 {
-    struct cap_sqe sqe = call_of(cap_id, CALL_PARAMS, CALL_RESULT, PARAMS_BYTES);
+    struct cap_sqe sqe = call_of(s, cap_id, CALL_PARAMS, CALL_RESULT, PARAMS_BYTES);
 
     describe(&s->caller, sqe.params_addr, PARAMS_BYTES, &s->sent);
     sqe.cap_count = 2;
@@ -320,7 +330,7 @@ static void fill_table(struct scene *s, struct actor *a)
 static void fill_records(struct actor *a, uint64_t spare)
 {
     while (actor_lives(a) && a->p->thread.pool.used < a->p->thread.pool.count) {
-        (void)perform(a, recv_of(spare, EVENT_ROOM, ROOM_BYTES));
+        (void)perform(a, recv_of(a, spare, EVENT_ROOM, ROOM_BYTES));
     }
 }
 
@@ -388,7 +398,12 @@ static void work_is_done(struct scene *s)
 
 static void event_call(struct scene *s, uint32_t len)
 {
-    enter(s, &s->caller, call_of(s->client, EVENT_PARAMS, EVENT_RESULT, len));
+    struct cap_sqe sqe = call_of(s, s->client, EVENT_PARAMS, EVENT_RESULT, len);
+
+    if (in_area) {
+        sqe.cap_room = 0; /* so that it is a short call, where it can be */
+    }
+    enter(s, &s->caller, sqe);
 }
 
 static void calls(struct scene *s)
@@ -398,7 +413,7 @@ static void calls(struct scene *s)
 
 static void event_call_with(struct scene *s)
 {
-    struct cap_sqe sqe = call_of(s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES);
+    struct cap_sqe sqe = call_of(s, s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES);
 
     sqe.cap_count = 2;
     if (actor_lives(&s->caller)) {
@@ -415,7 +430,7 @@ static void calls_with(struct scene *s)
 
 static void calls_with_forged(struct scene *s)
 {
-    struct cap_sqe sqe = call_of(s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES);
+    struct cap_sqe sqe = call_of(s, s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES);
 
     sqe.cap_count = 3; /* the third is all zeros */
     if (actor_lives(&s->caller)) {
@@ -462,7 +477,7 @@ static void calls_receiver_full(struct scene *s)
 
 static void event_recv(struct scene *s, uint32_t len)
 {
-    enter(s, &s->receiver, recv_of(s->owner, EVENT_ROOM, len));
+    enter(s, &s->receiver, recv_of(&s->receiver, s->owner, EVENT_ROOM, len));
 }
 
 static void receives(struct scene *s)
@@ -507,12 +522,12 @@ static void receives_caller_without_result(struct scene *s)
 
 static void returns(struct scene *s)
 {
-    enter(s, &s->receiver, return_of(s->call_id, PARAMS_BYTES));
+    enter(s, &s->receiver, return_of(s, s->call_id, PARAMS_BYTES));
 }
 
 static void event_return_with(struct scene *s)
 {
-    struct cap_sqe sqe = return_of(s->call_id, PARAMS_BYTES);
+    struct cap_sqe sqe = return_of(s, s->call_id, PARAMS_BYTES);
 
     sqe.cap_count = 2;
     if (actor_lives(&s->receiver)) {
@@ -529,7 +544,7 @@ static void returns_with(struct scene *s)
 
 static void returns_with_forged(struct scene *s)
 {
-    struct cap_sqe sqe = return_of(s->call_id, PARAMS_BYTES);
+    struct cap_sqe sqe = return_of(s, s->call_id, PARAMS_BYTES);
 
     sqe.cap_count = 3;
     if (actor_lives(&s->receiver)) {
@@ -541,7 +556,7 @@ static void returns_with_forged(struct scene *s)
 
 static void returns_again(struct scene *s)
 {
-    struct cap_sqe sqe = return_of(s->call_id, PARAMS_BYTES);
+    struct cap_sqe sqe = return_of(s, s->call_id, PARAMS_BYTES);
 
     sqe.flags = CAP_SQE_F_AGAIN;
     enter(s, &s->receiver, sqe);
@@ -550,9 +565,15 @@ static void returns_again(struct scene *s)
 static void returns_again_to_another(struct scene *s)
 {
     if (actor_lives(&s->caller)) {
-        (void)perform(&s->caller, call_of(s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES));
+        (void)perform(&s->caller, call_of(s, s->client, EVENT_PARAMS, EVENT_RESULT, PARAMS_BYTES));
     }
     returns_again(s);
+}
+
+static void returns_again_without_buffer(struct scene *s)
+{
+    take_page(&s->receiver, RECEIVE_ROOM);
+    returns_again_to_another(s);
 }
 
 static void returns_twice(struct scene *s)
@@ -565,7 +586,7 @@ static void returns_twice(struct scene *s)
 
 static void returns_exception(struct scene *s)
 {
-    struct cap_sqe sqe = return_of(s->call_id, PARAMS_BYTES);
+    struct cap_sqe sqe = return_of(s, s->call_id, PARAMS_BYTES);
 
     sqe.flags = CAP_SQE_F_EXCEPTION;
     sqe.method_id = CAP_EXC_UNIMPLEMENTED;
@@ -598,7 +619,15 @@ static void returns_caller_without_buffer(struct scene *s)
 
 static void returns_too_long(struct scene *s)
 {
-    enter(s, &s->receiver, return_of(s->call_id, LONG_BYTES));
+    enter(s, &s->receiver, return_of(s, s->call_id, LONG_BYTES));
+}
+
+static void returns_again_too_long(struct scene *s)
+{
+    struct cap_sqe sqe = return_of(s, s->call_id, LONG_BYTES);
+
+    sqe.flags = CAP_SQE_F_AGAIN;
+    enter(s, &s->receiver, sqe);
 }
 
 static void returns_caller_full(struct scene *s)
@@ -698,6 +727,7 @@ static const struct {
     {"RETURN, one is forged", returns_with_forged},
     {"RETURN AGAIN", returns_again},
     {"RETURN AGAIN, another waits", returns_again_to_another},
+    {"RETURN AGAIN, another waits, buffer unmapped", returns_again_without_buffer},
     {"second RETURN", returns_twice},
     {"RETURN with exception", returns_exception},
     {"RETURN with exception, result unmapped", returns_exception_without_buffer},
@@ -705,6 +735,7 @@ static const struct {
     {"RETURN, message unmapped", returns_without_message},
     {"RETURN, result unmapped", returns_caller_without_buffer},
     {"RETURN, caller too small", returns_too_long},
+    {"RETURN AGAIN, caller too small", returns_again_too_long},
     {"RETURN, caller's table full", returns_caller_full},
     {"object answers", object_answers},
     {"object answers, result unmapped", object_answers_without_buffer},
@@ -1001,12 +1032,18 @@ static void check_objects(const struct scene *s)
     }
 }
 
-const char *scene_play(size_t state, size_t event, struct outcome *outcome)
+bool scene_needs_pages(size_t event)
+{
+    return strstr(events[event].name, "unmapped") != NULL;
+}
+
+const char *scene_play(size_t state, size_t event, bool area, struct outcome *outcome)
 {
     static struct scene scene;
     struct scene *s = &scene;
 
     wrong[0] = '\0';
+    in_area = area;
     world_remember();
     scene_init(s);
     states[state].make(s);

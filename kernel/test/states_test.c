@@ -158,12 +158,12 @@ static bool same(const struct outcome *a, const struct outcome *b)
            strcmp(a->moved, b->moved) == 0;
 }
 
-/* Plays one pair and says what is wrong with it. */
-static unsigned try_pair(size_t state, size_t event)
+/* Plays one pair, with messages in pages or in message areas, and says what is wrong with it. */
+static unsigned try_pair(size_t state, size_t event, bool area)
 {
     const struct cell *cell = &table[state][event];
     struct outcome is;
-    const char *wrong = scene_play(state, event, &is);
+    const char *wrong = scene_play(state, event, area, &is);
     const struct outcome *said = &cell->outcome;
     unsigned faults = 0;
 
@@ -194,7 +194,10 @@ static void every_event(void **state)
     unsigned faults = 0;
 
     for (size_t event = 0; event < scene_event_count; event++) {
-        faults += try_pair(s, event);
+        faults += try_pair(s, event, false);
+        if (!scene_needs_pages(event)) {
+            faults += try_pair(s, event, true);
+        }
     }
     assert_int_equal(faults, 0);
 }
@@ -241,7 +244,7 @@ static void list_state(size_t state)
 
     for (size_t event = 0; event < scene_event_count; event++) {
         struct outcome is;
-        const char *wrong = scene_play(state, event, &is);
+        const char *wrong = scene_play(state, event, false, &is);
         if (wrong != NULL) {
             fprintf(stderr, "\"%s\" in \"%s\": %s\n", scene_event_name(event),
                     scene_state_name(state), wrong);

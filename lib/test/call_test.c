@@ -194,7 +194,7 @@ static void the_check_sees_what_is_broken(void **state)
     struct call *caller;
     struct call *receiver = serve(&caller);
     struct call *armed = take();
-    struct call *spare = LIST_OWNER(list_first(&pool.free), struct call, node);
+    struct call *spare = pool.free;
 
     endpoint_arm(&endpoint, armed);
     assert_true(call_pool_check(&pool));
@@ -218,8 +218,11 @@ static void the_check_sees_what_is_broken(void **state)
     BREAKS(spare->state, CALL_QUEUED);
     BREAKS(spare->peer, caller);
     BREAKS(spare->endpoint, &endpoint);
-    BREAKS(spare->node.next, &spare->node);
-    BREAKS(spare->node.prev, &armed->node);
+    BREAKS(spare->node.next, &armed->node);
+    BREAKS(spare->next_free, spare);
+    BREAKS(spare->next_free, armed);
+    BREAKS(pool.free, NULL);
+    BREAKS(pool.free, armed);
 }
 
 int main(void)

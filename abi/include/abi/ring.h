@@ -83,9 +83,8 @@ enum cap_op {
 };
 
 /* Submission flags. A set bit that the opcode does not know is CAP_ERR_INVALID_REQUEST. */
-#define CAP_SQE_F_NONE     0u
-#define CAP_SQE_F_PIPELINE 1u  /* CALL: cap_id is an answer; reserved: CAP_ERR_UNSUPPORTED_OPCODE  \
-                                */
+#define CAP_SQE_F_NONE      0u
+#define CAP_SQE_F_PIPELINE  1u /* CALL: cap_id is an answer; reserved: UNSUPPORTED_OPCODE */
 #define CAP_SQE_F_EXCEPTION 2u /* RETURN: the parameters are an Exception, method_id its type */
 #define CAP_SQE_F_AGAIN     4u /* RETURN: then receive again, as the RECV before did */
 

@@ -55,17 +55,15 @@ static inline void fpu_scrub(void)
     fpu_restore(&fpu_initial);
 }
 
-static inline struct fpu_control fpu_control_get(void)
+static inline void fpu_control_save(struct fpu_control *control)
 {
-    struct fpu_control control;
-    __asm__ volatile("stmxcsr %0" : "=m"(control.mxcsr));
-    __asm__ volatile("fnstcw %0" : "=m"(control.x87_control));
-    return control;
+    __asm__ volatile("stmxcsr %0" : "=m"(control->mxcsr));
+    __asm__ volatile("fnstcw %0" : "=m"(control->x87_control));
 }
 
-/* Values must have come from fpu_control_get or FPU_CONTROL_INITIAL. */
-static inline void fpu_control_set(struct fpu_control control)
+/* Values must have come from fpu_control_save or FPU_CONTROL_INITIAL. */
+static inline void fpu_control_load(const struct fpu_control *control)
 {
-    __asm__ volatile("ldmxcsr %0" : : "m"(control.mxcsr));
-    __asm__ volatile("fldcw %0" : : "m"(control.x87_control));
+    __asm__ volatile("ldmxcsr %0" : : "m"(control->mxcsr));
+    __asm__ volatile("fldcw %0" : : "m"(control->x87_control));
 }

@@ -17,13 +17,13 @@ static void check_header(uint32_t bytes)
     CHECK_EQ(header->interface_id, PLAY_INTERFACE);
     CHECK_EQ(header->badge, PLAY_BADGE);
     CHECK_EQ(header->method_id, 3);
-    CHECK_EQ(memcmp(play_inbox.bytes + HEADER, play_question.bytes, bytes), 0);
+    CHECK_EQ(memcmp(play_inbox->bytes + HEADER, play_question->bytes, bytes), 0);
 }
 
 /* One call of so many bytes, answered with so many, in rooms that just suffice. */
 static void round_trip(uint32_t bytes, uint32_t answer, bool receiver_first)
 {
-    memset(play_answer.bytes, 0, answer + 8u);
+    memset(play_answer->bytes, 0, answer + 8u);
     if (receiver_first) {
         play_push(play_recv(owner, HEADER + bytes, 0), 2);
         play_pending(2);
@@ -38,8 +38,8 @@ static void round_trip(uint32_t bytes, uint32_t answer, bool receiver_first)
     play_pending(1);
     play_now(play_return(id, answer), 0);
     play_result(1, answer);
-    CHECK_EQ(memcmp(play_answer.bytes, play_reply.bytes, answer), 0);
-    CHECK_EQ(play_answer.bytes[answer], 0);
+    CHECK_EQ(memcmp(play_answer->bytes, play_reply->bytes, answer), 0);
+    CHECK_EQ(play_answer->bytes[answer], 0);
     play_now(play_return(id, answer), CAP_ERR_NOT_FOUND);
 }
 
@@ -60,7 +60,7 @@ static void check_places(void)
 {
     uint8_t *area = play_ring->area;
     uint8_t *const places[] = {area, area + play_ring->header->area_bytes - 16u,
-                               play_question.bytes + 4096u - 24u};
+                               play_question->bytes + 4096u - 24u};
 
     for (size_t i = 0; i < 3; i++) {
         for (size_t k = 0; k < 3; k++) {
@@ -86,7 +86,7 @@ static void check_places(void)
         }
     }
     for (uint32_t i = 0; i < CAP_MESSAGE_MAX; i++) {
-        play_question.bytes[i] = (uint8_t)(i * 7u + 1u);
+        play_question->bytes[i] = (uint8_t)(i * 7u + 1u);
     }
 }
 
@@ -170,7 +170,7 @@ static void check_exceptions(void)
 {
     for (uint32_t type = CAP_EXC_FAILED; type <= CAP_EXC_INVALID_ARGUMENT; type++) {
         for (uint32_t room = 0; room <= 48; room += 8) {
-            memset(play_answer.bytes, 0, 64);
+            memset(play_answer->bytes, 0, 64);
             play_push(play_call(client, 8, room), 1);
             play_push(play_recv(owner, 64, 0), 2);
             struct cap_sqe sqe = play_return(play_received(2, 8, 0), 40);
@@ -181,8 +181,8 @@ static void check_exceptions(void)
             CHECK_EQ(cqe.result, CAP_ERR_EXCEPTION);
             CHECK_EQ(cqe.flags, type | (room < 40 ? CAP_CQE_F_TRUNCATED : 0u));
             CHECK_EQ(cqe.detail, room < 40 ? 0 : 40);
-            CHECK_EQ(memcmp(play_answer.bytes, play_reply.bytes, cqe.detail), 0);
-            CHECK_EQ(play_answer.bytes[cqe.detail], 0);
+            CHECK_EQ(memcmp(play_answer->bytes, play_reply->bytes, cqe.detail), 0);
+            CHECK_EQ(play_answer->bytes[cqe.detail], 0);
         }
     }
 }

@@ -46,7 +46,7 @@ static void cancel_armed(void)
     struct cap_sqe sqe = play_recv(owner, 64, 0);
 
     for (uint64_t tag = 1; tag <= 3; tag++) {
-        sqe.result_addr = play_at(play_inbox.bytes) + 64u * tag;
+        sqe.result_addr = play_at(play_inbox->bytes) + 64u * tag;
         play_push(sqe, tag);
     }
     cancel(2);

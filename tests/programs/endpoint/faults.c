@@ -36,11 +36,11 @@ static bool disarm(void)
                                                   .cap_id = faults,
                                                   .interface_id = CAPOS_FAULT_INJECTOR_ID,
                                                   .method_id = CAPOS_FAULT_INJECTOR_DISARM,
-                                                  .result_addr = play_at(play_answer.bytes),
+                                                  .result_addr = play_at(play_answer->bytes),
                                                   .result_len = 256});
 
     CHECK(cqe.result > 0);
-    CHECK(capnp_message_open_flat(&m, play_answer.bytes, (size_t)cqe.result));
+    CHECK(capnp_message_open_flat(&m, play_answer->bytes, (size_t)cqe.result));
     return capos_fault_injector_disarm_results_get_site(
                capos_fault_injector_disarm_results_read_root(&m)) != 0;
 }
@@ -58,7 +58,7 @@ static uint64_t try_endpoint(void)
                                                   .method_id = CAPOS_ENDPOINT_FACTORY_CREATE,
                                                   .cap_id = play_factory,
                                                   .interface_id = CAPOS_ENDPOINT_FACTORY_ID,
-                                                  .result_addr = play_at(play_answer.bytes),
+                                                  .result_addr = play_at(play_answer->bytes),
                                                   .result_len = 128,
                                                   .cap_room = 1});
 

@@ -16,7 +16,7 @@ static struct cap_sqe wait_for_end(void)
                             .cap_id = handle.id,
                             .interface_id = CAPOS_PROCESS_HANDLE_ID,
                             .method_id = CAPOS_PROCESS_HANDLE_WAIT,
-                            .result_addr = play_at(play_answer.bytes),
+                            .result_addr = play_at(play_answer->bytes),
                             .result_len = 256};
 }
 

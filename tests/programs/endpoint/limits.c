@@ -153,7 +153,7 @@ static void check_full_table(void)
     struct cap_sqe create = {.opcode = CAP_OP_CALL,
                              .cap_id = play_factory,
                              .interface_id = CAPOS_ENDPOINT_FACTORY_ID,
-                             .result_addr = play_at(play_answer.bytes),
+                             .result_addr = play_at(play_answer->bytes),
                              .result_len = 128,
                              .cap_room = 1};
     play_push(create, 1);

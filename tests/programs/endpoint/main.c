@@ -31,6 +31,10 @@ static bool play_part(void)
         act_kept(rt_capset_need("spawner", CAPOS_PROCESS_SPAWNER_ID));
     } else if (rt_capset_has(set, "faults")) {
         act_faults(rt_capset_need("faults", CAPOS_FAULT_INJECTOR_ID));
+    } else if (rt_capset_has(set, "left")) {
+        part_batch("left");
+    } else if (rt_capset_has(set, "right")) {
+        part_batch("right");
     } else if (rt_capset_has(set, "spin")) {
         part_spin(rt_capset_need("spin", PLAY_INTERFACE));
     } else {

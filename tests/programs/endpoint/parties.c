@@ -10,6 +10,7 @@
 #include <rt/capset.h>
 #include <rt/string.h>
 #include <rt/syscall.h>
+#include <support/raw.h>
 
 #define HEADER ((uint32_t)sizeof(struct cap_message_header))
 
@@ -75,7 +76,7 @@ static void answer_again(struct cap_sqe sqe)
 
 static void answer_words(uint64_t call_id, const void *words, uint32_t bytes)
 {
-    memcpy(play_reply.bytes, words, bytes);
+    memcpy(play_reply->bytes, words, bytes);
     answer_again(play_return(call_id, bytes));
 }
 
@@ -104,7 +105,7 @@ static void serve(uint64_t owner, uint64_t call_id)
     case ECHO:
         drop_came();
         sqe = play_return(call_id, play_header()->params_len);
-        sqe.params_addr = play_at(play_inbox.bytes) + HEADER;
+        sqe.params_addr = play_at(play_inbox->bytes) + HEADER;
         answer_again(sqe);
         return;
     case GIVE_BACK:
@@ -175,7 +176,7 @@ static void check_resolved(int64_t result, uint64_t held)
 
     play_push(ask(RESOLVE, 0), 900);
     CHECK_EQ(play_wait(900).result, sizeof resolved);
-    memcpy(&resolved, play_answer.bytes, sizeof resolved);
+    memcpy(&resolved, play_answer->bytes, sizeof resolved);
     CHECK_EQ(resolved.result, result);
     CHECK_EQ(resolved.held, held);
 }
@@ -194,23 +195,23 @@ static void check_echoes(void)
 
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         uint32_t n = lengths[i];
-        memset(play_answer.bytes, 0, n + 8u);
+        memset(play_answer->bytes, 0, n + 8u);
         play_push(ask(ECHO, n), 1);
         CHECK_EQ(play_wait(1).result, n);
-        CHECK_EQ(memcmp(play_answer.bytes, play_question.bytes, n), 0);
-        CHECK_EQ(play_answer.bytes[n], 0);
+        CHECK_EQ(memcmp(play_answer->bytes, play_question->bytes, n), 0);
+        CHECK_EQ(play_answer->bytes[n], 0);
         if (n <= play_ring->header->area_bytes / 2u) { /* from and into the message area */
             struct cap_sqe sqe = ask(ECHO, n);
             uint8_t *in = play_ring->area;
             uint8_t *out = in + play_ring->header->area_bytes / 2u;
-            memcpy(in, play_question.bytes, n);
+            memcpy(in, play_question->bytes, n);
             memset(out, 0, n);
             sqe.params_addr = play_at(in);
             sqe.result_addr = play_at(out);
             sqe.result_len = n;
             play_push(sqe, 1);
             CHECK_EQ(play_wait(1).result, n);
-            CHECK_EQ(memcmp(out, play_question.bytes, n), 0);
+            CHECK_EQ(memcmp(out, play_question->bytes, n), 0);
         }
     }
     play_push(ask(ECHO, 65536), 1); /* two that cross */
@@ -330,7 +331,7 @@ static void check_dying_server(void)
 
     play_push(ask_with(KEEP, &move, 1), 1);
     play_push(ask(DIE, 0), 2);
-    uint8_t *at = play_question.bytes + 4096;
+    uint8_t *at = play_question->bytes + 4096;
     move.cap_id = stays;
     memcpy(at, &move, sizeof move);
     struct cap_sqe sqe = ask(ECHO, 0);
@@ -392,7 +393,7 @@ void part_rally(uint64_t server)
     do {
         play_push(ask(RALLY, 0), 1);
         CHECK_EQ(play_wait(1).result, sizeof stop);
-        memcpy(&stop, play_answer.bytes, sizeof stop);
+        memcpy(&stop, play_answer->bytes, sizeof stop);
     } while (stop == 0);
 }
 
@@ -404,4 +405,41 @@ void part_spin(uint64_t server)
     }
     play_push(ask(STOP, 0), 1);
     CHECK_EQ(play_wait(1).result, sizeof(uint64_t));
+}
+
+#define LONG_CALLS (CAP_SQ_DEFAULT / 2u)
+
+/* Takes long messages in one batch, with a line behind each. */
+static void batch(uint64_t owner, uint64_t client, const struct cap_sqe *line)
+{
+    uint64_t ids[LONG_CALLS];
+
+    for (uint64_t tag = 0; tag < LONG_CALLS; tag++) {
+        play_push(play_call(client, CAP_MESSAGE_MAX, 0), tag);
+    }
+    play_pending(0);
+    for (uint64_t tag = 0; tag < LONG_CALLS; tag++) {
+        play_push(play_recv(owner, CAP_ROOM_MAX, 0), 10 + tag);
+        play_push(*line, 20 + tag);
+    }
+    for (uint64_t tag = 0; tag < LONG_CALLS; tag++) {
+        ids[tag] = play_take(10 + tag).detail;
+        play_result(20 + tag, 0);
+    }
+    for (uint64_t tag = 0; tag < LONG_CALLS; tag++) {
+        play_now(play_return(ids[tag], 0), 0);
+        play_result(tag, 0);
+    }
+}
+
+void part_batch(const char *name)
+{
+    static struct raw_message message;
+    struct cap_sqe line = raw_console_line(play_console, &message, name, strlen(name));
+    uint64_t owner = play_endpoint();
+    uint64_t client = play_client(owner);
+
+    for (uint32_t i = 0; i < 20; i++) {
+        batch(owner, client, &line);
+    }
 }

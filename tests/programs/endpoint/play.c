@@ -5,10 +5,12 @@
 #include <rt/capset.h>
 #include <rt/string.h>
 
-struct play_room play_question;
-struct play_room play_answer;
-struct play_room play_inbox;
-struct play_room play_reply;
+#define ROOMS 4u
+
+struct play_room *play_question;
+struct play_room *play_answer;
+struct play_room *play_inbox;
+struct play_room *play_reply;
 
 struct rt_ring *play_ring;
 uint32_t play_most;
@@ -28,17 +30,34 @@ static void fail_at(int line, const char *text, int64_t actual, int64_t expected
     demo_fail_values("tests/programs/endpoint", line, text, actual, expected);
 }
 
+/* The runtime's own calls begin at the area's other end. */
+static void take_rooms(void)
+{
+    static struct play_room elsewhere[ROOMS];
+    uint32_t area = play_ring->header->area_bytes;
+    struct play_room *rooms = elsewhere;
+
+    if (area >= sizeof elsewhere * 3u / 2u) {
+        rooms = (struct play_room *)(void *)(play_ring->area + area - sizeof elsewhere);
+    }
+    play_question = &rooms[0];
+    play_answer = &rooms[1];
+    play_inbox = &rooms[2];
+    play_reply = &rooms[3];
+}
+
 void play_begin(void)
 {
     play_ring = demo_begin("endpoint");
+    take_rooms();
     play_most = play_ring->cq_mask - play_ring->sq_mask;
     CHECK(play_ring->cq_mask < PLAY_CQ_MAX);
     play_factory = rt_capset_need("endpoints", CAPOS_ENDPOINT_FACTORY_ID);
     play_console = rt_capset_need("console", CAPOS_CONSOLE_ID);
     play_memory = rt_capset_need("memory", CAPOS_VIRTUAL_MEMORY_ID);
     for (uint32_t i = 0; i < CAP_MESSAGE_MAX; i++) {
-        play_question.bytes[i] = (uint8_t)(i * 7u + 1u);
-        play_reply.bytes[i] = (uint8_t)(i * 5u + 3u);
+        play_question->bytes[i] = (uint8_t)(i * 7u + 1u);
+        play_reply->bytes[i] = (uint8_t)(i * 5u + 3u);
     }
 }
 
@@ -48,9 +67,9 @@ struct cap_sqe play_call(uint64_t client, uint32_t bytes, uint32_t room)
                             .method_id = 3,
                             .cap_id = client,
                             .interface_id = PLAY_INTERFACE,
-                            .params_addr = play_at(play_question.bytes),
+                            .params_addr = play_at(play_question->bytes),
                             .params_len = bytes,
-                            .result_addr = play_at(play_answer.bytes),
+                            .result_addr = play_at(play_answer->bytes),
                             .result_len = room};
 }
 
@@ -75,7 +94,7 @@ struct cap_sqe play_recv(uint64_t owner, uint32_t room, uint32_t caps)
 {
     return (struct cap_sqe){.opcode = CAP_OP_RECV,
                             .cap_id = owner,
-                            .result_addr = play_at(play_inbox.bytes),
+                            .result_addr = play_at(play_inbox->bytes),
                             .result_len = room,
                             .cap_room = caps};
 }
@@ -84,7 +103,7 @@ struct cap_sqe play_return(uint64_t call_id, uint32_t bytes)
 {
     return (struct cap_sqe){.opcode = CAP_OP_RETURN,
                             .interface_id = call_id,
-                            .params_addr = play_at(play_reply.bytes),
+                            .params_addr = play_at(play_reply->bytes),
                             .params_len = bytes};
 }
 
@@ -264,12 +283,12 @@ struct cap_record play_came(uint32_t i)
     const struct cap_message_header *header = play_header();
 
     CHECK(i < header->cap_count);
-    return record_at(play_inbox.bytes + sizeof *header + header->params_len, i);
+    return record_at(play_inbox->bytes + sizeof *header + header->params_len, i);
 }
 
 struct cap_record play_given(uint32_t bytes, uint32_t i)
 {
-    return record_at(play_answer.bytes + bytes, i);
+    return record_at(play_answer->bytes + bytes, i);
 }
 
 /* ---------------------------------------------------------------------------
@@ -281,7 +300,7 @@ uint64_t play_endpoint(void)
                                                   .method_id = CAPOS_ENDPOINT_FACTORY_CREATE,
                                                   .cap_id = play_factory,
                                                   .interface_id = CAPOS_ENDPOINT_FACTORY_ID,
-                                                  .result_addr = play_at(play_answer.bytes),
+                                                  .result_addr = play_at(play_answer->bytes),
                                                   .result_len = 64,
                                                   .cap_room = 1});
 
@@ -309,7 +328,7 @@ static struct cap_sqe mint_entry(uint64_t owner, uint64_t badge, uint64_t interf
                             .interface_id = CAPOS_ENDPOINT_ID,
                             .params_addr = play_at(words),
                             .params_len = (uint32_t)capnp_arena_bytes(&arena),
-                            .result_addr = play_at(play_answer.bytes),
+                            .result_addr = play_at(play_answer->bytes),
                             .result_len = 256,
                             .cap_room = 1};
 }

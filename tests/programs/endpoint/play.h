@@ -25,15 +25,18 @@
 
 #define PLAY_BADGE     0x1122334455667788ull
 
-/* Room for the largest message with all that can come around it, outside the message area. */
+/*
+ * Room for the largest message with all that can come around it: in the message area where
+ * that is large enough, and elsewhere otherwise.
+ */
 struct play_room {
-    _Alignas(8) uint8_t bytes[CAP_ROOM_MAX + CAP_TRANSFER_MAX * sizeof(struct cap_transfer)];
+    _Alignas(64) uint8_t bytes[CAP_ROOM_MAX + CAP_TRANSFER_MAX * sizeof(struct cap_transfer)];
 };
 
-extern struct play_room play_question; /* what a caller says */
-extern struct play_room play_answer;   /* where it is answered */
-extern struct play_room play_inbox;    /* where a receiver finds the call */
-extern struct play_room play_reply;    /* what it answers */
+extern struct play_room *play_question; /* what a caller says */
+extern struct play_room *play_answer;   /* where it is answered */
+extern struct play_room *play_inbox;    /* where a receiver finds the call */
+extern struct play_room *play_reply;    /* what it answers */
 
 /* Completions that there is room for here. */
 #define PLAY_CQ_MAX 256u
@@ -111,7 +114,7 @@ uint64_t play_received(uint64_t tag, uint32_t bytes, uint32_t caps);
 
 static inline const struct cap_message_header *play_header(void)
 {
-    return (const struct cap_message_header *)(const void *)play_inbox.bytes;
+    return (const struct cap_message_header *)(const void *)play_inbox->bytes;
 }
 
 /* The i-th capability behind the message in play_inbox or play_answer. */
@@ -176,3 +179,6 @@ _Noreturn void part_fall(uint64_t server);
 /* Calls without a pause, until somebody else, who only computes, has come to an end. */
 void part_rally(uint64_t server);
 void part_spin(uint64_t server);
+
+/* Receives long messages, and says its name behind each. */
+void part_batch(const char *name);

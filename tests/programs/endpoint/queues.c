@@ -74,6 +74,38 @@ static void check_many_too_large(void)
     cancel(2);
 }
 
+/*
+ * While the kernel has more to look through than one entry may, a call that comes waits
+ * its turn behind those that were there.
+ */
+static void check_order_while_matching(void)
+{
+    for (uint64_t tag = 100; tag < 120; tag++) {
+        play_push(play_call(client, tag < 118 ? 128 : 64, 0), tag);
+    }
+    play_pending(100);
+    play_push(play_recv(owner, HEADER + 64u, 0), 2);
+    struct cap_sqe late = play_call(client, 64, 0);
+    late.method_id = 9;
+    play_push(late, 200); /* in one go with the receiver */
+    (void)play_wait(117);
+    for (uint64_t tag = 100; tag < 117; tag++) {
+        play_result(tag, CAP_ERR_TOO_LARGE);
+    }
+    struct cap_cqe cqe = play_wait(2);
+    CHECK_EQ(play_header()->method_id, 3);
+    play_now(play_return(cqe.detail, 0), 0);
+    play_result(118, 0);
+    play_pending(119);
+    play_push(play_recv(owner, HEADER + 64u, 0), 2);
+    cqe = play_take(2);
+    CHECK_EQ(play_header()->method_id, 3);
+    play_now(play_return(cqe.detail, 0), 0);
+    play_push(play_recv(owner, HEADER + 64u, 0), 2);
+    serve(2, 200, 64, 0);
+    play_result(119, 0);
+}
+
 /* A receiver whose buffer has gone fails, and the call goes on to the next, or waits. */
 static void check_receiver_without_buffer(void)
 {
@@ -167,6 +199,9 @@ void act_queues(void)
     client = play_client(owner);
     check_too_large();
     check_many_too_large();
+    if (play_most > 24u) {
+        check_order_while_matching();
+    }
     check_receiver_without_buffer();
     check_again_without_buffer();
     check_params_gone();

@@ -116,8 +116,8 @@ static void check_shapes(struct cap_sqe right, size_t address, size_t len, uint6
                          int32_t code)
 {
     const struct spoil spoils[] = {
-        {"address off by one", address, 8, play_at(play_answer.bytes) + 1, code},
-        {"address off by four", address, 8, play_at(play_answer.bytes) + 4, code},
+        {"address off by one", address, 8, play_at(play_answer->bytes) + 1, code},
+        {"address off by four", address, 8, play_at(play_answer->bytes) + 4, code},
         {"address off by four, in the area", address, 8, play_at(play_ring->area) + 4, code},
         {"length off by one", len, 4, 65, code},
         {"length off by four", len, 4, 68, code},
@@ -392,7 +392,7 @@ static void check_objects(void)
     play_push(sqe, 1);
     play_refused(1, CAP_EXC_UNIMPLEMENTED);
     sqe.method_id = CAPOS_ENDPOINT_FACTORY_CREATE;
-    sqe.result_addr = play_at(play_answer.bytes);
+    sqe.result_addr = play_at(play_answer->bytes);
     play_check_now(__LINE__, "create: no room at all", sqe, CAP_ERR_BAD_RESULT);
     sqe.result_len = 64;
     play_check_now(__LINE__, "create: no room for a capability", sqe, CAP_ERR_BAD_RESULT);

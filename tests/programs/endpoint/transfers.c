@@ -322,7 +322,7 @@ static void check_many(void)
         play_push(play_call_with(client, bytes, CAP_ROOM_MAX, all, MANY), 1);
         play_push(play_recv(owner, CAP_ROOM_MAX, MANY), 2);
         uint64_t id = play_received(2, bytes, MANY);
-        CHECK_EQ(memcmp(play_inbox.bytes + HEADER, play_question.bytes, bytes), 0);
+        CHECK_EQ(memcmp(play_inbox->bytes + HEADER, play_question->bytes, bytes), 0);
         struct cap_transfer back[MANY];
         for (uint32_t i = 0; i < MANY; i++) {
             CHECK_EQ(play_came(i).interface_id, 1000u + i);
@@ -388,12 +388,12 @@ static void check_uninspected(void)
 {
     uint64_t words[8] = {0x0000000300000003ull, 3, ~0ull, 0xffffffff00000003ull, 2, 1, 0x7ull, 3};
 
-    memcpy(play_question.bytes, words, sizeof words);
+    memcpy(play_question->bytes, words, sizeof words);
     struct cap_transfer copy = copy_of(play_console);
     play_push(play_call_with(client, 64, 0, &copy, 1), 1);
     play_push(play_recv(owner, 256, 1), 2);
     uint64_t id = play_received(2, 64, 1);
-    CHECK_EQ(memcmp(play_inbox.bytes + HEADER, words, sizeof words), 0);
+    CHECK_EQ(memcmp(play_inbox->bytes + HEADER, words, sizeof words), 0);
     play_drop(play_came(0).cap_id);
     answer(id);
 }

@@ -149,7 +149,9 @@ int main(void)
     cycles.endpoints.id = rt_capset_need("endpoints", CAPOS_ENDPOINT_FACTORY_ID);
     uint64_t count = number(&rt_capset()->entries[0]);
     uint64_t crowd = number(&rt_capset()->entries[1]);
-    CHECK(crowd <= CROWD_MAX);
+    if (count == 0 || crowd > CROWD_MAX) {
+        return 1;
+    }
     for (uint64_t i = 0; i < crowd; i++) {
         idle[i] = idle_child();
     }

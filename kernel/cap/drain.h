@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The drain: takes submissions, applies them and posts their completions. It is the
+ * kernel's hottest loop, and so one piece of code with cap_enter around it and the short
+ * calls inside; that is why this is a header, which kernel/sched.c alone includes.
+ *
+ *   entry ─► NOP, short CALL, short RETURN with F_AGAIN ─► here
+ *        └─► anything else ─► cap/ring.c
+ */
+#pragma once
+
+#include <abi/ring.h>
+#include <lib/ring.h>
+#include <lib/shm.h>
+
+#include "cap/ring.h"
+#include "cap/short_call.h"
+
+enum drain {
+    DRAIN_EMPTY,   /* no submission is left */
+    DRAIN_NO_ROOM, /* some are left, and there is no room for their completions */
+    DRAIN_MORE,    /* some are left, and this was enough to keep interrupts out for */
+    DRAIN_CORRUPT, /* a count was out of range; it has been put back */
+    DRAIN_DEAD,    /* the thread has ended its own process by a call */
+};
+
+/* CALL: the short one here, whatever else it may be by op_any. So too RETURN. */
+static inline __attribute__((always_inline)) enum go_on
+op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    struct ring_words w = ring_words(from);
+    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w.cap_id);
+
+    t->calls_taken++;
+    if (__builtin_expect((first & FIRST_WORD_EXTRAS) == 0 && slot != NULL && w.last == 0, 1)) {
+        enum cap_kind kind = slot->object->type->kind;
+
+        if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
+            return GO_ON;
+        }
+        if (kind == CAP_CLIENT && short_call(t, slot, first, &w)) {
+            return GO_ON;
+        }
+    }
+    return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
+                       w.user_data, w.last);
+}
+
+static inline __attribute__((always_inline)) enum go_on
+op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    struct ring_words w = ring_words(from);
+    bool took_long;
+
+    if (__builtin_expect(first == FIRST_WORD_RETURN_AGAIN &&
+                             (w.cap_id | w.result_addr | w.lengths >> 32 | w.last) == 0,
+                         1) &&
+        short_return(t, &w, &took_long)) {
+        return __builtin_expect(took_long, 0) ? STOP : GO_ON;
+    }
+    return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
+                       w.user_data, w.last);
+}
+
+static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    uint64_t user_data = shm_load64(&from->user_data);
+    uint64_t rest = shm_load64(&from->cap_id) | shm_load64(&from->interface_id) |
+                    shm_load64(&from->params_addr) | shm_load64(&from->result_addr) |
+                    ring_lengths_word(from) | ring_last_word(from);
+
+    if (__builtin_expect((first | rest) != 0, 0)) {
+        ring_fail(t, user_data, CAP_ERR_INVALID_REQUEST);
+        return;
+    }
+    ring_complete(t, user_data, 0);
+}
+
+static inline __attribute__((always_inline)) enum go_on dispatch(struct thread *t,
+                                                                 const struct cap_sqe *from)
+{
+    uint64_t first = ring_first_word(from);
+
+    switch ((uint8_t)first) {
+    case CAP_OP_CALL:
+        return op_call(t, from, first);
+    case CAP_OP_RETURN:
+        return op_return(t, from, first);
+    case CAP_OP_NOP:
+        op_nop(t, from, first);
+        return GO_ON;
+    default:
+        return ring_op_other(t, from, first);
+    }
+}
+
+_Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
+_Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
+
+/*
+ * Takes up to `budget` of the `pending` submissions of the thread's ring, neither 0, but
+ * none behind one that took long; applies them, posts their completions and publishes
+ * both. The thread must be loaded: buffers outside the message area are reached
+ * through its address space.
+ */
+static inline __attribute__((always_inline)) enum drain
+ring_drain(struct thread *t, uint32_t pending, uint32_t budget)
+{
+    struct ring_view *ring = &t->ring;
+    uint32_t last = ring->sq_head + (pending < budget ? pending : budget);
+    enum drain drain = pending <= budget ? DRAIN_EMPTY : DRAIN_MORE;
+
+    do {
+        uint32_t room;
+        if (__builtin_expect(ring_cq_room(ring, &room) != ST_OK, 0)) {
+            drain = DRAIN_CORRUPT;
+            break;
+        }
+        if (__builtin_expect(room == 0, 0)) {
+            drain = DRAIN_NO_ROOM;
+            break;
+        }
+        if (__builtin_expect(dispatch(t, ring_next(ring)) == STOP, 0)) {
+            if (t->state == THREAD_DEAD) {
+                drain = DRAIN_DEAD;
+                break;
+            }
+            if (ring->sq_head != last) {
+                drain = DRAIN_MORE;
+                break;
+            }
+        }
+    } while (ring->sq_head != last);
+    ring_publish(ring);
+    return drain;
+}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""Often, and many at once: nothing is left behind, nothing gets slower, and nobody
+notices what another runs out of.
+
+CYCLES says how many processes are spawned, called and reaped (tests/programs/cycles).
+"""
+
+import collections
+import itertools
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import (
+    CONSOLE,
+    KERNEL,
+    NULL_CAP,
+    PASS,
+    make_manifest,
+    manifest,
+    qemu_run,
+    service,
+)
+
+CYCLES = int(os.environ.get("CYCLES", "1000"))
+
+# Costs are compared beside one of each and beside so many.
+MOST = {"processes": 1000, "capabilities": 10000, "calls": 100}
+
+
+def grant(name, interface, kernel):
+    return {"name": name, "interface": interface, "source": {"kernel": kernel}}
+
+
+SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
+FRAMES = grant("frames", "FrameAllocator", "frameAllocator")
+INJECTOR = grant("faults", "FaultInjector", "faultInjector")
+ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
+VIRTUAL_MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
+MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
+
+
+def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
+    """The program compares what it uses, and the end of the run all that there is."""
+    cycles = service(
+        "cycles",
+        caps=[{**CONSOLE, "name": str(CYCLES)}, SPAWNER, ENDPOINTS, MANAGER],
+        limits={"frames": 2048, "processes": 8, "calls": 256},
+    )
+    run = boot(manifest(cycles), timeout=60 + CYCLES / 20)
+    assert run.status == PASS, str(run)
+    run.says(f"cycles: {CYCLES} times", "cycles: pass", "capos: passed")
+    run.lacks("leak:")
+
+
+def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
+    """The timer runs while there is work, though nobody but the one who asked is ready."""
+    limits = {"frames": 2048, "processes": 1, "calls": 64}
+    run = boot(manifest(service("impatient", caps=[CONSOLE, SPAWNER], limits=limits)))
+    assert run.status == PASS, str(run)
+    run.says("impatient: pass")
+
+
+@pytest.fixture(name="costs", scope="module")
+def costs_fixture(tmp_path_factory):
+    """Instructions by operation and by what there is more and more of: [(how many, cost)]."""
+    consoles = [{**CONSOLE, "name": str(most)} for most in MOST.values()]
+    flat = service(
+        "flat",
+        caps=[*consoles, NULL_CAP, SPAWNER, ENDPOINTS, VIRTUAL_MEMORY],
+        ring={"sqEntries": 64, "cqEntries": 512, "areaBytes": 65536},
+        limits={"frames": 80000, "capSlots": 20000, "processes": 1100, "calls": 8192},
+    )
+    path = make_manifest(manifest(flat), tmp_path_factory.mktemp("flat") / "manifest.bin")
+    run = qemu_run(
+        "--icount", "--memory", "512", "--kernel", KERNEL, "--manifest", path, timeout=300
+    )
+    assert run.status == PASS, str(run)
+    print(run.text)
+    rows = collections.defaultdict(list)
+    for name, what, count, cost in re.findall(r"^F (\S+) (\S+) (\d+) (\d+)$", run.text, re.M):
+        rows[name, what].append((int(count), int(cost)))
+    return rows
+
+
+OPERATIONS = ["ping", "round-trip", "copy-release", "map-unmap", "spawn-to-reap"]
+
+
+@pytest.mark.parametrize(
+    "name, what", [*itertools.product(OPERATIONS, MOST), ("take-first", "calls")]
+)
+def test_an_operation_costs_the_same_however_many_there_are(costs, name, what):
+    """To 5 percent and some tens of instructions."""
+    row = costs[name, what]
+    assert [count for count, _ in row][-1] == MOST[what]
+    least = min(cost for _, cost in row)
+    assert all(cost <= 1.05 * least + 50 for _, cost in row), f"{name} {what}: {row}"
+
+
+def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
+    """It has to be found among them: a dozen instructions for each that is in flight."""
+    row = costs["cancel", "calls"]
+    assert [count for count, _ in row] == [1, 10, 100]
+    assert all(cost <= row[0][1] + 12 * count for count, cost in row), str(row)
+    for what in ("processes", "capabilities"):
+        assert len({cost for _, cost in costs["cancel", what]}) == 1
+
+
+# Operations of tests/programs/faults, and the places where each asks for memory, at least.
+PLACES = {
+    "create": {"endpoint_create", "process_reserve_caps"},
+    "mint": {"process_reserve_caps"},
+    "reader": {"process_reserve_caps"},
+    "list": {"lazy_buffer_get"},
+    "spawn": {"spawner_spawn", "process_create", "process_reserve_caps"},
+    "queue": {"transfer_keep"},
+    "deliver": {"process_reserve_caps"},
+    "receive": {"transfer_keep", "process_reserve_caps"},
+}
+
+
+def functions_at(addresses):
+    """The kernel's functions that these return addresses lie in, inlined ones included."""
+    calls = [hex(int(address, 16) - 1) for address in addresses]
+    done = subprocess.run(
+        ["addr2line", "-f", "-i", "-p", "-s", "-e", KERNEL, *calls],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    places = re.sub(r"\n \(inlined by\) ", " < ", done.stdout).splitlines()
+    return dict(zip(addresses, places, strict=True))
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_each_allocation_fails_in_its_turn_and_leaves_all_as_it_was(boot, name):
+    faults = service(
+        "faults",
+        caps=[{**CONSOLE, "name": name}, MANAGER, SPAWNER, ENDPOINTS, FRAMES, INJECTOR],
+        ring={"sqEntries": 16, "cqEntries": 64, "areaBytes": 65536},
+        limits={"frames": 2048, "capSlots": 1024, "processes": 4, "calls": 256},
+    )
+    run = boot(manifest(faults))
+    assert run.status == PASS, str(run)
+    run.lacks("leak:")
+    failed = re.findall(rf"^X {name} (\d+) ([0-9a-f]+)$", run.text, re.M)
+    places = functions_at(sorted({site for _, site in failed})) if failed else {}
+    print(f"{name}: {len(failed)} allocations failed, at {len(places)} places")
+    print("\n".join(sorted(places.values())))
+    assert PLACES[name] <= set(re.findall(r"\w+(?= at )", " ".join(places.values())))
