@@ -171,8 +171,10 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
 
 bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out)
 {
+    if (rt_ring_is_empty(ring)) {
+        return false;
+    }
     const struct cap_cqe *first = rt_ring_first(ring);
-
     if (first != 0) {
         *out = *first;
         rt_ring_advance(ring);

@@ -158,27 +158,22 @@ static inline uint32_t rt_ring_room(const struct rt_ring *ring)
 /* Raw level: copies one entry in, as it is. False: the queue is full; enter first. */
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
 
-/*
- * The oldest raw completion where it lies in the queue, next to be taken. NULL: that is
- * not where it lies, or there is none; rt_ring_take finds out.
- */
-static inline const struct cap_cqe *rt_ring_first(const struct rt_ring *ring)
-{
-    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
-    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
-
-    if (ring->cq_head == tail || ring->stash_count != 0 ||
-        (cqe->user_data & RT_USER_DATA_CALL) != 0) {
-        return 0;
-    }
-    return cqe;
-}
-
 /* Whether no completion waits to be taken, neither a raw one nor a call's. */
 static inline bool rt_ring_is_empty(const struct rt_ring *ring)
 {
     return ring->cq_head == __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) &&
            ring->stash_count == 0;
+}
+
+/*
+ * Of a ring that is not empty: the oldest raw completion, if it comes next in the queue;
+ * it is taken by rt_ring_advance. NULL: rt_ring_take looks elsewhere, too.
+ */
+static inline const struct cap_cqe *rt_ring_first(const struct rt_ring *ring)
+{
+    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+
+    return ring->stash_count == 0 && (cqe->user_data & RT_USER_DATA_CALL) == 0 ? cqe : 0;
 }
 
 /* Takes the completion that lies first in the queue. */
