@@ -30,16 +30,22 @@ kernel_SRCS := \
 	kernel/cap/cap.c \
 	kernel/cap/capability_manager.c \
 	kernel/cap/console.c \
+	kernel/cap/deliver.c \
 	kernel/cap/endpoint.c \
+	kernel/cap/endpoint_factory.c \
 	kernel/cap/entry.c \
 	kernel/cap/exception.c \
 	kernel/cap/fault_injector.c \
 	kernel/cap/frame_alloc.c \
+	kernel/cap/in_flight.c \
+	kernel/cap/ipc.c \
+	kernel/cap/matching.c \
 	kernel/cap/memory_object.c \
 	kernel/cap/null.c \
 	kernel/cap/process_handle.c \
 	kernel/cap/process_spawner.c \
 	kernel/cap/ring.c \
+	kernel/cap/scratch.c \
 	kernel/cap/table.c \
 	kernel/cap/transfer.c \
 	kernel/cap/virtual_memory.c \
@@ -51,6 +57,7 @@ kernel_SRCS := \
 	kernel/print.c \
 	kernel/process.c \
 	kernel/recount.c \
+	kernel/report.c \
 	kernel/sched.c \
 	kernel/selftest.c \
 	kernel/serial.c \

@@ -5,7 +5,7 @@
 
 #include "arch/x86_64/idt.h"
 #include "cap/capability_manager.h"
-#include "cap/endpoint.h"
+#include "cap/in_flight.h"
 #include "cap/table.h"
 #include "cap/virtual_memory.h"
 #include "mem/frame.h"
@@ -157,7 +157,7 @@ static bool reap_step(struct work *work)
 {
     struct process *p = LIST_OWNER(work, struct process, reaping);
 
-    if (!entries_reap(&p->thread, REAP_CALLS)) {
+    if (!in_flight_reap(&p->thread, REAP_CALLS)) {
         return false;
     }
     if (cap_table_used(&p->caps) != 0) {

@@ -2,7 +2,7 @@
 #include "recount.h"
 
 #include "cap/cap.h"
-#include "cap/endpoint.h"
+#include "cap/in_flight.h"
 #include "cap/memory_object.h"
 #include "cap/table.h"
 #include "mem/frame.h"
@@ -73,7 +73,7 @@ static void count_process(struct process *p, void *context)
 {
     (void)context;
     count_table(&p->caps);
-    entries_each_hold(&p->thread, count_hold);
+    in_flight_each_hold(&p->thread, count_hold);
     for (uint32_t i = 0; i < p->regions.count; i++) {
         if (p->regions.regions[i].memory != NULL) {
             count_hold(p->regions.regions[i].memory);

@@ -26,7 +26,7 @@ struct recount {
 void recount_take(struct recount *out, const struct account *root);
 
 /*
- * Counts the holds on every object (A3), at any time between threads: the slots of all
+ * Counts the holds on every object (A1, A3), at any time between threads: the slots of all
  * tables, entries in flight, mappings, what objects have of each other, and what
  * `each_other`, unless it is NULL, calls its argument with. Prints a line for each object
  * that says otherwise and returns their number.

@@ -126,22 +126,12 @@ static void wake(struct thread *t)
     start_ticking(); /* whoever runs may never let go */
 }
 
-void sched_completed_waiting(struct thread *t)
+void sched_wake(struct thread *t)
 {
     struct cpu *cpu = cpu_self();
-    uint32_t available;
 
-    if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
-        wake(t); /* to be told */
-        return;
-    }
-    if (available < t->min_complete) {
-        return;
-    }
-    t->context.rax = available;
-    if (timer_is_pending(&t->timeout)) {
-        timer_wheel_cancel(&sched.timeouts, &t->timeout);
-    }
+    t->context.rax = t->ring.cq_tail - t->ring.cq_head;
+    timer_wheel_cancel(&sched.timeouts, &t->timeout);
     if (cpu->current == NULL || cpu->next != NULL) {
         sched_ready(t);
         return;
@@ -176,13 +166,19 @@ static struct thread *take_ready(void)
     return node == NULL ? NULL : LIST_OWNER(node, struct thread, ready);
 }
 
-static void wait(struct thread *t)
+static __attribute__((noinline)) void set_timeout(struct thread *t)
+{
+    /* A tick that is under way is not a whole one, so one more. */
+    uint64_t delay = ticks_for(t->timeout_ns) + (sched.ticking ? 1 : 0);
+
+    timer_wheel_add(&sched.timeouts, &t->timeout, sched.ticks + delay);
+}
+
+static inline void wait(struct thread *t)
 {
     t->state = THREAD_WAITING;
-    if (t->timeout_ns != CAP_TIMEOUT_FOREVER) {
-        /* A tick that is under way is not a whole one, so one more. */
-        uint64_t delay = ticks_for(t->timeout_ns) + (sched.ticking ? 1 : 0);
-        timer_wheel_add(&sched.timeouts, &t->timeout, sched.ticks + delay);
+    if (__builtin_expect(t->timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
+        set_timeout(t);
     }
     cpu_self()->current = NULL;
 }

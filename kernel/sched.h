@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler: preemptive round robin, O(1), one CPU at first.
+ * The scheduler: preemptive round robin, O(1), one CPU.
  *
  * There is a queue of ready threads and a wheel of time-outs. A thread runs until
  * it waits, ends, spends its drain budget or is interrupted by a tick while another
@@ -18,6 +18,7 @@
 
 #include <stdint.h>
 
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/syscall.h"
 #include "thread.h"
 
@@ -39,19 +40,31 @@ void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_event
 /* NEW or WAITING → READY. */
 void sched_ready(struct thread *t);
 
-/* The part of sched_completed for a thread that waits. */
-void sched_completed_waiting(struct thread *t);
+/* Makes a WAITING thread ready that has what it waits for, where sched_completed cannot. */
+void sched_wake(struct thread *t);
 
 /*
  * Completions were posted to the thread's ring: if it waits and there are as many as it
  * waits for, it becomes ready. The first that the current thread makes ready runs next
- * if that waits then: a call and its answer are handed over directly.
+ * if that waits then: a call and its answer are handed over directly. What the program has
+ * taken of its completions was read when it began to wait, and it has not run since.
  */
 static inline void sched_completed(struct thread *t)
 {
-    if (__builtin_expect(t->state == THREAD_WAITING, 1)) {
-        sched_completed_waiting(t);
+    struct cpu *cpu = cpu_self();
+    uint32_t available = t->ring.cq_tail - t->ring.cq_head;
+
+    if (t->state != THREAD_WAITING || available < t->min_complete) {
+        return;
     }
+    if (__builtin_expect(timer_is_pending(&t->timeout) || cpu->current == NULL || cpu->next != NULL,
+                         0)) {
+        sched_wake(t);
+        return;
+    }
+    t->context.rax = available;
+    t->state = THREAD_READY;
+    cpu->next = t;
 }
 
 /* Takes the thread out of whatever it is in, for good. */

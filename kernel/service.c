@@ -3,13 +3,13 @@
 
 #include <lib/manifest.h>
 
-#include "arch/x86_64/idt.h"
 #include "cap/endpoint.h"
 #include "cap/table.h"
 #include "mem/heap.h"
 #include "panic.h"
 #include "print.h"
 #include "process.h"
+#include "report.h"
 #include "sched.h"
 #include "spawn.h"
 #include "string.h"
@@ -107,55 +107,6 @@ static bool restart_is_due(const struct service *s)
     }
 }
 
-static void print_fault(const struct service *s, const struct process_report *report)
-{
-    const struct process_status *status = &report->status;
-
-    kprint("capos: %s (process %lu): %s at rip %lx", s->name, report->pid,
-           exception_name(status->vector), status->rip);
-    if (status->vector == TRAP_PAGE_FAULT) {
-        kprint(", %s %lx, which is %s",
-               (status->error & PF_FETCH) != 0   ? "executing"
-               : (status->error & PF_WRITE) != 0 ? "writing"
-                                                 : "reading",
-               status->address,
-               (status->error & PF_PRESENT) != 0 ? "mapped and does not allow it" : "not mapped");
-    } else if (status->error != 0) {
-        kprint(", error code %lx", status->error);
-    }
-    kprint("\n");
-}
-
-static void print_end(const struct service *s, const struct process_report *report)
-{
-    const struct process_status *status = &report->status;
-
-    if (report->corruptions != 0) {
-        kprint("capos: %s (process %lu): %lu ring counts were out of range and put back\n", s->name,
-               report->pid, report->corruptions);
-    }
-    switch (status->end) {
-    case PROC_END_FAULTED:
-        print_fault(s, report);
-        return;
-    case PROC_END_KILLED:
-        kprint("capos: %s (process %lu): killed: %s\n", s->name, report->pid, status->reason);
-        return;
-    case PROC_END_FAILED_TO_START:
-        kprint("capos: %s: failed to start: %s\n", s->name, status->reason);
-        return;
-    case PROC_END_EXITED:
-        if (status->code != 0) {
-            kprint("capos: %s (process %lu): exited with code %ld\n", s->name, report->pid,
-                   status->code);
-        }
-        return;
-    case PROC_END_NONE:
-        break;
-    }
-    panic("service %s ended without a status", s->name);
-}
-
 /* Waits until every process is gone and nothing is left to be done, then ends the run. */
 static bool close_step(struct work *work)
 {
@@ -221,7 +172,7 @@ static void on_end(void *owner, const struct process_report *report)
         s->frames_peak = report->frames_peak;
     }
     if (!is_expected(s, &report->status)) {
-        print_end(s, report);
+        report_print(s->name, report);
     }
     if (restart_is_due(s)) {
         s->restarts_left--;
@@ -531,28 +482,6 @@ enum services_trouble services_trouble(void)
     return services.trouble;
 }
 
-/* "exited 0", "page fault", "killed", … */
-static void print_status(const struct process_status *status)
-{
-    switch (status->end) {
-    case PROC_END_EXITED:
-        kprint("exited %-17ld", status->code);
-        return;
-    case PROC_END_FAULTED:
-        kprint("%-24s", exception_name(status->vector));
-        return;
-    case PROC_END_KILLED:
-        kprint("%-24s", "killed");
-        return;
-    case PROC_END_FAILED_TO_START:
-        kprint("%-24s", "failed to start");
-        return;
-    case PROC_END_NONE:
-        kprint("%-24s", "running");
-        return;
-    }
-}
-
 uint32_t services_print_summary(void)
 {
     uint32_t unexpected = 0;
@@ -563,7 +492,7 @@ uint32_t services_print_summary(void)
         bool expected = is_expected(s, &s->status);
 
         kprint("%-31s  ", s->name);
-        print_status(&s->status);
+        report_print_status(&s->status);
         kprint("  %10lu  %6lu  %6lu%s\n", s->calls, s->frames_peak, s->starts,
                expected ? "" : "  not as expected");
         if (!expected) {

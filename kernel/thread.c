@@ -47,7 +47,7 @@ void thread_load(struct thread *t)
     if (__builtin_expect(cpu->loaded != NULL, 1)) {
         save_vector_state(cpu->loaded);
     }
-    aspace_activate(&t->process->aspace);
+    aspace_load(&t->process->aspace); /* one thread a process, so it is another */
     tls_load(t->fs_base);
     load_vector_state(t);
     cpu->loaded = t;

@@ -173,15 +173,6 @@ enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, 
     return ST_OK;
 }
 
-enum status frame_bitmap_reserve_range(struct frame_bitmap *fb, uint64_t first, uint64_t n)
-{
-    if (!range_is_valid(fb, first, n)) {
-        return ST_INVALID;
-    }
-    change_range(fb, first, n, reserve_word);
-    return ST_OK;
-}
-
 enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame)
 {
     uint64_t word = 0;

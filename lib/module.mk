@@ -12,6 +12,9 @@ lib_SRCS := \
 	lib/frame_ledger.c \
 	lib/lazy_buffer.c \
 	lib/manifest.c \
+	lib/manifest_authority.c \
+	lib/manifest_fault.c \
+	lib/manifest_needs.c \
 	lib/memory_map.c \
 	lib/pci.c \
 	lib/region.c \

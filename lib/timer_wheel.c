@@ -158,21 +158,6 @@ struct timer *timer_wheel_expire(struct timer_wheel *wheel, uint64_t now)
     return LIST_OWNER(node, struct timer, node);
 }
 
-bool timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick)
-{
-    unsigned level;
-
-    if (!list_is_empty(&wheel->due)) {
-        *tick = wheel->now;
-        return true;
-    }
-    if (!lowest_level(wheel, &level)) {
-        return false;
-    }
-    *tick = level_next(wheel, level);
-    return true;
-}
-
 /* Counts the timers of one list, each of which must belong there. False: one does not. */
 static bool list_agrees(const struct timer_wheel *wheel, const struct list_node *head,
                         unsigned level, unsigned slot, uint64_t *count)

@@ -15,7 +15,7 @@ run: $(KERNEL) $(MANIFEST)
 run-spawn: $(KERNEL) $(O)/system-spawn.bin
 	$(Q)$(qemu_run) $(RUN) --kernel $(KERNEL) --manifest $(O)/system-spawn.bin
 
-## run-iso          the same from the ISO, through BIOS and boot loader
+## run-iso          the default manifest from the ISO, through BIOS and boot loader
 run-iso: $(ISO)
 	$(Q)$(qemu_run) $(RUN) --iso $(ISO)
 
@@ -23,6 +23,6 @@ run-iso: $(ISO)
 run-uefi: $(ISO)
 	$(Q)$(qemu_run) $(RUN) --uefi --iso $(ISO)
 
-## run-net          the same with virtio network devices and without: what the kernel finds of them
+## run-net          the default manifest with virtio network devices and without: what the kernel finds
 run-net: $(KERNEL) $(MANIFEST)
 	$(Q)tools/qemu-net-harness.sh -k $(KERNEL) -m $(MANIFEST)

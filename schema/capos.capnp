@@ -43,7 +43,7 @@ interface Console @0xf0a4b1c86d2e7395 {
 
 interface NullCap @0x9b7d20f3e81c5a64 {
   # Does nothing, at the price of a real call: for measurements only, and granted
-  # by no manifest but the measuring one.
+  # by no manifest but those that measure.
 
   ping @0 () -> ();
   # Nothing in, nothing out.
@@ -254,7 +254,7 @@ struct Binary {
 }
 
 struct Service {
-  # One process that is started at boot.
+  # One process that is started at boot, by the kernel or by init.
 
   name @0 :Text;
   binary @1 :Text;

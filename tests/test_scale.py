@@ -41,14 +41,17 @@ VIRTUAL_MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
 
 
-def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
-    """The program compares what it uses, and the end of the run all that there is."""
-    cycles = service(
+def cycles(count):
+    return service(
         "cycles",
-        caps=[{**CONSOLE, "name": str(CYCLES)}, SPAWNER, ENDPOINTS, MANAGER],
+        caps=[{**CONSOLE, "name": str(count)}, SPAWNER, ENDPOINTS, MANAGER],
         limits={"frames": 2048, "processes": 8, "calls": 256},
     )
-    run = boot(manifest(cycles), timeout=60 + CYCLES / 20)
+
+
+def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
+    """The program compares what it uses, and the end of the run all that there is."""
+    run = boot(manifest(cycles(CYCLES)), timeout=60 + CYCLES / 20)
     assert run.status == PASS, str(run)
     run.says(f"cycles: {CYCLES} times", "cycles: pass", "capos: passed")
     run.lacks("leak:")
@@ -147,3 +150,37 @@ def test_each_allocation_fails_in_its_turn_and_leaves_all_as_it_was(boot, name):
     print(f"{name}: {len(failed)} allocations failed, at {len(places)} places")
     print("\n".join(sorted(places.values())))
     assert PLACES[name] <= set(re.findall(r"\w+(?= at )", " ".join(places.values())))
+
+
+# Of what tests/programs/glutton takes all there is, and what it may have of it.
+LIMITS = {
+    "slots": {"capSlots": 500},
+    "memory": {"frames": 300, "capSlots": 500},
+    "processes": {"processes": 5},
+    "calls": {"calls": 300},
+    "heap": {"calls": 600, "capSlots": 64},
+}
+
+
+def glutton(taste):
+    return service(
+        f"glutton-of-{taste}",
+        "glutton",
+        caps=[{**CONSOLE, "name": taste}, MANAGER, SPAWNER, ENDPOINTS, FRAMES],
+        ring={"sqEntries": 16, "cqEntries": 512, "areaBytes": 16384},
+        limits={"frames": 2048, "calls": 800, **LIMITS[taste]},
+        daemon=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "tastes", [*([taste] for taste in LIMITS), list(LIMITS)], ids=[*LIMITS, "all"]
+)
+def test_who_takes_all_is_refused_more_and_a_neighbour_does_not_notice(boot, tastes):
+    """The neighbour spawns, calls, transfers, and must not be refused anything."""
+    gluttons = [glutton(taste) for taste in tastes]
+    run = boot(manifest(*gluttons, cycles(100), tickHz=1000))
+    assert run.status == PASS, str(run)
+    run.lacks("leak:")
+    for taste in tastes:
+        run.says(f"glutton: {taste}: ", "and no more", f"glutton: {taste}: all", "cycles: pass")

@@ -60,7 +60,7 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/capos" "$scratch/demos" "$scratch/sample" "$scratch/schema"
 
 capnp compile -Ischema --src-prefix=schema -o"$plugin:$scratch/capos" schema/capos.capnp
-capnp compile -Ischema --src-prefix=demos/schema -o"$plugin:$scratch/demos" demos/schema/depot.capnp
+capnp compile -Ischema --src-prefix=demos/schema -o"$plugin:$scratch/demos" demos/schema/*.capnp
 capnp compile -Ischema --src-prefix=lib/capnp/test -o"$plugin:$scratch/sample" \
 	lib/capnp/test/sample.capnp lib/capnp/test/annotated.capnp lib/capnp/test/everything.capnp \
 	lib/capnp/test/other.capnp

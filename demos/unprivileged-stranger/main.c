@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A process that was granted nothing can do nothing. It has no name for anything,
+ * A process that was granted nothing can do nothing (A2). It has no name for anything,
  * so it guesses: indices and generations of capability ids, interfaces, methods,
  * opcodes. Only the empty operation succeeds.
  *

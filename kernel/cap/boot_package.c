@@ -5,7 +5,6 @@
 #include <capos.capnp.h>
 
 #include "cap/table.h"
-#include "panic.h"
 
 /* Made by boot_package_init. */
 static struct {
@@ -60,17 +59,11 @@ static enum capnp_answer package_call(struct cap_object *object, struct capnp_ca
     return capos_boot_package_dispatch(&methods, object, call);
 }
 
-static void package_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 const struct cap_type boot_package_type = {
     .name = "BootPackage",
     .kind = CAP_PLAIN,
     .interface_id = CAPOS_BOOT_PACKAGE_ID,
     .call = package_call,
-    .destroy = package_destroy,
 };
 
 void boot_package_init(const void *manifest, uint64_t bytes)

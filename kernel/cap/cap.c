@@ -5,6 +5,7 @@
 #include "cap/capability_manager.h"
 #include "cap/console.h"
 #include "cap/endpoint.h"
+#include "cap/endpoint_factory.h"
 #include "cap/fault_injector.h"
 #include "cap/frame_alloc.h"
 #include "cap/memory_object.h"
@@ -63,6 +64,8 @@ void cap_drop(struct cap_object *object)
     if (object->holds != 0) {
         return;
     }
+    ASSERT(object->type->destroy != NULL, "%s dropped, though the kernel holds it for good",
+           object->type->name);
     list_remove(&object->node);
     object->type->destroy(object);
 }

@@ -4,14 +4,14 @@
  *
  * An object is a struct that begins with struct cap_object; its type says what it
  * can do. It lives while it is held: each slot of a table, each call in flight, each
- * mapping and each grant of a service that has not ended counts one hold, taken with
- * cap_hold and given back with cap_drop.
+ * mapping, each object that refers to it and each grant of a service that has not ended
+ * counts one hold, taken with cap_hold and given back with cap_drop.
  * Nobody else may keep a pointer to it. Every object is in one list from creation
  * to its last drop, so that the recount at the end of a run can find what leaked.
  *
  * Invariants, checked by the recount:
  *   1  an object's `holds` is the number of slots that refer to it, in all tables,
- *      plus its calls in flight, mappings and grants (A3)
+ *      plus its calls in flight, mappings, objects that refer to it, and grants (A1, A3)
  *   2  an object with no holds does not exist
  */
 #pragma once
@@ -39,7 +39,10 @@ struct cap_type {
     uint64_t interface_id; /* CAP_CLIENT: none; each slot says its own */
     /* Serves one call: a generated dispatch with the type's methods. CAP_CLIENT: NULL. */
     enum capnp_answer (*call)(struct cap_object *object, struct capnp_call *call);
-    /* The last hold is gone: gives back what the object is made of. */
+    /*
+     * The last hold is gone: gives back what the object is made of. NULL: the kernel's table
+     * holds it for good.
+     */
     void (*destroy)(struct cap_object *object);
     /*
      * For the recount: calls `visit` with each object that this one holds, itself perhaps,

@@ -6,7 +6,6 @@
 
 #include "arch/x86_64/tsc.h"
 #include "cap/table.h"
-#include "panic.h"
 #include "serial.h"
 
 static struct cap_object console;
@@ -66,17 +65,11 @@ static enum capnp_answer console_call(struct cap_object *object, struct capnp_ca
     return capos_console_dispatch(&methods, object, call);
 }
 
-static void console_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 const struct cap_type console_type = {
     .name = "Console",
     .kind = CAP_PLAIN,
     .interface_id = CAPOS_CONSOLE_ID,
     .call = console_call,
-    .destroy = console_destroy,
 };
 
 void console_init(void)

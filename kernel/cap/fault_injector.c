@@ -5,7 +5,6 @@
 
 #include "cap/table.h"
 #include "mem/fault.h"
-#include "panic.h"
 
 static enum capnp_answer inject_arm(void *self, struct capnp_call *call,
                                     struct capos_fault_injector_arm_params params)
@@ -38,17 +37,11 @@ static enum capnp_answer inject_call(struct cap_object *object, struct capnp_cal
     return capos_fault_injector_dispatch(&methods, object, call);
 }
 
-static void inject_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 const struct cap_type fault_injector_type = {
     .name = "FaultInjector",
     .kind = CAP_PLAIN,
     .interface_id = CAPOS_FAULT_INJECTOR_ID,
     .call = inject_call,
-    .destroy = inject_destroy,
 };
 
 static struct cap_object injector;

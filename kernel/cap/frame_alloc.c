@@ -7,7 +7,6 @@
 #include "cap/call.h"
 #include "cap/memory_object.h"
 #include "cap/table.h"
-#include "panic.h"
 #include "process.h"
 
 static enum capnp_answer refuse(struct capnp_call *call, enum status status)
@@ -107,17 +106,11 @@ static enum capnp_answer allocator_call(struct cap_object *object, struct capnp_
     return capos_frame_allocator_dispatch(&methods, object, call);
 }
 
-static void allocator_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 const struct cap_type frame_allocator_type = {
     .name = "FrameAllocator",
     .kind = CAP_FULL,
     .interface_id = CAPOS_FRAME_ALLOCATOR_ID,
     .call = allocator_call,
-    .destroy = allocator_destroy,
 };
 
 static struct cap_object allocator;

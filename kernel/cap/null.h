@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * NullCap: an object that does next to nothing, to measure what a call costs. It
- * is in every kernel; only the measuring manifest grants it.
+ * is in every kernel; only manifests that measure grant it.
  */
 #pragma once
 

@@ -97,8 +97,8 @@ static const char *check_source(struct spawning *s, struct capnp_call *call,
     case CAPOS_SPAWN_GRANT_SOURCE_ENDPOINT:
         fresh = capos_spawn_grant_source_get_endpoint(source);
         interface_id = capos_fresh_endpoint_get_interface_id(fresh);
-        if (interface_id == 0 || interface_id == CAPOS_ENDPOINT_ID) {
-            return "a client facet's interface is neither 0 nor Endpoint's";
+        if (!endpoint_can_be_client(interface_id)) {
+            return endpoint_not_a_client;
         }
         s->clients[s->client_count++] =
             (struct cap_hold){.interface_id = interface_id,
@@ -470,11 +470,6 @@ static enum capnp_answer spawner_call(struct cap_object *object, struct capnp_ca
     return capos_process_spawner_dispatch(&methods, object, call);
 }
 
-static void spawner_destroy(struct cap_object *object)
-{
-    panic("%s destroyed, though the kernel holds it for good", object->type->name);
-}
-
 /* What a spawn under way has: what it made, and what came with its call. */
 static void spawning_each_hold(const struct spawning *s, void (*visit)(struct cap_object *held))
 {
@@ -508,7 +503,6 @@ const struct cap_type process_spawner_type = {
     .kind = CAP_FULL,
     .interface_id = CAPOS_PROCESS_SPAWNER_ID,
     .call = spawner_call,
-    .destroy = spawner_destroy,
     .each_hold = spawner_each_hold,
 };
 

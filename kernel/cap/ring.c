@@ -24,12 +24,13 @@
 #include "arch/x86_64/cpu.h"
 #include "cap/buffer.h"
 #include "cap/call.h"
-#include "cap/endpoint.h"
 #include "cap/exception.h"
+#include "cap/ipc.h"
+#include "cap/matching.h"
+#include "cap/scratch.h"
 #include "cap/short_call.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
-#include "mem/heap.h"
 #include "panic.h"
 #include "process.h"
 #include "thread.h"
@@ -49,26 +50,23 @@ void ring_refuse(struct thread *t, uint64_t user_data, enum capnp_exception exce
     ring_post(&t->ring, user_data, CAP_ERR_EXCEPTION, words.flags, 0, words.bytes);
 }
 
-static void *scratch_alloc(void *context, size_t bytes)
+bool ring_read_transfer(struct thread *t, const struct cap_sqe *sqe,
+                        const struct call_buffer *params, struct call_buffer result,
+                        struct transfer **out)
 {
-    (void)context;
-    return heap_alloc(NULL, bytes);
+    int32_t error = transfer_read(t, params, sqe->params_len, sqe->cap_count, out);
+    if (error == CAP_ERR_EXCEPTION) {
+        ring_refuse(t, sqe->user_data, CAPNP_EXC_OVERLOADED, no_memory, result);
+    } else if (error != 0) {
+        ring_fail(t, sqe->user_data, (enum cap_err)error);
+    }
+    return error == 0;
 }
-
-static void scratch_free(void *context, void *memory, size_t bytes)
-{
-    (void)context;
-    (void)bytes;
-    heap_free(NULL, memory);
-}
-
-static const struct lazy_buffer_source scratch_source = {.alloc = scratch_alloc,
-                                                         .free = scratch_free};
 
 void ring_scratch_drop(void)
 {
-    lazy_buffer_drop(&cpu_self()->scratch, &scratch_source);
-    transfer_scratch_drop();
+    scratch_drop(&cpu_self()->scratch);
+    scratch_drop(&cpu_self()->transfer);
 }
 
 static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t user_data,
@@ -82,8 +80,7 @@ static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t us
         ring_fail(t, user_data, CAP_ERR_BAD_PARAMS);
         return;
     }
-    enum status status =
-        lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch);
+    enum status status = scratch_get(&cpu_self()->scratch, CPU_SCRATCH_BYTES, &scratch);
     if (status != ST_OK) {
         ring_refuse(t, user_data, CAPNP_EXC_OVERLOADED, no_memory, result);
         return;
@@ -103,13 +100,7 @@ call_plain(struct thread *t, const struct cap_slot *slot, struct cap_sqe sqe)
     struct call_buffer params;
     struct call_buffer result;
 
-    if (!buffer_decode_message(t, sqe.params_addr, sqe.params_len, 0, &params)) {
-        ring_fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
-        return GO_ON;
-    }
-    if (!buffer_decode_room(t, sqe.result_addr, sqe.result_len, &result) ||
-        !buffer_is_writable(t, &result)) {
-        ring_fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
+    if (!ring_decode_call(t, &sqe, 0, &params, &result)) {
         return GO_ON;
     }
     if (params.len > SHORT_MESSAGE_BYTES || result.len > SHORT_MESSAGE_BYTES) {
@@ -201,23 +192,6 @@ static void enter_full(struct cap_call *call, const struct cap_slot *slot,
     invoke_full(call, slot);
 }
 
-/* The descriptors behind the parameters, if there are any. False: the entry has been completed. */
-static bool read_given(struct cap_call *call, const struct cap_sqe *sqe,
-                       const struct call_buffer *params)
-{
-    if (sqe->cap_count == 0) {
-        return true;
-    }
-    int32_t error =
-        transfer_read(call->caller, params, sqe->params_len, sqe->cap_count, &call->given);
-    if (error == CAP_ERR_EXCEPTION) {
-        ring_refuse(call->caller, sqe->user_data, CAPNP_EXC_OVERLOADED, no_memory, call->result);
-    } else if (error != 0) {
-        ring_fail(call->caller, sqe->user_data, (enum cap_err)error);
-    }
-    return error == 0;
-}
-
 static __attribute__((noinline)) enum go_on call_full(struct thread *t, const struct cap_slot *slot,
                                                       struct cap_sqe sqe)
 {
@@ -228,13 +202,7 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
                             .cap_room = sqe.cap_room};
     struct call_buffer params;
 
-    if (!buffer_decode_message(t, sqe.params_addr, sqe.params_len, descriptors, &params)) {
-        ring_fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
-        return GO_ON;
-    }
-    if (!buffer_decode_room(t, sqe.result_addr, sqe.result_len, &call.result) ||
-        !buffer_is_writable(t, &call.result)) {
-        ring_fail(t, sqe.user_data, CAP_ERR_BAD_RESULT);
+    if (!ring_decode_call(t, &sqe, descriptors, &params, &call.result)) {
         return GO_ON;
     }
     if (sqe.params_len > CAP_KERNEL_MESSAGE_MAX) {
@@ -245,12 +213,11 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
         call.result.len < CAP_KERNEL_MESSAGE_MAX ? call.result.len : CAP_KERNEL_MESSAGE_MAX;
     void *scratch = NULL;
     if ((sqe.params_len > SHORT_MESSAGE_BYTES || room > SHORT_MESSAGE_BYTES) &&
-        lazy_buffer_get(&cpu_self()->scratch, &scratch_source, CPU_SCRATCH_BYTES, &scratch) !=
-            ST_OK) {
+        scratch_get(&cpu_self()->scratch, CPU_SCRATCH_BYTES, &scratch) != ST_OK) {
         ring_refuse(t, sqe.user_data, CAPNP_EXC_OVERLOADED, no_memory, call.result);
         return GO_ON;
     }
-    if (!read_given(&call, &sqe, &params)) {
+    if (sqe.cap_count != 0 && !ring_read_transfer(t, &sqe, &params, call.result, &call.given)) {
         return GO_ON;
     }
     params.len = sqe.params_len;
@@ -288,7 +255,7 @@ static enum go_on call_any(struct thread *t, const struct cap_sqe sqe)
     }
     const struct cap_type *type = slot->object->type;
     if (type->kind == CAP_CLIENT) {
-        endpoint_call(t, slot, &sqe);
+        ipc_call(t, slot, &sqe);
         return after(&sqe);
     }
     if (type->interface_id != sqe.interface_id) {
@@ -311,7 +278,7 @@ enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64
     if (sqe.opcode == CAP_OP_CALL) {
         return call_any(t, sqe);
     }
-    return endpoint_return(t, &sqe) ? STOP : after(&sqe);
+    return ipc_return(t, &sqe) ? STOP : after(&sqe);
 }
 
 static void op_release(struct thread *t, const struct cap_sqe *sqe)
@@ -338,9 +305,9 @@ enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t 
         op_release(t, &sqe);
         return GO_ON;
     case CAP_OP_RECV:
-        return endpoint_recv(t, &sqe) ? STOP : GO_ON;
+        return ipc_recv(t, &sqe) ? STOP : GO_ON;
     case CAP_OP_CANCEL:
-        endpoint_cancel(t, &sqe);
+        ipc_cancel(t, &sqe);
         return STOP; /* it has looked at every record */
     case CAP_OP_FINISH:
         ring_fail(t, sqe.user_data, CAP_ERR_UNSUPPORTED_OPCODE);

@@ -7,11 +7,15 @@
 #pragma once
 
 #include <abi/error.h>
+#include <abi/ring.h>
 #include <capnp/call.h>
 #include <lib/call.h>
 #include <lib/ring.h>
+#include <lib/transfer.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "cap/buffer.h"
 #include "thread.h"
 
 /* Whether an entry is followed by the next, or the drain stops behind it for a while. */
@@ -35,6 +39,34 @@ __attribute__((cold)) void ring_fail(struct thread *t, uint64_t user_data, enum 
 __attribute__((cold)) void ring_refuse(struct thread *t, uint64_t user_data,
                                        enum capnp_exception exception, const char *reason,
                                        struct call_buffer result);
+
+/*
+ * Decodes the buffers of a CALL, with so many bytes of descriptors behind the
+ * parameters, in the order of docs/abi.md. False: the entry has been completed.
+ */
+static inline bool ring_decode_call(struct thread *t, const struct cap_sqe *sqe,
+                                    uint32_t descriptors, struct call_buffer *params,
+                                    struct call_buffer *result)
+{
+    if (!buffer_decode_message(t, sqe->params_addr, sqe->params_len, descriptors, params)) {
+        ring_fail(t, sqe->user_data, CAP_ERR_BAD_PARAMS);
+        return false;
+    }
+    if (!buffer_decode_room(t, sqe->result_addr, sqe->result_len, result) ||
+        !buffer_is_writable(t, result)) {
+        ring_fail(t, sqe->user_data, CAP_ERR_BAD_RESULT);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Reads the descriptors, of which there are some, behind the parameters. False: the entry
+ * has been completed.
+ */
+bool ring_read_transfer(struct thread *t, const struct cap_sqe *sqe,
+                        const struct call_buffer *params, struct call_buffer result,
+                        struct transfer **out);
 
 /* Completes an entry that worked, with so many bytes of result. */
 static inline void ring_complete(struct thread *t, uint64_t user_data, uint32_t bytes)

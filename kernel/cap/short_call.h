@@ -3,7 +3,7 @@
  * Short calls: no capabilities, messages that are short and lie in the message areas.
  * To a plain object of the kernel; to a process whose receiver waits; and the answer to a
  * caller that is there. One test says that all of this is so; then no rule of cap/ring.c
- * and cap/endpoint.c is broken, and what is left of them is a copy, two records and a
+ * and cap/ipc.c is broken, and what is left of them is a copy, two records and a
  * completion. Whatever else there may be goes there.
  *
  * For the drain (cap/drain.h), which is one piece of code with this.
@@ -18,6 +18,7 @@
 #include "cap/cap.h"
 #include "cap/endpoint.h"
 #include "cap/entry.h"
+#include "cap/matching.h"
 #include "cap/ring.h"
 #include "process.h"
 #include "thread.h"
@@ -64,7 +65,7 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
                                                              const struct ring_words *w)
 {
     const struct process *p = t->process;
-    struct endpoint *e = endpoint_of_client(slot->object);
+    struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
     struct call *receiver = endpoint_first_receiver(e);
     uint32_t bytes = (uint32_t)w->lengths;
     uint32_t room = (uint32_t)(w->lengths >> 32);
@@ -123,7 +124,7 @@ short_return(struct thread *t, const struct ring_words *w, bool *took_long)
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
     if (__builtin_expect(endpoint_is_closed(e) || endpoint_first_call(e) != NULL, 0)) {
-        *took_long = endpoint_receive(e, receiver);
+        *took_long = matching_receive(e, receiver);
     } else {
         endpoint_arm(e, receiver);
         *took_long = false;

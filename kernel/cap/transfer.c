@@ -7,6 +7,7 @@
 #include "arch/x86_64/cpu.h"
 #include "cap/cap.h"
 #include "cap/endpoint.h"
+#include "cap/scratch.h"
 #include "mem/heap.h"
 #include "string.h"
 
@@ -18,21 +19,6 @@ struct scratch {
 };
 
 _Static_assert(sizeof(struct scratch) <= CPU_TRANSFER_BYTES, "the CPU's scratch holds it");
-
-static void *scratch_alloc(void *context, size_t bytes)
-{
-    (void)context;
-    return heap_alloc(NULL, bytes);
-}
-
-static void scratch_free(void *context, void *memory, size_t bytes)
-{
-    (void)context;
-    (void)bytes;
-    heap_free(NULL, memory);
-}
-
-static const struct lazy_buffer_source source = {.alloc = scratch_alloc, .free = scratch_free};
 
 static void hold(struct cap_object *object)
 {
@@ -50,7 +36,7 @@ int32_t transfer_read(struct thread *sender, const struct call_buffer *buffer, u
     if (count > CAP_TRANSFER_MAX) {
         return CAP_ERR_BAD_TRANSFER;
     }
-    if (lazy_buffer_get(&cpu_self()->transfer, &source, sizeof(struct scratch), &memory) != ST_OK) {
+    if (scratch_get(&cpu_self()->transfer, sizeof(struct scratch), &memory) != ST_OK) {
         return CAP_ERR_EXCEPTION;
     }
     struct scratch *scratch = memory;
@@ -125,9 +111,4 @@ void transfer_each_hold(const struct transfer *transfer, void (*visit)(struct ca
             visit(transfer->items[i].hold.object);
         }
     }
-}
-
-void transfer_scratch_drop(void)
-{
-    lazy_buffer_drop(&cpu_self()->transfer, &source);
 }

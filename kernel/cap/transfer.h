@@ -31,7 +31,7 @@ struct transfer *transfer_keep(struct transfer *transfer, struct process *sender
 
 /*
  * Puts all of it into the receiver's table, at reserved ids, and frees it if it was
- * kept. Cannot fail.
+ * kept (A1, A2). Cannot fail.
  */
 void transfer_deliver(struct transfer *transfer, struct process *sender, struct process *receiver,
                       const uint64_t ids[]);
@@ -57,6 +57,3 @@ bool transfer_write_records(const struct thread *receiver, const struct call_buf
 
 /* For the recount: calls `visit` for each hold of its own; what moves is still its slot's. */
 void transfer_each_hold(const struct transfer *transfer, void (*visit)(struct cap_object *held));
-
-/* Gives this CPU's scratch back, for the recount at the end of a run. */
-void transfer_scratch_drop(void);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/x86_64/cr.h"
 #include "boot/boot_info.h"
 #include "mem/addr.h"
 
@@ -99,6 +100,12 @@ bool aspace_destroy_step(struct aspace *as, unsigned budget);
 
 /* Loads it, unless it is loaded already. */
 void aspace_activate(const struct aspace *as);
+
+/* Loads one that is not loaded: for the switch between threads. */
+static inline void aspace_load(const struct aspace *as)
+{
+    cr3_write(as->root.v);
+}
 
 /* Whether it is the one that the processor uses now. */
 bool aspace_is_active(const struct aspace *as);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Copies between the kernel and user memory. The only place where the kernel
- * follows a user address.
+ * Copies between the kernel and user memory. The only place where the processor
+ * follows a user address for the kernel.
  *
  * The hardware does the checking: the copy runs in the active address space with
  * user pages' own permissions, inside the SMAP bracket, and a fault lands on a

@@ -383,9 +383,7 @@ static void test_reservations(void **state)
         assert_true(ring_view_check(&view));
     }
     assert_int_equal(room_of(&view), 0);
-    ring_unreserve(&view);
-    assert_int_equal(room_of(&view), 1);
-    ring_post(&view, 300, 0, 0, 0, 0);
+    ring_post_reserved(&view, 300, 0, 0, 0, 0);
     assert_int_equal(available_of(&view), CQ);
     for (uint32_t i = 0; i < CQ; i++) {
         uint64_t expected = i < SQ ? 100 + SQ - i : i < CQ - 1 ? 200 + i - SQ : 300;

@@ -456,7 +456,7 @@ const struct capnp_interface_info capos_interfaces[] = {
     {
         .name = "NullCap",
         .doc = "Does nothing, at the price of a real call: for measurements only, and granted\n"
-               "by no manifest but the measuring one.\n",
+               "by no manifest but those that measure.\n",
         .id = CAPOS_NULL_CAP_ID,
         .methods = capos_null_cap_methods,
         .method_count = CAPOS_NULL_CAP_METHOD_COUNT,

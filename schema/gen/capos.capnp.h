@@ -801,7 +801,7 @@ struct capos_binary_list_builder {
 #define CAPOS_BINARY_POINTERS 2
 #define CAPOS_BINARY_BYTES 24u
 
-/* One process that is started at boot. */
+/* One process that is started at boot, by the kernel or by init. */
 struct capos_service {
     struct capnp_struct s;
 };
@@ -4317,7 +4317,7 @@ enum capos_null_cap_method {
 
 /*
  * Does nothing, at the price of a real call: for measurements only, and granted
- * by no manifest but the measuring one.
+ * by no manifest but those that measure.
  */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_null_cap_server {

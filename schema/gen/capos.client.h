@@ -26,7 +26,7 @@ static inline struct capos_console capos_console_need(const char *name)
 
 /*
  * Does nothing, at the price of a real call: for measurements only, and granted
- * by no manifest but the measuring one.
+ * by no manifest but those that measure.
  */
 struct capos_null_cap {
     uint64_t id; /* in the own capability table */

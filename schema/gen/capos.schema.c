@@ -275,7 +275,7 @@ const struct capnp_node_info capos_null_cap_schema = {
     .name = "NullCap",
     .display_name = "capos.capnp:NullCap",
     .doc = "Does nothing, at the price of a real call: for measurements only, and granted\n"
-           "by no manifest but the measuring one.\n",
+           "by no manifest but those that measure.\n",
     .param_names = NULL,
     .param_count = 0,
     .method_count = 3,
@@ -2881,7 +2881,7 @@ const struct capnp_node_info capos_service_schema = {
     .scope_id = 0xc1a9d5e07b3f4826ull,
     .name = "Service",
     .display_name = "capos.capnp:Service",
-    .doc = "One process that is started at boot.\n",
+    .doc = "One process that is started at boot, by the kernel or by init.\n",
     .param_names = NULL,
     .param_count = 0,
     .data_words = 1,

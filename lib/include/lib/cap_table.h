@@ -20,7 +20,7 @@
  * locked against removal and a second move, until the move is committed or cancelled;
  * it is still found by look-up, since it is still held here.
  *
- * The table does not count references: a used slot is one hold edge on its object,
+ * The table does not count references: a used slot is one hold edge on its object (A3),
  * which the caller takes before insert or commit and has again after remove or
  * move_commit. Storage is the caller's.
  *

@@ -14,7 +14,7 @@
  * A closed endpoint takes nothing in; what waits in it is taken out, piece by piece,
  * and completed as disconnected.
  *
- * Invariants, checked by endpoint_check():
+ * Invariants; endpoint_check() checks the first:
  *   1  calls holds QUEUED records and receivers ARMED ones, all of this endpoint
  *   2  both are not empty at once, unless somebody has undertaken to match them
  */
@@ -81,5 +81,5 @@ static inline void endpoint_arm(struct endpoint *e, struct call *receiver)
     list_push_front(&e->receivers, &receiver->node);
 }
 
-/* Whether all invariants but the second hold, with at most `most` records in each list. */
+/* Whether the first invariant holds, with at most `most` records in each list. */
 bool endpoint_check(const struct endpoint *e, size_t most);

@@ -48,12 +48,11 @@ size_t frame_bitmap_storage_bytes(uint64_t nframes);
 enum status frame_bitmap_init(struct frame_bitmap *fb, uint64_t *storage, uint64_t nframes);
 
 /*
- * For boot: makes all frames of the range free, or used, whatever they were.
- * Takes a step per word of the range. ST_INVALID: the range ends behind the last
- * frame. An empty range does nothing.
+ * For boot: makes all frames of the range free, whatever they were. Takes a step per
+ * word of the range. ST_INVALID: the range ends behind the last frame. An empty range
+ * does nothing.
  */
 enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, uint64_t n);
-enum status frame_bitmap_reserve_range(struct frame_bitmap *fb, uint64_t first, uint64_t n);
 
 /* Takes the free frame with the lowest number. ST_NO_MEMORY: there is none. */
 enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame);

@@ -309,13 +309,6 @@ static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data
     ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 }
 
-/* Gives a kept place up: the entry completes at once after all, by ring_post. */
-static inline void ring_unreserve(struct ring_view *view)
-{
-    view->reserved--;
-    view->cq_room++;
-}
-
 /* Shows the program what was posted. */
 static inline void ring_publish_posted(struct ring_view *view)
 {

@@ -16,24 +16,6 @@
 #define SHM_OBSERVE(address, bytes) ((void)0)
 #endif
 
-static inline uint8_t shm_load8(const uint8_t *p)
-{
-    SHM_OBSERVE(p, sizeof(*p));
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-static inline uint16_t shm_load16(const uint16_t *p)
-{
-    SHM_OBSERVE(p, sizeof(*p));
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-static inline uint32_t shm_load32(const uint32_t *p)
-{
-    SHM_OBSERVE(p, sizeof(*p));
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
 static inline uint64_t shm_load64(const uint64_t *p)
 {
     SHM_OBSERVE(p, sizeof(*p));

@@ -88,12 +88,5 @@ static inline bool timer_wheel_is_empty(const struct timer_wheel *wheel)
     return wheel->count == 0;
 }
 
-/*
- * A tick before which no pending timer expires, for setting an alarm: at most 63
- * ticks early if the timer is in the two lowest levels, a slot's width beyond.
- * False: nothing is pending.
- */
-bool timer_wheel_next(const struct timer_wheel *wheel, uint64_t *tick);
-
 /* Whether all invariants hold. Walks every list. */
 bool timer_wheel_check(const struct timer_wheel *wheel);

@@ -5,7 +5,7 @@
  * A lookup names the interface as well, so that a capability of another type
  * than the program expects is refused here and not at the first call:
  *
- *     struct capos_console console = {rt_capset_need("console", CAPOS_CONSOLE_ID)};
+ *     struct capos_console console = capos_console_need("console");
  *
  * The page is the kernel's and read-only, yet it is checked whole before it is
  * used; once open, readers need no further checks.

@@ -12,7 +12,7 @@
  * Console and the ring, which the ring's owner lends it once with rt_print_to:
  *
  *     struct rt_ring *ring = rt_ring_borrow();
- *     rt_print_to(ring, (struct capos_console){rt_capset_need("console", CAPOS_CONSOLE_ID)});
+ *     rt_print_to(ring, capos_console_need("console"));
  *     rt_printf("pid %lu\n", rt_pid());
  */
 #pragma once
