@@ -5,8 +5,8 @@
 #include <rt/string.h>
 #include <support/check.h>
 
-#include "chance.h"
 #include "model.h"
+#include <support/chance.h>
 
 #define SLOT_BYTES    512u
 #define KERNEL        0xffff800000001000ull

@@ -20,9 +20,9 @@
 #include <rt/string.h>
 #include <support/check.h>
 
-#include "chance.h"
 #include "entries.h"
 #include "model.h"
+#include <support/chance.h>
 
 #define ENTRIES 300000u
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "chance.h"
+#include <support/chance.h>
 
 #include <rt/string.h>
 
