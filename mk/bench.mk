@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What things cost, in instructions: exact, and the same on every machine.
 
-.PHONY: bench bench-system bench-capnp
+.PHONY: bench bench-system bench-profile bench-capnp
 
 ## bench            what the basic operations and messages cost, in instructions
 bench: bench-system bench-capnp
@@ -9,6 +9,26 @@ bench: bench-system bench-capnp
 ## bench-system     calls, in guest instructions: the measuring manifest under -icount
 bench-system: $(O)/kernel.elf $(O)/system-measure.bin
 	$(Q)$(qemu_run) $(RUN) --icount --kernel $< --manifest $(O)/system-measure.bin
+
+# Where the instructions of a row go: counted by a plugin of the emulator.
+
+profile  := $(O)/profile
+measured := $(O)/kernel.elf $(O)/user/bench.debug.elf $(O)/user/bench/peer.debug.elf
+
+$(call compile,host,tools/profile/count.c,-fPIC -fvisibility=hidden)
+$(profile)/count.so: $(O)/host/tools/profile/count.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(flags_host) -shared -o $@ $<
+
+$(profile)/counts: $(profile)/count.so $(measured) $(O)/system-measure.bin
+	$(Q)$(qemu_run) --icount --plugin $<,out=$@ --kernel $(O)/kernel.elf \
+		--manifest $(O)/system-measure.bin >$(profile)/output
+
+## bench-profile    where a row's instructions go; ROW=ipc-echo, and CODE=function for each of its own
+bench-profile: $(profile)/counts
+	$(Q)$(PYTHON) tools/profile/show $(if $(CODE),--code $(CODE)) $< $(profile)/output \
+		$(or $(ROW),ipc-echo) $(measured)
 
 # The same work twice: with this tree's Cap'n Proto, and with the stock library for
 # C++, on code that the stock compiler makes of the same schema.

@@ -171,6 +171,15 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
 
 bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out)
 {
+    if (rt_ring_is_empty(ring)) {
+        return false;
+    }
+    const struct cap_cqe *first = rt_ring_first(ring);
+    if (first != 0) {
+        *out = *first;
+        rt_ring_advance(ring);
+        return true;
+    }
     if (ring->stash_count == 0) {
         rt_ring_settle(ring);
     }
@@ -196,20 +205,13 @@ static struct rt_status error(int32_t code)
 /* Queues an entry, making room for it first where there is none. */
 static struct rt_status queue(struct rt_ring *ring, const struct cap_sqe *sqe)
 {
-    if (rt_ring_room(ring) == 0) {
-        struct rt_status s = rt_ring_make_room(ring);
-        if (!rt_ok(s)) {
-            return s;
-        }
-    }
-    ring->sq[ring->sq_tail & ring->sq_mask] = *sqe;
-    ring->sq_tail++;
-    return success();
-}
+    struct cap_sqe *entry = rt_ring_entry(ring);
 
-static uint64_t user_data_of(const struct rt_call *call)
-{
-    return (uintptr_t)call | RT_USER_DATA_CALL;
+    if (entry == 0) {
+        return error(RT_ERR_RING);
+    }
+    *entry = *sqe;
+    return success();
 }
 
 /* ---------------------------------------------------------------------------
@@ -256,13 +258,13 @@ struct rt_status rt_queue_cancel(struct rt_ring *ring, uint64_t user_data)
     return queue(ring, &(struct cap_sqe){
                            .opcode = CAP_OP_CANCEL,
                            .params_addr = user_data,
-                           .user_data = user_data_of(&ring->unheeded),
+                           .user_data = rt_call_user_data(&ring->unheeded),
                        });
 }
 
 struct rt_status rt_call_cancel(struct rt_call *call)
 {
-    return rt_queue_cancel(call->ring, user_data_of(call));
+    return rt_queue_cancel(call->ring, rt_call_user_data(call));
 }
 
 uint32_t rt_call_refused(const struct rt_call *call)
@@ -360,7 +362,7 @@ struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint
         .interface_id = interface_id,
         .result_addr = (uintptr_t)call->results,
         .result_len = call->results_room,
-        .user_data = user_data_of(call),
+        .user_data = rt_call_user_data(call),
         .cap_room = call->take_room,
     };
     return queue_with(call, &sqe, params_len);
@@ -407,7 +409,7 @@ struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id)
     s = queue(ring, &(struct cap_sqe){
                         .opcode = CAP_OP_RELEASE,
                         .cap_id = cap_id,
-                        .user_data = user_data_of(&call),
+                        .user_data = rt_call_user_data(&call),
                     });
     if (rt_ok(s)) {
         s = rt_call_wait(&call);
@@ -424,7 +426,7 @@ void rt_drop(struct rt_ring *ring, uint64_t cap_id)
     struct rt_status s = queue(ring, &(struct cap_sqe){
                                          .opcode = CAP_OP_RELEASE,
                                          .cap_id = cap_id,
-                                         .user_data = user_data_of(&ring->unheeded),
+                                         .user_data = rt_call_user_data(&ring->unheeded),
                                      });
     if (!rt_ok(s)) {
         rt_ring_overfull();
@@ -464,7 +466,7 @@ struct rt_status rt_queue_receive(struct rt_call *call, uint64_t endpoint, uint6
 
 struct rt_status rt_call_receive(struct rt_call *call, uint64_t endpoint)
 {
-    return rt_queue_receive(call, endpoint, user_data_of(call));
+    return rt_queue_receive(call, endpoint, rt_call_user_data(call));
 }
 
 /* What comes next is written over what came, so that goes first. */
@@ -474,8 +476,8 @@ static struct rt_status queue_return(struct rt_call *call, struct cap_sqe *sqe, 
     return queue_with(call, sqe, bytes);
 }
 
-struct rt_status rt_queue_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again,
-                                 uint64_t user_data)
+struct rt_status rt_queue_return_with(struct rt_call *call, uint64_t call_id, uint32_t bytes,
+                                      bool again, uint64_t user_data)
 {
     struct cap_sqe sqe = {
         .opcode = CAP_OP_RETURN,
@@ -488,7 +490,7 @@ struct rt_status rt_queue_return(struct rt_call *call, uint64_t call_id, uint32_
 
 struct rt_status rt_call_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again)
 {
-    return rt_queue_return(call, call_id, bytes, again, user_data_of(call));
+    return rt_queue_return(call, call_id, bytes, again, rt_call_user_data(call));
 }
 
 struct rt_status rt_queue_refusal(struct rt_call *call, uint64_t call_id, enum cap_exc exception,
@@ -514,7 +516,7 @@ struct rt_status rt_queue_refusal(struct rt_call *call, uint64_t call_id, enum c
 struct rt_status rt_call_return_refusal(struct rt_call *call, uint64_t call_id,
                                         enum cap_exc exception, const char *reason, bool again)
 {
-    return rt_queue_refusal(call, call_id, exception, reason, again, user_data_of(call));
+    return rt_queue_refusal(call, call_id, exception, reason, again, rt_call_user_data(call));
 }
 
 /* The thread's own ring: one thread a process, so one. */

@@ -8,14 +8,13 @@
 /* Room for a refusal that is sent by itself. */
 #define REFUSAL_BYTES 256u
 
-static struct rt_receiver *receiver_of(struct rt_server *server, uint64_t user_data)
+/* User data of a receiver's entries is where it lies. */
+static inline struct rt_receiver *receiver_of(const struct rt_server *server, uint64_t user_data)
 {
-    for (uint32_t i = 0; i < server->receiver_count; i++) {
-        if ((uintptr_t)&server->receivers[i] == user_data) {
-            return &server->receivers[i];
-        }
+    if (__builtin_expect(user_data - (uintptr_t)server->receivers >= sizeof server->receivers, 0)) {
+        rt_panic("a raw entry completed in a server that has none: user data %#lx", user_data);
     }
-    rt_panic("a raw entry completed in a server that has none: user data %#lx", user_data);
+    return (struct rt_receiver *)(uintptr_t)user_data;
 }
 
 /* An entry has been queued, and the receiver waits for it; or it never can be. */
@@ -61,15 +60,19 @@ static void receive_or_rest(struct rt_server *server, struct rt_receiver *receiv
     }
 }
 
-static enum capnp_answer dispatch(const struct rt_offer *offer, struct capnp_call *call)
+/* By the first service that serves the interface; the last says itself what it does not serve. */
+static inline enum capnp_answer dispatch(const struct rt_offer *offer, struct capnp_call *call)
 {
-    for (uint32_t i = 0; i < offer->service_count; i++) {
-        const struct capnp_service *service = &offer->services[i];
-        if (service->serves(call->interface_id)) {
-            return service->dispatch(service->server, service->self, call);
-        }
+    const struct capnp_service *service = offer->services;
+
+    if (offer->service_count == 0) {
+        return capnp_call_unimplemented(call);
     }
-    return capnp_call_unimplemented(call);
+    for (uint32_t left = offer->service_count; left > 1 && !service->serves(call->interface_id);
+         left--) {
+        service++;
+    }
+    return service->dispatch(service->server, service->self, call);
 }
 
 static void answer(const struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes)
@@ -82,6 +85,23 @@ static void answer(const struct rt_server *server, struct rt_receiver *receiver,
                "the server's answer has more capabilities than it has room for");
     } else {
         queued(receiver, RT_ANSWERING, s);
+    }
+}
+
+/* What is done about a call for which a handler did not build an answer. */
+static __attribute__((noinline)) void otherwise(struct rt_server *server,
+                                                struct rt_receiver *receiver,
+                                                const struct capnp_call *call,
+                                                enum capnp_answer kind)
+{
+    if (kind == CAPNP_REFUSED) {
+        refuse(server, receiver, (enum cap_exc)call->exception, call->reason);
+    } else if (kind == CAPNP_PENDING) {
+        rt_call_drop(&receiver->call);
+        receive_or_rest(server, receiver);
+    } else {
+        refuse(server, receiver, CAP_EXC_FAILED,
+               "the answer is longer than the server has room for");
     }
 }
 
@@ -110,21 +130,11 @@ static void serve(struct rt_server *server, struct rt_receiver *receiver)
         refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
         return;
     }
-    switch (dispatch(&receiver->offer, &request.c)) {
-    case CAPNP_ANSWERED:
+    enum capnp_answer kind = dispatch(&receiver->offer, &request.c);
+    if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
         answer(server, receiver, request.c.results_bytes);
-        return;
-    case CAPNP_REFUSED:
-        refuse(server, receiver, (enum cap_exc)request.c.exception, request.c.reason);
-        return;
-    case CAPNP_NO_ROOM:
-        refuse(server, receiver, CAP_EXC_FAILED,
-               "the answer is longer than the server has room for");
-        return;
-    case CAPNP_PENDING:
-        rt_call_drop(call);
-        receive_or_rest(server, receiver);
-        return;
+    } else {
+        otherwise(server, receiver, &request.c, kind);
     }
 }
 
@@ -136,12 +146,14 @@ static void serve(struct rt_server *server, struct rt_receiver *receiver)
 static void completed(struct rt_server *server, struct rt_receiver *receiver)
 {
     int32_t result = receiver->call.cqe.result;
+
+    if (__builtin_expect(result >= (int32_t)sizeof(struct cap_message_header), 1)) {
+        serve(server, receiver);
+        return;
+    }
     bool gone = result == CAP_ERR_NOT_DELIVERED || result == CAP_ERR_NOT_FOUND ||
                 result == CAP_ERR_CANCELED;
-
-    if (result >= (int32_t)sizeof(struct cap_message_header)) {
-        serve(server, receiver);
-    } else if (receiver->state == RT_RECEIVING) {
+    if (receiver->state == RT_RECEIVING) {
         rest(server, receiver, rt_call_wait(&receiver->call));
     } else if (receiver->state == RT_ANSWERING && result < 0 && !gone) {
         refuse(server, receiver, CAP_EXC_FAILED, "the server's answer could not be sent");
@@ -182,38 +194,59 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Takes up all that has come; how many entries that were. */
-static uint32_t take_up(struct rt_server *server)
+/* The next receiver whose entry has completed, with how it did. NULL: there is none. */
+static inline struct rt_receiver *next(struct rt_server *server)
 {
+    struct rt_ring *ring = server->ring;
+    struct rt_receiver *receiver;
     struct cap_cqe cqe;
-    uint32_t n = 0;
 
-    while (rt_ring_take(server->ring, &cqe)) {
-        struct rt_receiver *receiver = receiver_of(server, cqe.user_data);
-        receiver->call.cqe = cqe;
-        receiver->call.done = true;
-        completed(server, receiver);
-        n++;
+    if (rt_ring_is_empty(ring)) {
+        return NULL;
     }
-    return n;
+    const struct cap_cqe *first = rt_ring_first(ring);
+    if (__builtin_expect(first != NULL, 1)) {
+        receiver = receiver_of(server, first->user_data);
+        receiver->call.cqe = *first;
+        rt_ring_advance(ring);
+    } else if (rt_ring_take(ring, &cqe)) {
+        receiver = receiver_of(server, cqe.user_data);
+        receiver->call.cqe = cqe;
+    } else {
+        return NULL;
+    }
+    receiver->call.done = true;
+    return receiver;
+}
+
+/* The loop: until nothing is received any more, or once: until something has been done. */
+static void serve_all(struct rt_server *server, uint64_t timeout_ns, bool once)
+{
+    uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
+    bool enough = false;
+
+    for (;;) {
+        struct rt_receiver *receiver = next(server);
+        if (receiver != NULL) {
+            completed(server, receiver);
+        } else if (enough || server->busy == 0) {
+            return;
+        } else if (__builtin_expect(rt_ring_enter(server->ring, wanted, timeout_ns) < 0, 0)) {
+            rt_ring_mend(server->ring);
+        }
+        enough = once;
+    }
 }
 
 bool rt_server_step(struct rt_server *server, uint64_t timeout_ns)
 {
-    if (take_up(server) == 0 && server->busy != 0) {
-        uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
-        if (rt_ring_enter(server->ring, wanted, timeout_ns) < 0) {
-            rt_ring_mend(server->ring);
-        }
-        take_up(server);
-    }
+    serve_all(server, timeout_ns, true);
     return server->busy != 0;
 }
 
 struct rt_status rt_server_run(struct rt_server *server)
 {
-    while (rt_server_step(server, CAP_TIMEOUT_FOREVER)) {
-    }
+    serve_all(server, CAP_TIMEOUT_FOREVER, false);
     return server->stopped ? (struct rt_status){.code = RT_OK} : server->last;
 }
 

@@ -12,11 +12,22 @@ import pytest
 from conftest import BUILD, KERNEL, PASS, ROOT, qemu_run
 
 LIMITS = {
-    "cap_enter": 100,
-    "ping": 500,
-    "ping-32": 350,
-    "add": 500,
-    "add-32": 350,
+    "cap_enter": 85,
+    "nop": 226,
+    "nop-32": 84,
+    "raw-ping": 360,
+    "raw-ping-32": 218,
+    "ping": 400,
+    "ping-32": 276,
+    "add": 475,
+    "add-32": 347,
+    "echo": 587,
+    "echo-32": 463,
+    "ipc-ping": 1040,
+    "ipc-ping-32": 760,
+    "ipc-add": 1145,
+    "ipc-echo": 1256,
+    "ipc-echo-32": 977,
 }
 
 

@@ -13,7 +13,8 @@ struct null_cap {
     uint64_t calls;
 };
 
-static inline enum capnp_answer null_ping(void *self, struct capnp_call *call)
+static inline __attribute__((always_inline)) enum capnp_answer null_ping(void *self,
+                                                                         struct capnp_call *call)
 {
     (void)call;
     struct null_cap *n = self;
@@ -22,9 +23,9 @@ static inline enum capnp_answer null_ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static inline enum capnp_answer null_echo(void *self, struct capnp_call *call,
-                                          struct capos_null_cap_echo_params params,
-                                          struct capos_null_cap_echo_results_builder results)
+static inline __attribute__((always_inline)) enum capnp_answer
+null_echo(void *self, struct capnp_call *call, struct capos_null_cap_echo_params params,
+          struct capos_null_cap_echo_results_builder results)
 {
     struct null_cap *n = self;
     struct capnp_data data = capos_null_cap_echo_params_get_data(params);
@@ -39,9 +40,9 @@ static inline enum capnp_answer null_echo(void *self, struct capnp_call *call,
     return CAPNP_ANSWERED;
 }
 
-static inline enum capnp_answer null_add(void *self, struct capnp_call *call,
-                                         struct capos_null_cap_add_params params,
-                                         struct capos_null_cap_add_results_builder results)
+static inline __attribute__((always_inline)) enum capnp_answer
+null_add(void *self, struct capnp_call *call, struct capos_null_cap_add_params params,
+         struct capos_null_cap_add_results_builder results)
 {
     (void)call;
     struct null_cap *n = self;

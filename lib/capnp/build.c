@@ -27,9 +27,10 @@ static void copy_short(uint8_t *to, const uint8_t *from, uint32_t len)
     capnp_store_u64(to + len - 8u, capnp_load_u64(from + len - 8u));
 }
 
-/* Fills the room for some bytes and the zeros behind them. */
-static void lay_down(uint8_t *to, uint64_t words, const uint8_t *bytes, uint32_t len)
+void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad)
 {
+    uint64_t words = ((uint64_t)len + pad + 7u) / 8u;
+
     if (words != 0) {
         capnp_store_u64(to + (words - 1u) * 8u, 0);
     }
@@ -45,7 +46,7 @@ void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, u
 {
     uint64_t total = (uint64_t)len + pad;
     uint64_t words = (total + 7u) / 8u;
-    uint64_t word = total << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u;
+    uint64_t word = capnp_bytes_word(total);
 
     if (p.slot == NULL) {
         return;
@@ -54,7 +55,7 @@ void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, u
     if (to == NULL) {
         return;
     }
-    lay_down(to, words, bytes, len);
+    capnp_lay_down(to, bytes, len, pad);
     if (CAPNP_LIKELY(p.arena->growth == NULL)) {
         capnp_store_pointer(p.slot, to, word);
     } else {

@@ -204,7 +204,7 @@ static bool resolve(struct capnp_any p, struct place *out)
 /* The levels left below what the pointer leads to. */
 static uint16_t depth_below(struct capnp_any p)
 {
-    uint16_t depth = p.depth & (CAPNP_DEPTH_QUICK - 1u);
+    uint16_t depth = p.depth & CAPNP_DEPTH_LEVELS;
 
     return depth == 0 ? 0 : (uint16_t)(depth - 1u);
 }
@@ -452,6 +452,26 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
         return none;
     }
     return (struct capnp_data){.ptr = list.data, .len = list.len};
+}
+
+struct capnp_struct capnp_open_bytes_any_shape(struct capnp_message *m, const void *words,
+                                               size_t bytes, uint16_t data_words,
+                                               uint16_t pointer_count, uint32_t texts)
+{
+    struct capnp_struct malformed = {.message = NULL};
+
+    if (!capnp_message_open_flat(m, words, bytes)) {
+        return malformed;
+    }
+    struct capnp_struct s = capnp_root(m, data_words, pointer_count);
+    for (uint16_t i = 0; i < pointer_count; i++) {
+        if ((texts >> i & 1u) != 0) {
+            (void)capnp_get_text(s, i);
+        } else {
+            (void)capnp_get_data(s, i);
+        }
+    }
+    return capnp_check_passed(s) ? s : malformed;
 }
 
 /* ---------------------------------------------------------------------------

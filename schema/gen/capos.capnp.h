@@ -4236,11 +4236,9 @@ capos_console_dispatch_write(const struct capos_console_server *server, void *se
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_console_write_params params = capos_console_write_params_read_root(&m);
-    if (!capos_console_write_params_check(params)) {
+    struct capos_console_write_params params = {capnp_open_bytes(&m, call->params,
+                                                                 call->params_bytes, 0, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
@@ -4256,11 +4254,9 @@ capos_console_dispatch_write_line(const struct capos_console_server *server, voi
     if (server->write_line == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_console_write_line_params params = capos_console_write_line_params_read_root(&m);
-    if (!capos_console_write_line_params_check(params)) {
+    struct capos_console_write_line_params params = {capnp_open_bytes(&m, call->params,
+        call->params_bytes, 0, 1, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
@@ -4364,11 +4360,9 @@ capos_null_cap_dispatch_echo(const struct capos_null_cap_server *server, void *s
     if (server->echo == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_null_cap_echo_params params = capos_null_cap_echo_params_read_root(&m);
-    if (!capos_null_cap_echo_params_check(params)) {
+    struct capos_null_cap_echo_params params = {capnp_open_bytes(&m, call->params,
+                                                                 call->params_bytes, 1, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);

@@ -187,22 +187,15 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
                                                         struct capos_console target,
                                                         struct capnp_data data)
 {
-    struct capnp_arena arena;
     uint64_t bytes = CAPOS_CONSOLE_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct capos_console_write_params_builder params =
-        capos_console_write_params_build_root(&arena);
-    capos_console_write_params_set_data(params, data);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
+    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -234,22 +227,15 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
                                                              struct capos_console target,
                                                              struct capnp_text text)
 {
-    struct capnp_arena arena;
     uint64_t bytes = CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES + capnp_text_bytes(text);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct capos_console_write_line_params_builder params =
-        capos_console_write_line_params_build_root(&arena);
-    capos_console_write_line_params_set_text(params, text);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
+    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -314,23 +300,16 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
                                                         uint64_t value, struct capnp_data data,
                                                         uint32_t results_room)
 {
-    struct capnp_arena arena;
     uint64_t bytes = CAPOS_NULL_CAP_ECHO_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct capos_null_cap_echo_params_builder params =
-        capos_null_cap_echo_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
     capos_null_cap_echo_params_set_value(params, value);
-    capos_null_cap_echo_params_set_data(params, data);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO,
-                       capnp_arena_bytes(&arena));
+    uint32_t end = capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
+    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -342,11 +321,9 @@ static inline struct rt_status capos_null_cap_echo_take(const struct rt_call *ca
                                                         struct capnp_message *m,
                                                         struct capos_null_cap_echo_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = capos_null_cap_echo_results_read_root(m);
-    if (!capos_null_cap_echo_results_check(*out)) {
+    *out = (struct capos_null_cap_echo_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 1, 1, 0x0)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -381,19 +358,18 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
                                                        struct capos_null_cap target, uint64_t a,
                                                        uint64_t b, uint64_t c)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_NULL_CAP_ADD_PARAMS_BYTES);
-    struct capos_null_cap_add_params_builder params = capos_null_cap_add_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_null_cap_add_params_set_a(params, a);
     capos_null_cap_add_params_set_b(params, b);
     capos_null_cap_add_params_set_c(params, c);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_NULL_CAP_ADD_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -452,19 +428,17 @@ static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, st
                                                         struct capos_endpoint target,
                                                         uint64_t badge, uint64_t interface_id)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring, CAPOS_ENDPOINT_MINT_PARAMS_BYTES,
         RT_RESULTS_ROOM(CAPOS_ENDPOINT_MINT_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_ENDPOINT_MINT_PARAMS_BYTES);
-    struct capos_endpoint_mint_params_builder params =
-        capos_endpoint_mint_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_endpoint_mint_params_builder params = {capnp_flat_root(message, 2, 0)};
     capos_endpoint_mint_params_set_badge(params, badge);
     capos_endpoint_mint_params_set_interface_id(params, interface_id);
     s = rt_call_submit_with(call, target.id, CAPOS_ENDPOINT_ID, CAPOS_ENDPOINT_MINT,
-                            capnp_arena_bytes(&arena));
+                            CAPOS_ENDPOINT_MINT_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -805,19 +779,18 @@ capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring
                                       struct capos_frame_allocator target,
                                       struct cap_transfer memory)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring,
         CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES, RT_REFUSAL_BYTES, 1, 0);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES);
-    struct capos_frame_allocator_free_frame_params_builder params =
-        capos_frame_allocator_free_frame_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_frame_allocator_free_frame_params_builder params = {capnp_flat_root(message, 0,
+                                                                                     1)};
     capos_frame_allocator_free_frame_params_set_memory(params,
         (struct capos_memory_object_cap){rt_call_give(call, memory)});
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
-                            CAPOS_FRAME_ALLOCATOR_FREE_FRAME, capnp_arena_bytes(&arena));
+        CAPOS_FRAME_ALLOCATOR_FREE_FRAME, CAPOS_FRAME_ALLOCATOR_FREE_FRAME_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -848,19 +821,19 @@ static inline struct rt_status
 capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring *ring,
                                             struct capos_frame_allocator target, uint32_t count)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring,
         CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES,
         RT_RESULTS_ROOM(CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES);
-    struct capos_frame_allocator_alloc_contiguous_params_builder params =
-        capos_frame_allocator_alloc_contiguous_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_frame_allocator_alloc_contiguous_params_builder params = {capnp_flat_root(message,
+                                                                                           1, 0)};
     capos_frame_allocator_alloc_contiguous_params_set_count(params, count);
     s = rt_call_submit_with(call, target.id, CAPOS_FRAME_ALLOCATOR_ID,
-                            CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS, capnp_arena_bytes(&arena));
+        CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS,
+        CAPOS_FRAME_ALLOCATOR_ALLOC_CONTIGUOUS_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -918,20 +891,18 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
                               struct capos_virtual_memory target, uint64_t hint, uint64_t size,
                               enum capos_virtual_memory_protection protection)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
-    struct capos_virtual_memory_map_params_builder params =
-        capos_virtual_memory_map_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_map_params_set_hint(params, hint);
     capos_virtual_memory_map_params_set_size(params, size);
     capos_virtual_memory_map_params_set_protection(params, protection);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -979,19 +950,17 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
                                                                struct capos_virtual_memory target,
                                                                uint64_t address, uint64_t size)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES,
                                        RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
-    struct capos_virtual_memory_unmap_params_builder params =
-        capos_virtual_memory_unmap_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
     capos_virtual_memory_unmap_params_set_address(params, address);
     capos_virtual_memory_unmap_params_set_size(params, size);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1020,20 +989,18 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
                                   struct capos_virtual_memory target, uint64_t address,
                                   uint64_t size, enum capos_virtual_memory_protection protection)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES,
                                        RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
-    struct capos_virtual_memory_protect_params_builder params =
-        capos_virtual_memory_protect_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_protect_params_set_address(params, address);
     capos_virtual_memory_protect_params_set_size(params, size);
     capos_virtual_memory_protect_params_set_protection(params, protection);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1068,23 +1035,21 @@ capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
                                      uint64_t offset, uint64_t hint, uint64_t size,
                                      enum capos_virtual_memory_protection protection)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring,
         CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES,
         RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_RESULTS_BYTES), 1, 0);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES);
-    struct capos_virtual_memory_map_object_params_builder params =
-        capos_virtual_memory_map_object_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_virtual_memory_map_object_params_builder params = {capnp_flat_root(message, 4, 1)};
     capos_virtual_memory_map_object_params_set_memory(params, rt_call_give(call, memory));
     capos_virtual_memory_map_object_params_set_offset(params, offset);
     capos_virtual_memory_map_object_params_set_hint(params, hint);
     capos_virtual_memory_map_object_params_set_size(params, size);
     capos_virtual_memory_map_object_params_set_protection(params, protection);
     s = rt_call_submit_with(call, target.id, CAPOS_VIRTUAL_MEMORY_ID,
-                            CAPOS_VIRTUAL_MEMORY_MAP_OBJECT, capnp_arena_bytes(&arena));
+        CAPOS_VIRTUAL_MEMORY_MAP_OBJECT, CAPOS_VIRTUAL_MEMORY_MAP_OBJECT_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -1340,19 +1305,18 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
                                       struct capos_boot_package target, uint64_t offset,
                                       uint32_t max_bytes, uint32_t results_room)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES,
                                        results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
-    struct capos_boot_package_read_manifest_params_builder params =
-        capos_boot_package_read_manifest_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
+                                                                                     0)};
     capos_boot_package_read_manifest_params_set_offset(params, offset);
     capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1364,11 +1328,9 @@ static inline struct rt_status
 capos_boot_package_read_manifest_take(const struct rt_call *call, struct capnp_message *m,
                                       struct capos_boot_package_read_manifest_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = capos_boot_package_read_manifest_results_read_root(m);
-    if (!capos_boot_package_read_manifest_results_check(*out)) {
+    *out = (struct capos_boot_package_read_manifest_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x0)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -1409,18 +1371,16 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
                                    struct capos_capability_manager target, uint32_t first,
                                    uint32_t results_room)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES,
                                        results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
-    struct capos_capability_manager_list_params_builder params =
-        capos_capability_manager_list_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_capability_manager_list_params_set_first(params, first);
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1521,18 +1481,16 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
                                                              struct capos_fault_injector target,
                                                              uint64_t countdown)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES,
                                        RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
-    struct capos_fault_injector_arm_params_builder params =
-        capos_fault_injector_arm_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_fault_injector_arm_params_set_countdown(params, countdown);
     s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
-                       capnp_arena_bytes(&arena));
+                       CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }

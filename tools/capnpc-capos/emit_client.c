@@ -116,9 +116,9 @@ static const char *end_of(const struct traffic *t)
 /* A parameter's name, apart from those that generated functions use themselves. */
 static const char *arg_name(const struct field *field)
 {
-    static const char *const taken[] = {"call",      "ring",  "target", "results_room",
-                                        "take_room", "arena", "params", "s",
-                                        "bytes",     "data_", "m",      "scratch"};
+    static const char *const taken[] = {"call", "ring",    "target", "results_room", "take_room",
+                                        "end",  "params",  "s",      "bytes",        "data_",
+                                        "m",    "scratch", "message"};
 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         if (strcmp(field->name, taken[i]) == 0) {
@@ -242,15 +242,46 @@ static void emit_call_begin(const struct model *model, const struct method *meth
     }
 }
 
-/* Sets the parameters to what the arguments are. */
-static void emit_set_params(const struct model *model, const struct decl *params, struct out *out)
+/* Whether there are parameters that lie in the struct itself, capabilities among them. */
+static bool has_own_values(const struct model *model, const struct decl *params)
 {
     for (uint32_t i = 0; i < model_field_count(params); i++) {
+        enum type_kind kind = model_field(model, params, i).type.kind;
+        if (kind != TYPE_VOID && kind != TYPE_TEXT && kind != TYPE_DATA) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Builds the message of the arguments where the call's parameters are; `end` if bytes end it. */
+static void emit_set_params(const struct model *model, const struct decl *params, struct out *out)
+{
+    const char *root =
+        out_string("capnp_flat_root(message, %u, %u)", params->data_words, params->pointer_count);
+    const char *end = NULL; /* of what has been built */
+
+    out_print(out, "    uint8_t *message = call->params;\n");
+    if (has_own_values(model, params)) {
+        out_line(out, "    struct %s_builder params = {%s};", params->name, root);
+    } else {
+        out_line(out, "    %s;", root);
+    }
+    for (uint32_t i = 0; i < model_field_count(params); i++) {
         struct field field = model_field(model, params, i);
+        const char *value = arg_name(&field);
+        bool is_text = field.type.kind == TYPE_TEXT;
         if (field.type.kind == TYPE_VOID) {
             continue;
         }
-        const char *value = arg_name(&field);
+        if (is_text || field.type.kind == TYPE_DATA) {
+            out_line(out, "    %send = capnp_flat_%s(message, %u, %s, %s);",
+                     end == NULL ? "uint32_t " : "", is_text ? "text" : "data",
+                     8u * (1u + params->data_words + field.offset),
+                     end == NULL ? root_bytes(params) : end, value);
+            end = "end";
+            continue;
+        }
         if (field.type.kind == TYPE_CAP) {
             value = out_string("rt_call_give(call, %s)", value);
             if (field.type.decl != NULL) {
@@ -287,9 +318,6 @@ static void emit_send(const struct model *model, const struct decl *decl,
     add_results_room(model, method, true, &args);
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
-    if (message) {
-        out_print(out, "    struct capnp_arena arena;\n");
-    }
     if (bytes) {
         const char *sum = root_bytes(params);
         for (uint32_t i = 0; i < model_field_count(params); i++) {
@@ -305,21 +333,11 @@ static void emit_send(const struct model *model, const struct decl *decl,
     emit_call_begin(model, method, room, out);
     out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
     if (message) {
-        out_line(out, "    capnp_arena_init(&arena, call->params, %s);",
-                 bytes ? "call->params_room" : room);
-        out_line(out, "    struct %s_builder params = %s_build_root(&arena);", params->name,
-                 params->name);
-    }
-    emit_set_params(model, params, out);
-    if (bytes) {
-        out_print(out,
-                  "    if (!capnp_arena_ok(&arena)) {\n        %s(call);\n"
-                  "        return (struct rt_status){.code = RT_ERR_BUILD};\n    }\n",
-                  end_of(&t));
+        emit_set_params(model, params, out);
     }
     out_line(out, "    s = rt_call_submit%s(call, target.id, %s_ID, %s, %s);",
              carries(&t) ? "_with" : "", method->interface->upper, method->number,
-             message ? "capnp_arena_bytes(&arena)" : "0");
+             bytes ? "end" : room);
     out_print(out, "    if (!rt_ok(s)) {\n        %s(call);\n    }\n    return s;\n}\n\n",
               end_of(&t));
 }
@@ -371,7 +389,16 @@ static void emit_open_results(const struct model *model, const struct decl *resu
                               const char *type, const char *reader, struct out *out)
 {
     const char *malformed = "        return (struct rt_status){.code = RT_ERR_MESSAGE};\n    }\n";
+    uint32_t texts;
 
+    if (model_is_bytes(model, results, &texts)) {
+        out_line(out,
+                 "    %s = (struct %s){capnp_open_bytes(%s, call->results, "
+                 "rt_call_results_bytes(call), %u, %u, 0x%x)};",
+                 reader, results->name, m, results->data_words, results->pointer_count, texts);
+        out_print(out, "    if (out->s.message == NULL) {\n%s", malformed);
+        return;
+    }
     out_line(out,
              "    if (!capnp_message_open_flat(%s, call->results, rt_call_results_bytes(call))) {",
              m);

@@ -45,8 +45,15 @@ static void emit_table(const struct model *model, const struct decl *decl, struc
 static void emit_open_params(const struct model *model, const struct decl *params, struct out *out)
 {
     const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
+    uint32_t texts;
 
-    if (params->pointer_count != 0) {
+    if (model_is_bytes(model, params, &texts)) {
+        out_line(out,
+                 "    struct %s params = {capnp_open_bytes(&m, call->params, call->params_bytes, "
+                 "%u, %u, 0x%x)};",
+                 params->name, params->data_words, params->pointer_count, texts);
+        out_print(out, "    if (params.s.message == NULL) {\n%s", malformed);
+    } else if (params->pointer_count != 0) {
         out_print(out,
                   "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s%s"
                   "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",

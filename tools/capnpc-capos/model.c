@@ -207,6 +207,31 @@ static bool is_leaf(const struct model *model, const struct decl *decl)
     return true;
 }
 
+bool model_is_bytes(const struct model *model, const struct decl *decl, uint32_t *texts)
+{
+    uint32_t pointers = 0;
+
+    *texts = 0;
+    for (uint32_t i = 0; i < model_field_count(decl); i++) {
+        struct field field = model_field(model, decl, i);
+        if (field.group != NULL) {
+            return false;
+        }
+        if (!model_is_pointer(&field.type)) {
+            continue;
+        }
+        bool is_text = field.type.kind == TYPE_TEXT;
+        if (field.in_union || (!is_text && field.type.kind != TYPE_DATA)) {
+            return false;
+        }
+        if (field.offset < 32u) {
+            *texts |= (uint32_t)is_text << field.offset;
+        }
+        pointers++;
+    }
+    return pointers == decl->pointer_count && pointers != 0 && pointers <= 8u;
+}
+
 void model_init(struct model *model, struct schema_code_generator_request request)
 {
     struct schema_node_list nodes = schema_code_generator_request_get_nodes(request);

@@ -215,6 +215,12 @@ bool model_is_nothing(const struct decl *decl);
  */
 bool model_has_check(const struct model *model, const struct decl *decl);
 
+/*
+ * Whether the struct has pointers, at most 8, and each is a field of Text or Data; bit i of
+ * *texts is then set for each that is a Text.
+ */
+bool model_is_bytes(const struct model *model, const struct decl *decl, uint32_t *texts);
+
 /* Whether a message of the struct may hold capabilities; true for one that is deep. */
 bool model_holds_capabilities(const struct model *model, const struct decl *decl);
 

@@ -700,11 +700,9 @@ static inline enum capnp_answer demo_depot_dispatch_echo(const struct demo_depot
     if (server->echo == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct demo_depot_echo_params params = demo_depot_echo_params_read_root(&m);
-    if (!demo_depot_echo_params_check(params)) {
+    struct demo_depot_echo_params params = {capnp_open_bytes(&m, call->params, call->params_bytes,
+                                                             1, 1, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);

@@ -82,21 +82,16 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
                                                     struct capnp_text text, uint32_t times,
                                                     uint32_t results_room)
 {
-    struct capnp_arena arena;
     uint64_t bytes = DEMO_DEPOT_ECHO_PARAMS_BYTES + capnp_text_bytes(text);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct demo_depot_echo_params_builder params = demo_depot_echo_params_build_root(&arena);
-    demo_depot_echo_params_set_text(params, text);
+    uint8_t *message = call->params;
+    struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    uint32_t end = capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
     demo_depot_echo_params_set_times(params, times);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, capnp_arena_bytes(&arena));
+    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -108,11 +103,9 @@ static inline struct rt_status demo_depot_echo_take(const struct rt_call *call,
                                                     struct capnp_message *m,
                                                     struct demo_depot_echo_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = demo_depot_echo_results_read_root(m);
-    if (!demo_depot_echo_results_check(*out)) {
+    *out = (struct demo_depot_echo_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x1)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -144,17 +137,16 @@ static inline struct rt_status demo_depot_store_send(struct rt_call *call, struc
                                                      struct demo_depot target,
                                                      struct cap_transfer thing)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring, DEMO_DEPOT_STORE_PARAMS_BYTES,
                                             RT_REFUSAL_BYTES, 1, 0);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, DEMO_DEPOT_STORE_PARAMS_BYTES);
-    struct demo_depot_store_params_builder params = demo_depot_store_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct demo_depot_store_params_builder params = {capnp_flat_root(message, 0, 1)};
     demo_depot_store_params_set_thing(params, rt_call_give(call, thing));
     s = rt_call_submit_with(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_STORE,
-                            capnp_arena_bytes(&arena));
+                            DEMO_DEPOT_STORE_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -286,17 +278,16 @@ static inline struct rt_status demo_depot_share(struct rt_ring *ring, struct dem
 static inline struct rt_status demo_depot_open_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct demo_depot target, uint64_t badge)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring, DEMO_DEPOT_OPEN_PARAMS_BYTES,
                                             RT_RESULTS_ROOM(DEMO_DEPOT_OPEN_RESULTS_BYTES), 0, 1);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, DEMO_DEPOT_OPEN_PARAMS_BYTES);
-    struct demo_depot_open_params_builder params = demo_depot_open_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct demo_depot_open_params_builder params = {capnp_flat_root(message, 1, 0)};
     demo_depot_open_params_set_badge(params, badge);
     s = rt_call_submit_with(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_OPEN,
-                            capnp_arena_bytes(&arena));
+                            DEMO_DEPOT_OPEN_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -375,17 +366,16 @@ static inline struct rt_status demo_depot_wait(struct rt_ring *ring, struct demo
 static inline struct rt_status demo_depot_waiting_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct demo_depot target, uint64_t badge)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, DEMO_DEPOT_WAITING_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(DEMO_DEPOT_WAITING_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, DEMO_DEPOT_WAITING_PARAMS_BYTES);
-    struct demo_depot_waiting_params_builder params = demo_depot_waiting_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
     demo_depot_waiting_params_set_badge(params, badge);
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAITING,
-                       capnp_arena_bytes(&arena));
+                       DEMO_DEPOT_WAITING_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -429,16 +419,15 @@ static inline struct rt_status demo_depot_waiting(struct rt_ring *ring, struct d
 static inline struct rt_status demo_depot_go_send(struct rt_call *call, struct rt_ring *ring,
                                                   struct demo_depot target, uint64_t badge)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, DEMO_DEPOT_GO_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(DEMO_DEPOT_GO_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, DEMO_DEPOT_GO_PARAMS_BYTES);
-    struct demo_depot_go_params_builder params = demo_depot_go_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
     demo_depot_go_params_set_badge(params, badge);
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO, capnp_arena_bytes(&arena));
+    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO, DEMO_DEPOT_GO_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }

@@ -158,6 +158,31 @@ static inline uint32_t rt_ring_room(const struct rt_ring *ring)
 /* Raw level: copies one entry in, as it is. False: the queue is full; enter first. */
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
 
+/* Whether no completion waits to be taken, neither a raw one nor a call's. */
+static inline bool rt_ring_is_empty(const struct rt_ring *ring)
+{
+    return ring->cq_head == __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) &&
+           ring->stash_count == 0;
+}
+
+/*
+ * Of a ring that is not empty: the oldest raw completion, if it comes next in the queue;
+ * it is taken by rt_ring_advance. NULL: rt_ring_take looks elsewhere, too.
+ */
+static inline const struct cap_cqe *rt_ring_first(const struct rt_ring *ring)
+{
+    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+
+    return ring->stash_count == 0 && (cqe->user_data & RT_USER_DATA_CALL) == 0 ? cqe : 0;
+}
+
+/* Takes the completion that lies first in the queue. */
+static inline void rt_ring_advance(struct rt_ring *ring)
+{
+    ring->cq_head++;
+    __atomic_store_n(&ring->header->cq_head, ring->cq_head, __ATOMIC_RELEASE);
+}
+
 /* Raw level: takes the oldest raw completion, settling calls on the way. False: none. */
 bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out);
 
@@ -221,6 +246,24 @@ struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer g
 struct rt_status rt_ring_make_room(struct rt_ring *ring);
 
 /*
+ * Room in the queue for one entry, to be filled in whole before anything else is done
+ * with the ring. NULL: raw completions block the queue.
+ */
+static inline struct cap_sqe *rt_ring_entry(struct rt_ring *ring)
+{
+    if (__builtin_expect(rt_ring_room(ring) == 0, 0) && !rt_ok(rt_ring_make_room(ring))) {
+        return 0;
+    }
+    return &ring->sq[ring->sq_tail++ & ring->sq_mask];
+}
+
+/* What tells the call's completion from all others. */
+static inline uint64_t rt_call_user_data(const struct rt_call *call)
+{
+    return (uintptr_t)call | RT_USER_DATA_CALL;
+}
+
+/*
  * Queues the call with the first params_len bytes of its room as parameters.
  * Enters the kernel only when the queue is full. From here on rt_call_wait must
  * be called before rt_call_end.
@@ -229,15 +272,11 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
                                               uint64_t interface_id, uint16_t method,
                                               uint32_t params_len)
 {
-    struct rt_ring *ring = call->ring;
+    struct cap_sqe *sqe = rt_ring_entry(call->ring);
 
-    if (__builtin_expect(rt_ring_room(ring) == 0, 0)) {
-        struct rt_status s = rt_ring_make_room(ring);
-        if (!rt_ok(s)) {
-            return s;
-        }
+    if (__builtin_expect(sqe == 0, 0)) {
+        return (struct rt_status){.code = RT_ERR_RING};
     }
-    struct cap_sqe *sqe = &ring->sq[ring->sq_tail & ring->sq_mask];
     *sqe = (struct cap_sqe){
         .opcode = CAP_OP_CALL,
         .method_id = method,
@@ -247,9 +286,8 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
         .result_addr = (uintptr_t)call->results,
         .params_len = params_len,
         .result_len = call->results_room,
-        .user_data = (uintptr_t)call | RT_USER_DATA_CALL,
+        .user_data = rt_call_user_data(call),
     };
-    ring->sq_tail++;
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -265,6 +303,22 @@ struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint
  * stash is full, and a raw completion blocks the rest of the queue.
  */
 bool rt_ring_settle(struct rt_ring *ring);
+
+/* The same, in line where all that is there is the completion of this call. */
+static inline bool rt_ring_settle_call(struct rt_ring *ring, struct rt_call *call)
+{
+    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
+    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+
+    if (__builtin_expect(tail - ring->cq_head != 1 || cqe->user_data != rt_call_user_data(call),
+                         0)) {
+        return rt_ring_settle(ring);
+    }
+    call->cqe = *cqe;
+    call->done = true;
+    rt_ring_advance(ring);
+    return true;
+}
 
 /*
  * The slow parts of rt_call_wait. The first puts counts right that the program has
@@ -290,7 +344,7 @@ static inline struct rt_status rt_call_wait(struct rt_call *call)
         if (__builtin_expect(rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0, 0)) {
             rt_ring_mend(ring);
         }
-        if (__builtin_expect(!rt_ring_settle(ring), 0) && !call->done) {
+        if (__builtin_expect(!rt_ring_settle_call(ring, call), 0) && !call->done) {
             rt_ring_overfull();
         }
     }

@@ -154,6 +154,13 @@ void capnp_arena_point(struct capnp_arena *a, uint8_t *slot, const uint8_t *to, 
 /* ---------------------------------------------------------------------------
  * Structs */
 
+/* The word of a root pointer. A struct of nothing points to itself: a word of zeros is null. */
+static inline uint64_t capnp_root_word(uint16_t data_words, uint16_t pointer_count)
+{
+    return (data_words | pointer_count) == 0 ? 0xfffffffcu
+                                             : CAPNP_STRUCT_WORD(data_words, pointer_count);
+}
+
 /*
  * The message's root, for which its first segment must have room. Must be the first
  * thing in the arena; else nothing fits any more.
@@ -170,8 +177,7 @@ capnp_build_root(struct capnp_arena *a, uint16_t data_words, uint16_t pointer_co
     }
     uint8_t *p = a->base;
     a->used = words * 8u;
-    /* A struct of nothing points to itself, since a word of zeros is null. */
-    capnp_store_u64(p, words == 1u ? 0xfffffffcu : CAPNP_STRUCT_WORD(data_words, pointer_count));
+    capnp_store_u64(p, capnp_root_word(data_words, pointer_count));
     __builtin_memset(p + 8, 0, (words - 1u) * 8u);
     return (struct capnp_struct_builder){.arena = a, .data = p + 8};
 }
@@ -247,35 +253,48 @@ static inline void capnp_any_set_null(struct capnp_any_builder p)
     }
 }
 
+/* The word of a pointer to so many bytes, but for where they lie. */
+static inline uint64_t capnp_bytes_word(uint64_t bytes)
+{
+    return bytes << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u;
+}
+
+/* Writes 8 to 16 bytes, and zeros up to the end of the word that the last of `pad` more is in. */
+static inline void capnp_lay_down_short(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad)
+{
+    uint64_t first = capnp_load_u64((const uint8_t *)bytes);
+    uint64_t last = capnp_load_u64((const uint8_t *)bytes + len - 8u);
+
+    capnp_store_u64(to + ((len + pad + 7u) & ~7u) - 8u, 0);
+    capnp_store_u64(to, first);
+    capnp_store_u64(to + len - 8u, last);
+}
+
+/* The same for any number of bytes, and any number of zeros below 2. */
+void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad);
+
 /* The general part of capnp_any_set_bytes. */
 void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
                              uint32_t pad);
 
 /*
  * Lays down `len` bytes and `pad` zeros behind them, at most 1, as a list of bytes.
- * The 8 to 16 bytes of a small call are two words, which may overlap; where there
- * is room for three words, everything fits and lies in one segment.
+ * The 8 to 16 bytes of a small call are two words, which may overlap.
  */
 static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes, uint32_t len,
                                        uint32_t pad)
 {
     struct capnp_arena *a = p.arena;
 
-    if (CAPNP_UNLIKELY(p.slot == NULL || len - 8u > 8u || a->room - a->used < 24u)) {
+    if (CAPNP_UNLIKELY(p.slot == NULL || len - 8u > 8u ||
+                       a->room - a->used < ((len + pad + 7u) & ~7u))) {
         capnp_any_set_any_bytes(p, bytes, len, pad);
         return;
     }
-    uint32_t start = a->used;
-    uint32_t end = start + ((len + pad + 7u) & ~7u);
-    uint8_t *base = a->base;
-    uint64_t first = capnp_load_u64((const uint8_t *)bytes);
-    uint64_t last = capnp_load_u64((const uint8_t *)bytes + len - 8u);
-    capnp_store_u64(base + end - 8u, 0);
-    capnp_store_u64(base + start, first);
-    capnp_store_u64(base + start + len - 8u, last);
-    a->used = end;
-    capnp_store_pointer(p.slot, base + start,
-                        (uint64_t)(len + pad) << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u);
+    uint8_t *to = a->base + a->used;
+    a->used += ((len + pad + 7u) & ~7u);
+    capnp_lay_down_short(to, bytes, len, pad);
+    capnp_store_pointer(p.slot, to, capnp_bytes_word(len + pad));
 }
 
 /* Copies the data in; it must not lie in the arena. */
@@ -288,6 +307,44 @@ static inline void capnp_any_set_data(struct capnp_any_builder p, struct capnp_d
 static inline void capnp_any_set_text(struct capnp_any_builder p, struct capnp_text text)
 {
     capnp_any_set_bytes(p, text.ptr, text.len, 1);
+}
+
+/*
+ * A flat message without an arena: a root of this shape, and behind it the bytes of its
+ * texts and data, for which the caller has made room. `end` is what the message takes
+ * so far, CAPNP_ROOT_BYTES in the beginning; `slot` is where in it the pointer lies.
+ * Returns what it takes then.
+ */
+static inline struct capnp_struct_builder capnp_flat_root(uint8_t *message, uint16_t data_words,
+                                                          uint16_t pointer_count)
+{
+    capnp_store_u64(message, capnp_root_word(data_words, pointer_count));
+    __builtin_memset(message + 8, 0, (data_words + pointer_count) * 8u);
+    return (struct capnp_struct_builder){.arena = NULL, .data = message + 8};
+}
+
+static inline uint32_t capnp_flat_bytes(uint8_t *message, uint32_t slot, uint32_t end,
+                                        const void *bytes, uint32_t len, uint32_t pad)
+{
+    if (CAPNP_LIKELY(len - 8u <= 8u)) {
+        capnp_lay_down_short(message + end, bytes, len, pad);
+    } else {
+        capnp_lay_down(message + end, bytes, len, pad);
+    }
+    capnp_store_pointer(message + slot, message + end, capnp_bytes_word((uint64_t)len + pad));
+    return end + ((len + pad + 7u) & ~7u);
+}
+
+static inline uint32_t capnp_flat_data(uint8_t *message, uint32_t slot, uint32_t end,
+                                       struct capnp_data data)
+{
+    return capnp_flat_bytes(message, slot, end, data.ptr, data.len, 0);
+}
+
+static inline uint32_t capnp_flat_text(uint8_t *message, uint32_t slot, uint32_t end,
+                                       struct capnp_text text)
+{
+    return capnp_flat_bytes(message, slot, end, text.ptr, text.len, 1);
 }
 
 /* Points to a capability of the table that goes with the message. */

@@ -54,6 +54,15 @@
 #define CAPNP_DEPTH_QUICK 0x8000u
 
 /*
+ * Set in the depth of a root that capnp_open_bytes gave, and in nothing else: all its
+ * pointers are to bytes in the message. They are followed without looking again.
+ */
+#define CAPNP_DEPTH_CHECKED 0x4000u
+
+/* The rest of a depth: its levels. */
+#define CAPNP_DEPTH_LEVELS 0x3fffu
+
+/*
  * The words that may be traversed in a message of n words: so many times n, and
  * so many more. Reading everything once costs at most n, except that elements of
  * size zero count one word each.
@@ -121,7 +130,7 @@ struct capnp_struct {
     const uint8_t *data; /* the pointer section lies data_bytes behind */
     uint32_t data_bytes;
     uint16_t pointer_count;
-    uint16_t depth; /* levels that may still follow, and CAPNP_DEPTH_QUICK */
+    uint16_t depth; /* levels that may still follow, and CAPNP_DEPTH_QUICK and _CHECKED */
 };
 
 /* A pointer slot in a message; slot is NULL for one that is not there. */
@@ -178,12 +187,9 @@ enum capnp_kind {
 /* ---------------------------------------------------------------------------
  * Messages */
 
-/*
- * Opens one segment without a table, the stock tool's `flat`. Borrows `words`.
- * No bytes at all are a message of defaults. False, with the error in `m`: the
- * length is not a whole number of words.
- */
-static inline bool capnp_message_open_flat(struct capnp_message *m, const void *words, size_t bytes)
+/* The message of one segment without a table, whose length is a whole number of words. */
+static inline void capnp_message_begin_flat(struct capnp_message *m, const void *words,
+                                            size_t bytes)
 {
     uint64_t limit = (uint64_t)bytes * (CAPNP_BUDGET_FACTOR / 8u) + CAPNP_BUDGET_EXTRA;
 
@@ -194,6 +200,16 @@ static inline bool capnp_message_open_flat(struct capnp_message *m, const void *
     m->budget = limit;
     m->limit = limit;
     m->capabilities = 0;
+}
+
+/*
+ * Opens one segment without a table, the stock tool's `flat`. Borrows `words`.
+ * No bytes at all are a message of defaults. False, with the error in `m`: the
+ * length is not a whole number of words.
+ */
+static inline bool capnp_message_open_flat(struct capnp_message *m, const void *words, size_t bytes)
+{
+    capnp_message_begin_flat(m, words, bytes);
     if (CAPNP_UNLIKELY(bytes % 8u != 0)) {
         m->flat.bytes = 0;
         m->error = CAPNP_ERROR_FRAMING;
@@ -385,7 +401,7 @@ static inline bool capnp_check_passed(struct capnp_struct s)
     if (s.message->error != CAPNP_ERROR_NONE) {
         return false;
     }
-    if ((s.depth & ~CAPNP_DEPTH_QUICK) == CAPNP_DEPTH_MAX) {
+    if ((s.depth & CAPNP_DEPTH_LEVELS) == CAPNP_DEPTH_MAX) {
         s.message->budget = UINT64_MAX;
     }
     return true;
@@ -489,11 +505,16 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
 /* The bytes of a Data; the pointer may be NULL when there are none. */
 static inline struct capnp_data capnp_any_data(struct capnp_any p)
 {
+    if ((p.depth & CAPNP_DEPTH_CHECKED) != 0 && CAPNP_LIKELY(p.slot != NULL)) {
+        uint64_t word = capnp_load_u64(p.slot);
+        /* Twice the lower half is the offset in bytes and 2 for the kind. */
+        return (struct capnp_data){.ptr = p.slot + 6 + (uint64_t)(uint32_t)word * 2u,
+                                   .len = (uint32_t)(word >> 35)};
+    }
     if ((p.depth & CAPNP_DEPTH_QUICK) != 0 && CAPNP_LIKELY(p.slot != NULL)) {
         uint64_t word = capnp_load_u64(p.slot);
         /* A list of bytes, near, and behind its pointer. */
         if (CAPNP_LIKELY((word & 0x780000003u) == 0x200000001u)) {
-            /* Twice the lower half is the offset in bytes and 2 for the kind. */
             uint64_t offset = (uint64_t)(uint32_t)word * 2u - 2u;
             uint64_t start = (uint64_t)(p.slot - p.segment->base) + 8u + offset;
             uint64_t bytes = word >> 35;
@@ -520,6 +541,58 @@ static inline struct capnp_text capnp_any_text(struct capnp_any p)
         capnp_message_fail(p.message, CAPNP_ERROR_TEXT);
     }
     return CAPNP_TEXT("");
+}
+
+/* The general part of capnp_open_bytes. */
+struct capnp_struct capnp_open_bytes_any_shape(struct capnp_message *m, const void *words,
+                                               size_t bytes, uint16_t data_words,
+                                               uint16_t pointer_count, uint32_t texts);
+
+/*
+ * Opens a flat message whose root has pointers to bytes only, and checks all of it: bit i of
+ * `texts` says that pointer i is of a Text, the others are of Data. The root's reader,
+ * whose getters cannot fail; its message is NULL if anything is malformed.
+ *
+ * A message as its builder lays it down, the bytes behind the struct in the order of
+ * their pointers and nothing else, is recognised by a compare for each word that is
+ * not data.
+ */
+static inline struct capnp_struct capnp_open_bytes(struct capnp_message *m, const void *words,
+                                                   size_t bytes, uint16_t data_words,
+                                                   uint16_t pointer_count, uint32_t texts)
+{
+    const uint8_t *base = words;
+    uint64_t end = 8u + (data_words + pointer_count) * 8u; /* of what has been recognised */
+
+    /* No pointer leads further than 2^31 bytes. */
+    if (CAPNP_UNLIKELY(bytes < end || bytes > INT32_MAX ||
+                       capnp_load_u64(base) != CAPNP_STRUCT_WORD(data_words, pointer_count))) {
+        return capnp_open_bytes_any_shape(m, words, bytes, data_words, pointer_count, texts);
+    }
+    for (uint32_t i = 0; i < pointer_count; i++) {
+        uint64_t slot = 8u + (data_words + i) * 8u;
+        uint64_t word = capnp_load_u64(base + slot);
+        uint64_t distance = (end - slot) / 2u - 4u;
+        uint64_t len = word >> 35;
+        uint64_t start = end;
+        end += (len + 7u) & ~7ull;
+        if (CAPNP_UNLIKELY((word & 0x7ffffffffu) !=
+                               ((uint64_t)CAPNP_ELEMENT_BYTE << 32 | distance | 1u) ||
+                           (i + 1u == pointer_count ? end != bytes : end > bytes)) ||
+            ((texts >> i & 1u) != 0 && (len == 0 || base[start + len - 1u] != 0))) {
+            return capnp_open_bytes_any_shape(m, words, bytes, data_words, pointer_count, texts);
+        }
+    }
+    capnp_message_begin_flat(m, words, bytes);
+    m->budget = UINT64_MAX;
+    return (struct capnp_struct){
+        .message = m,
+        .segment = &m->flat,
+        .data = base + 8,
+        .data_bytes = data_words * 8u,
+        .pointer_count = pointer_count,
+        .depth = CAPNP_DEPTH_MAX | CAPNP_DEPTH_QUICK | CAPNP_DEPTH_CHECKED,
+    };
 }
 
 /* The capability of a pointer; none for null, and for what names none that came. */

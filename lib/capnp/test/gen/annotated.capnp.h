@@ -1116,11 +1116,9 @@ annotated_calls_dispatch_note(const struct annotated_calls_server *server, void 
     if (server->note == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct annotated_calls_note_params params = annotated_calls_note_params_read_root(&m);
-    if (!annotated_calls_note_params_check(params)) {
+    struct annotated_calls_note_params params = {capnp_open_bytes(&m, call->params,
+                                                                  call->params_bytes, 0, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;

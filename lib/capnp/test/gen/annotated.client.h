@@ -30,22 +30,15 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
                                                          struct annotated_calls target,
                                                          struct capnp_data value)
 {
-    struct capnp_arena arena;
     uint64_t bytes = ANNOTATED_CALLS_NOTE_PARAMS_BYTES + capnp_data_bytes(value);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct annotated_calls_note_params_builder params =
-        annotated_calls_note_params_build_root(&arena);
-    annotated_calls_note_params_set_value(params, value);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
+    s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }

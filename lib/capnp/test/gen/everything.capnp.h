@@ -8205,11 +8205,9 @@ every_reader_dispatch_close(const struct every_reader_server *server, void *self
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_reader_close_params params = every_reader_close_params_read_root(&m);
-    if (!every_reader_close_params_check(params)) {
+    struct every_reader_close_params params = {capnp_open_bytes(&m, call->params,
+                                                                call->params_bytes, 0, 1, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
@@ -8327,11 +8325,9 @@ every_writer_dispatch_write(const struct every_writer_server *server, void *self
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_writer_write_params params = every_writer_write_params_read_root(&m);
-    if (!every_writer_write_params_check(params)) {
+    struct every_writer_write_params params = {capnp_open_bytes(&m, call->params,
+                                                                call->params_bytes, 0, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);
@@ -8513,11 +8509,8 @@ every_file_dispatch_dispatch_2(const struct every_file_server *server, void *sel
     if (server->dispatch_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_point params = every_point_read_root(&m);
-    if (!every_point_check(params)) {
+    struct every_point params = {capnp_open_bytes(&m, call->params, call->params_bytes, 3, 1, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);
@@ -8537,11 +8530,9 @@ static inline enum capnp_answer every_file_dispatch_stream(const struct every_fi
     if (server->stream == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_file_stream_params params = every_file_stream_params_read_root(&m);
-    if (!every_file_stream_params_check(params)) {
+    struct every_file_stream_params params = {capnp_open_bytes(&m, call->params, call->params_bytes,
+                                                               0, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
@@ -8615,11 +8606,9 @@ static inline enum capnp_answer every_file_dispatch_close(const struct every_fil
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_reader_close_params params = every_reader_close_params_read_root(&m);
-    if (!every_reader_close_params_check(params)) {
+    struct every_reader_close_params params = {capnp_open_bytes(&m, call->params,
+                                                                call->params_bytes, 0, 1, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
@@ -8663,11 +8652,9 @@ static inline enum capnp_answer every_file_dispatch_write(const struct every_fil
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_writer_write_params params = every_writer_write_params_read_root(&m);
-    if (!every_writer_write_params_check(params)) {
+    struct every_writer_write_params params = {capnp_open_bytes(&m, call->params,
+                                                                call->params_bytes, 0, 1, 0x0)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);
@@ -9079,11 +9066,9 @@ every_text_store_dispatch_put(const struct every_text_store_server *server, void
     if (server->put == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct every_store_put_params_of_text params = every_store_put_params_of_text_read_root(&m);
-    if (!every_store_put_params_of_text_check(params)) {
+    struct every_store_put_params_of_text params = {capnp_open_bytes(&m, call->params,
+        call->params_bytes, 0, 2, 0x3)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);

@@ -107,11 +107,9 @@ static inline struct rt_status every_handle_name_take(const struct rt_call *call
                                                       struct capnp_message *m,
                                                       struct every_handle_name_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = every_handle_name_results_read_root(m);
-    if (!every_handle_name_results_check(*out)) {
+    *out = (struct every_handle_name_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x1)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -190,18 +188,17 @@ static inline struct rt_status every_handle_same_send(struct rt_call *call, stru
                                                       struct every_handle target,
                                                       struct cap_transfer other)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring, EVERY_HANDLE_SAME_PARAMS_BYTES,
         RT_RESULTS_ROOM(EVERY_HANDLE_SAME_RESULTS_BYTES), 1, 0);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_HANDLE_SAME_PARAMS_BYTES);
-    struct every_handle_same_params_builder params = every_handle_same_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_handle_same_params_builder params = {capnp_flat_root(message, 0, 1)};
     every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
                                                                                       other)});
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
-                            capnp_arena_bytes(&arena));
+                            EVERY_HANDLE_SAME_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -246,16 +243,15 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
                                                       struct every_reader target, uint32_t count,
                                                       uint32_t results_room)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_READER_READ_PARAMS_BYTES);
-    struct every_reader_read_params_builder params = every_reader_read_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
-                       capnp_arena_bytes(&arena));
+                       EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -267,11 +263,9 @@ static inline struct rt_status every_reader_read_take(const struct rt_call *call
                                                       struct capnp_message *m,
                                                       struct every_reader_read_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = every_reader_read_results_read_root(m);
-    if (!every_reader_read_results_check(*out)) {
+    *out = (struct every_reader_read_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x0)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -298,21 +292,15 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
                                                        struct every_reader target,
                                                        struct capnp_text reason)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_reader_close_params_builder params = every_reader_close_params_build_root(&arena);
-    every_reader_close_params_set_reason(params, reason);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -399,22 +387,16 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
                                                        struct every_writer target,
                                                        struct capnp_data data)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
                                        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_writer_write_params_builder params = every_writer_write_params_build_root(&arena);
-    every_writer_write_params_set_data(params, data);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -457,19 +439,17 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
                                                         struct every_writer target, int32_t int_,
                                                         bool while_)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_WRITER_SWITCH_PARAMS_BYTES);
-    struct every_writer_switch_params_builder params =
-        every_writer_switch_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
-                       capnp_arena_bytes(&arena));
+                       EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -541,16 +521,16 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
 static inline struct rt_status every_file_seek_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, int64_t offset)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_FILE_SEEK_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_FILE_SEEK_PARAMS_BYTES);
-    struct every_file_seek_params_builder params = every_file_seek_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_file_seek_params_set_offset(params, offset);
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK, capnp_arena_bytes(&arena));
+    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK,
+                       EVERY_FILE_SEEK_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -625,11 +605,9 @@ static inline struct rt_status every_file_dispatch_2_take(const struct rt_call *
                                                           struct capnp_message *m,
                                                           struct other_measure *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = other_measure_read_root(m);
-    if (!other_measure_check(*out)) {
+    *out = (struct other_measure){capnp_open_bytes(m, call->results, rt_call_results_bytes(call), 2,
+                                                   1, 0x1)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -639,21 +617,15 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
                                                       struct every_file target,
                                                       struct capnp_data data)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_FILE_STREAM_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_file_stream_params_builder params = every_file_stream_params_build_root(&arena);
-    every_file_stream_params_set_data(params, data);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
+    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -750,16 +722,15 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
                                                     struct every_file target, uint32_t count,
                                                     uint32_t results_room)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_READER_READ_PARAMS_BYTES);
-    struct every_reader_read_params_builder params = every_reader_read_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
-                       capnp_arena_bytes(&arena));
+                       EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -771,11 +742,9 @@ static inline struct rt_status every_file_read_take(const struct rt_call *call,
                                                     struct capnp_message *m,
                                                     struct every_reader_read_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = every_reader_read_results_read_root(m);
-    if (!every_reader_read_results_check(*out)) {
+    *out = (struct every_reader_read_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x0)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -802,21 +771,15 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
                                                      struct every_file target,
                                                      struct capnp_text reason)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_reader_close_params_builder params = every_reader_close_params_build_root(&arena);
-    every_reader_close_params_set_reason(params, reason);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -900,22 +863,16 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
                                                      struct every_file target,
                                                      struct capnp_data data)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
                                        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_writer_write_params_builder params = every_writer_write_params_build_root(&arena);
-    every_writer_write_params_set_data(params, data);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
-                       capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -958,19 +915,17 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
                                                       struct every_file target, int32_t int_,
                                                       bool while_)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_WRITER_SWITCH_PARAMS_BYTES);
-    struct every_writer_switch_params_builder params =
-        every_writer_switch_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
-                       capnp_arena_bytes(&arena));
+                       EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1028,11 +983,9 @@ static inline struct rt_status every_file_name_take(const struct rt_call *call,
                                                     struct capnp_message *m,
                                                     struct every_handle_name_results *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = every_handle_name_results_read_root(m);
-    if (!every_handle_name_results_check(*out)) {
+    *out = (struct every_handle_name_results){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x1)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -1110,18 +1063,17 @@ static inline struct rt_status every_file_same_send(struct rt_call *call, struct
                                                     struct every_file target,
                                                     struct cap_transfer other)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin_with(call, ring, EVERY_HANDLE_SAME_PARAMS_BYTES,
         RT_RESULTS_ROOM(EVERY_HANDLE_SAME_RESULTS_BYTES), 1, 0);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, EVERY_HANDLE_SAME_PARAMS_BYTES);
-    struct every_handle_same_params_builder params = every_handle_same_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct every_handle_same_params_builder params = {capnp_flat_root(message, 0, 1)};
     every_handle_same_params_set_other(params, (struct every_handle_cap){rt_call_give(call,
                                                                                       other)});
     s = rt_call_submit_with(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_SAME,
-                            capnp_arena_bytes(&arena));
+                            EVERY_HANDLE_SAME_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -1391,23 +1343,17 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
                                                          struct capnp_text value,
                                                          uint32_t results_room)
 {
-    struct capnp_arena arena;
     uint64_t bytes = EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES + capnp_text_bytes(key) +
         capnp_text_bytes(value);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct every_store_put_params_of_text_builder params =
-        every_store_put_params_of_text_build_root(&arena);
-    every_store_put_params_of_text_set_key(params, key);
-    every_store_put_params_of_text_set_value(params, value);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, capnp_arena_bytes(&arena));
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 2);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
+    end = capnp_flat_text(message, 16, end, value);
+    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -1419,11 +1365,9 @@ static inline struct rt_status
 every_text_store_put_take(const struct rt_call *call, struct capnp_message *m,
                           struct every_store_put_results_of_text *out)
 {
-    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
-        return (struct rt_status){.code = RT_ERR_MESSAGE};
-    }
-    *out = every_store_put_results_of_text_read_root(m);
-    if (!every_store_put_results_of_text_check(*out)) {
+    *out = (struct every_store_put_results_of_text){capnp_open_bytes(m, call->results,
+        rt_call_results_bytes(call), 0, 1, 0x1)};
+    if (out->s.message == NULL) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};

@@ -2041,11 +2041,9 @@ sample_tester_dispatch_mixed(const struct sample_tester_server *server, void *se
     if (server->mixed == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
-    struct sample_tester_mixed_params params = sample_tester_mixed_params_read_root(&m);
-    if (!sample_tester_mixed_params_check(params)) {
+    struct sample_tester_mixed_params params = {capnp_open_bytes(&m, call->params,
+                                                                 call->params_bytes, 1, 2, 0x1)};
+    if (params.s.message == NULL) {
         return capnp_call_malformed(call);
     }
     capnp_arena_init(&arena, call->results, call->results_room);

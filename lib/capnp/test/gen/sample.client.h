@@ -33,20 +33,18 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
                                                           enum sample_colour colour, bool ring_,
                                                           int16_t return_)
 {
-    struct capnp_arena arena;
     struct rt_status s = rt_call_begin(call, ring, SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
                                        RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES));
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, SAMPLE_TESTER_SCALARS_PARAMS_BYTES);
-    struct sample_tester_scalars_params_builder params =
-        sample_tester_scalars_params_build_root(&arena);
+    uint8_t *message = call->params;
+    struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
     sample_tester_scalars_params_set_colour(params, colour);
     sample_tester_scalars_params_set_ring(params, ring_);
     sample_tester_scalars_params_set_return(params, return_);
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_SCALARS,
-                       capnp_arena_bytes(&arena));
+                       SAMPLE_TESTER_SCALARS_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }
@@ -172,25 +170,18 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
                                                         struct capnp_data call_, uint8_t value,
                                                         uint32_t results_room)
 {
-    struct capnp_arena arena;
     uint64_t bytes = SAMPLE_TESTER_MIXED_PARAMS_BYTES + capnp_text_bytes(name) +
         capnp_data_bytes(call_);
     struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
     if (!rt_ok(s)) {
         return s;
     }
-    capnp_arena_init(&arena, call->params, call->params_room);
-    struct sample_tester_mixed_params_builder params =
-        sample_tester_mixed_params_build_root(&arena);
-    sample_tester_mixed_params_set_name(params, name);
-    sample_tester_mixed_params_set_call(params, call_);
+    uint8_t *message = call->params;
+    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
+    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
+    end = capnp_flat_data(message, 24, end, call_);
     sample_tester_mixed_params_set_value(params, value);
-    if (!capnp_arena_ok(&arena)) {
-        rt_call_end_plain(call);
-        return (struct rt_status){.code = RT_ERR_BUILD};
-    }
-    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED,
-                       capnp_arena_bytes(&arena));
+    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED, end);
     if (!rt_ok(s)) {
         rt_call_end_plain(call);
     }

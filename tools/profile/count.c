@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A plugin for QEMU that counts how often each instruction of the guest is executed.
+ *
+ *     -plugin count.so,out=FILE
+ *
+ * The guest brackets what is to be counted by two executions of a marker, an
+ * instruction that does nothing (MARKER below). Each bracket is a section of the file:
+ *
+ *     section
+ *     <address> <host page> <count> <bytes of the instruction>       all hexadecimal
+ *
+ * Two processes have the same addresses: the page of the host's memory in which an
+ * instruction lies tells them apart, and its bytes say which program it is of. Counters
+ * are bumped inline, in translated code, so counting changes nothing that the guest
+ * can see; with -icount each count is exact.
+ *
+ * Debian ships QEMU without the header of its plugin interface; what is used of
+ * version 1 (QEMU 7.2) is declared here.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_info_t;
+
+enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+
+void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
+                                           void (*translated)(uint64_t id,
+                                                              struct qemu_plugin_tb *));
+void qemu_plugin_register_atexit_cb(uint64_t id, void (*at_exit)(uint64_t id, void *),
+                                    void *context);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
+                                                enum qemu_plugin_op op, void *counter,
+                                                uint64_t summand);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+                                            void (*executed)(unsigned cpu, void *),
+                                            enum qemu_plugin_cb_flags flags, void *context);
+
+extern __attribute__((visibility("default"))) int qemu_plugin_version;
+int qemu_plugin_version = 1;
+
+__attribute__((visibility("default"))) int
+qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv);
+
+/* xchg %bx, %bx */
+static const uint8_t marker[] = {0x66, 0x87, 0xdb};
+
+/* Of different instructions; a boot and all rows execute about a tenth of it. */
+#define COUNTERS_MAX (1u << 18)
+#define INSN_BYTES   15u
+
+struct counter {
+    uint64_t address; /* 0: free */
+    uint64_t page;
+    uint64_t count;
+    uint64_t before; /* count when the bracket was opened */
+    uint8_t size;
+    uint8_t bytes[INSN_BYTES];
+};
+
+static struct counter counters[COUNTERS_MAX];
+static uint32_t used;
+static FILE *out;
+static int is_open; /* between two markers */
+
+/* The counter of an instruction, which is a new one the first time. */
+static struct counter *counter_of(const struct qemu_plugin_insn *insn)
+{
+    uint64_t address = qemu_plugin_insn_vaddr(insn);
+    uint64_t page = (uint64_t)(uintptr_t)qemu_plugin_insn_haddr(insn) >> 12;
+    uint32_t at = (uint32_t)((address ^ page << 20) * 0x9e3779b97f4a7c15u >> 40) % COUNTERS_MAX;
+
+    while (counters[at].address != 0 &&
+           (counters[at].address != address || counters[at].page != page)) {
+        at = (at + 1u) % COUNTERS_MAX;
+    }
+    struct counter *c = &counters[at];
+    if (c->address == 0) {
+        if (++used == COUNTERS_MAX) {
+            fprintf(stderr, "count: more than %u different instructions\n", COUNTERS_MAX);
+            exit(1);
+        }
+        size_t size = qemu_plugin_insn_size(insn);
+        c->address = address;
+        c->page = page;
+        c->size = (uint8_t)(size < INSN_BYTES ? size : INSN_BYTES);
+        memcpy(c->bytes, qemu_plugin_insn_data(insn), c->size);
+    }
+    return c;
+}
+
+static void write_section(void)
+{
+    fprintf(out, "section\n");
+    for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
+        const struct counter *c = &counters[i];
+        if (c->count != c->before) {
+            fprintf(out, "%lx %lx %lx ", c->address, c->page, c->count - c->before);
+            for (uint32_t k = 0; k < c->size; k++) {
+                fprintf(out, "%02x", c->bytes[k]);
+            }
+            fputc('\n', out);
+        }
+    }
+}
+
+/* A marker is about to be executed. */
+static void marked(unsigned cpu, void *context)
+{
+    (void)cpu;
+    (void)context;
+    if (is_open) {
+        write_section();
+    } else {
+        for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
+            counters[i].before = counters[i].count;
+        }
+    }
+    is_open = !is_open;
+}
+
+static void translated(uint64_t id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        struct counter *c = counter_of(insn);
+        if (c->size == sizeof marker && memcmp(c->bytes, marker, sizeof marker) == 0) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, QEMU_PLUGIN_CB_NO_REGS, NULL);
+        } else {
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &c->count,
+                                                       1);
+        }
+    }
+}
+
+static void at_exit(uint64_t id, void *context)
+{
+    (void)id;
+    (void)context;
+    if (fclose(out) != 0) {
+        fprintf(stderr, "count: the file could not be written\n");
+    }
+}
+
+int qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv)
+{
+    (void)info;
+    if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
+        fprintf(stderr, "count: what is wanted is out=FILE\n");
+        return 1;
+    }
+    out = fopen(argv[0] + 4, "w");
+    if (out == NULL) {
+        fprintf(stderr, "count: %s cannot be written\n", argv[0] + 4);
+        return 1;
+    }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+    return 0;
+}
