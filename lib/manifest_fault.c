@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The sentence for what was refused, and its place and name as text. */
 #include "manifest_check.h"
 
 /* Bounded and always terminated; what does not fit is dropped. */
