@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include <abi/layout.h>
+#include <lib/bits.h>
 
 #include "arch/x86_64/idt.h"
 #include "cap/capability_manager.h"
@@ -35,14 +36,24 @@ void process_init(void)
 
 _Static_assert(sizeof(struct call) <= PROCESS_HEAP_PER_CALL, "a record has its part of the heap");
 
+static uint64_t heap_budget(const struct process_limits *limits)
+{
+    return heap_charge(sizeof(struct process)) + PROCESS_HEAP_PER_PROCESS +
+           (uint64_t)limits->slots * PROCESS_HEAP_PER_SLOT +
+           (uint64_t)limits->calls * PROCESS_HEAP_PER_CALL +
+           (uint64_t)limits->processes * PROCESS_HEAP_PER_CHILD;
+}
+
+uint64_t process_heap_frames(const struct process_limits *limits)
+{
+    return bits_round_up(heap_budget(limits), FRAME_BYTES) / FRAME_BYTES;
+}
+
 /* Budgets of the account, which pays for the process too, so that all of it passes on together. */
 static void account_budgets(const struct process_limits *limits, uint64_t max[ACCOUNT_KINDS])
 {
     max[ACCOUNT_FRAMES] = limits->frames;
-    max[ACCOUNT_HEAP_BYTES] = heap_charge(sizeof(struct process)) + PROCESS_HEAP_PER_PROCESS +
-                              (uint64_t)limits->slots * PROCESS_HEAP_PER_SLOT +
-                              (uint64_t)limits->calls * PROCESS_HEAP_PER_CALL +
-                              (uint64_t)limits->processes * PROCESS_HEAP_PER_CHILD;
+    max[ACCOUNT_HEAP_BYTES] = heap_budget(limits);
     max[ACCOUNT_SLOTS] = limits->slots;
     max[ACCOUNT_CALLS] = limits->calls;
     max[ACCOUNT_PROCESSES] = 1u + (uint64_t)limits->processes;

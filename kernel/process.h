@@ -104,6 +104,9 @@ struct process_limits {
 #define PROCESS_HEAP_PER_CALL    256u   /* its record */
 #define PROCESS_HEAP_PER_CHILD   53248u /* itself, PER_PROCESS, and what spawning it takes */
 
+/* As many frames as that heap. */
+uint64_t process_heap_frames(const struct process_limits *limits);
+
 void process_init(void);
 
 /*

@@ -35,8 +35,10 @@ struct service {
 static struct {
     struct service *list; /* owned */
     uint32_t count;
-    uint32_t left;    /* those that have not ended */
-    uint32_t awaited; /* of these, no daemons; one more until all are started */
+    uint32_t left;           /* those that have not ended */
+    uint32_t awaited;        /* of these, no daemons; one more until all are started */
+    struct account *account; /* who pays for all */
+    uint64_t heap_frames;    /* set aside there for the heap that services may cause */
     enum services_trouble trouble;
     bool closing;
     struct work closing_work;
@@ -393,24 +395,49 @@ enum status services_init(struct capos_manifest manifest, struct account *accoun
         take_grants(&services.list[i]);
     }
     services.left = services.count;
+    services.account = account;
     services.finished = finished;
     return ST_OK;
 }
 
 void services_fini(void)
 {
+    account_release(services.account, ACCOUNT_FRAMES, services.heap_frames);
+    services.heap_frames = 0;
     heap_free(NULL, services.list);
     services.list = NULL;
+}
+
+/*
+ * Takes the service's heap out of the frames too, to the end of the run: what it was
+ * promised is there, whoever has all the frames that he was promised.
+ */
+static enum status begin_first(struct service *s, const char **reason)
+{
+    uint64_t heap_frames = process_heap_frames(&s->params.limits);
+
+    enum status status = account_charge(services.account, ACCOUNT_FRAMES, heap_frames);
+    if (status != ST_OK) {
+        *reason = status_text(status);
+        return status;
+    }
+    status = spawn_begin(&s->spawn, &s->params, reason);
+    if (status != ST_OK) {
+        account_release(services.account, ACCOUNT_FRAMES, heap_frames);
+        return status;
+    }
+    services.heap_frames += heap_frames;
+    return ST_OK;
 }
 
 /* Spawns without starting. Never started, or failing on the way: says why. */
 static bool spawn_wholly(struct service *s, const char **reason)
 {
     s->starts++;
-    if (spawn_begin(&s->spawn, &s->params, reason) != ST_OK) {
+    enum status status = begin_first(s, reason);
+    if (status != ST_OK) {
         return false;
     }
-    enum status status;
     do {
         status = spawn_step(&s->spawn);
     } while (status == ST_PENDING);

@@ -55,7 +55,10 @@ static void deadline(void)
 
 static const struct sched_events events = {.stalled = stalled, .deadline = deadline};
 
-/* Everything that is free now may be lent to processes; the heap is part of it. */
+/*
+ * Everything that is free now may be lent to processes; the heap is part of it, so whoever
+ * starts services sets frames aside for their heap.
+ */
 static void open_root_account(void)
 {
     uint64_t frames = frame_free_count();

@@ -15,6 +15,7 @@ import pytest
 from conftest import (
     CONSOLE,
     KERNEL,
+    NO_MEMORY,
     NULL_CAP,
     PASS,
     grant,
@@ -155,6 +156,7 @@ LIMITS = {
     "processes": {"processes": 5},
     "calls": {"calls": 300},
     "heap": {"calls": 600, "capSlots": 64},
+    "machine": {"frames": 16000, "capSlots": 1000},
 }
 
 
@@ -180,3 +182,13 @@ def test_who_takes_all_is_refused_more_and_a_neighbour_does_not_notice(boot, tas
     run.lacks("leak:")
     for taste in tastes:
         run.says(f"glutton: {taste}: ", "and no more", f"glutton: {taste}: all", "cycles: pass")
+
+
+@pytest.mark.parametrize("frames, status", [(31000, PASS), (32100, NO_MEMORY)])
+def test_what_the_heap_may_take_is_not_promised_as_frames_too(boot, frames, status):
+    """Of the 32,300 frames there are 1,000 set aside for the heap that the others may cause."""
+    slots = {**glutton("slots"), "limits": {"frames": 64, "capSlots": 8000}}
+    machine = {**glutton("machine"), "limits": {"frames": frames, "capSlots": 1000}}
+    neighbour = {**cycles(100), "limits": {"frames": 140, "processes": 1, "calls": 64}}
+    run = boot(manifest(machine, slots, neighbour, tickHz=1000))
+    assert run.status == status, str(run)
