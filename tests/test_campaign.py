@@ -10,7 +10,7 @@ import os
 import re
 
 import pytest
-from conftest import CONSOLE, NULL_CAP, PASS, manifest, service
+from conftest import CONSOLE, DEADLINE, NULL_CAP, PASS, manifest, service
 
 ENTRIES = int(os.environ.get("CAMPAIGN_ENTRIES", "30000"))
 SEEDS = [int(seed) for seed in os.environ.get("CAMPAIGN_SEEDS", "1,2").split(",")]
@@ -48,3 +48,11 @@ def test_a_campaign_leaves_the_kernel_standing(boot, seed):
     run.lacks("leak:")
     for row in ["call client", "call Endpoint", "RECV", "RETURN", "CANCEL", "RELEASE"]:
         assert re.search(rf"campaign: {row}: done [1-9]", run.text), str(run)
+
+
+@pytest.mark.parametrize("deadline", [300, 900])
+def test_a_campaign_recounts_at_whatever_moment_it_is_stopped(boot, deadline):
+    data = campaign(deadline, 1000000, faults=deadline > 500)
+    run = boot({**data, "kernelParams": {"deadline": deadline}})
+    assert run.status == DEADLINE, str(run)
+    run.lacks("leak:")
