@@ -2,8 +2,7 @@
 """Spawning, handles, and init.
 
 init/smoke tries spawning from inside, by use and by abuse; what it prints is looked at
-here. tests/programs/spawn-walk has each allocation fail, tests/programs/spawn-cycles
-does it often.
+here. tests/programs/spawn-walk has each allocation fail; tests/test_scale.py does it often.
 """
 
 import json
@@ -24,6 +23,7 @@ from conftest import (
     qemu_run,
     service,
 )
+from test_scale import cycles
 
 SYSTEM = json.loads((ROOT / "system-spawn.json").read_text())
 INIT = SYSTEM["services"][0]
@@ -76,31 +76,10 @@ def test_there_are_hostile_spawns():
     assert len(SPOILT) > 30 and len(NAMED) > 10 and len(GROUPS) > 10
 
 
-def cycles(count, crowd=0):
-    """So many cycles, beside so many other children."""
-    return manifest(
-        service(
-            "spawn-cycles",
-            caps=[
-                {**CONSOLE, "name": str(count)},
-                {**CONSOLE, "name": str(crowd).rjust(6, "0")},
-                SPAWNER,
-                ENDPOINTS,
-            ],
-            limits={
-                "frames": 512 + 64 * (crowd + 2),
-                "capSlots": 256 + 8 * crowd,
-                "processes": crowd + 4,
-                "calls": 64 + 16 * (crowd + 2),
-            },
-        )
-    )
-
-
 @pytest.mark.parametrize("deadline", range(40, 240, 40))
 def test_a_run_that_is_stopped_recounts_whatever_it_was_at(boot, deadline):
     """Spawns are under way, calls are queued, children are being reaped."""
-    run = boot({**cycles(100000, 20), "kernelParams": {"deadline": deadline}})
+    run = boot(manifest(cycles(100000), deadline=deadline))
     assert run.status == DEADLINE, str(run)
     run.lacks("leak:")
 
@@ -118,23 +97,6 @@ def test_each_allocation_of_a_spawn_fails_once_and_leaves_all_as_it_was(boot):
     assert run.status == PASS, str(run)
     count = re.search(r"spawn-walk: (\d+) allocations failed", run.text).group(1)
     assert int(count) > 40, str(run)
-
-
-def test_a_thousand_cycles_leave_nothing(boot):
-    run = boot(cycles(1000))
-    assert run.status == PASS, str(run)
-    run.says("spawn-cycles: 1000 times", "spawn-cycles: pass")
-
-
-def test_a_spawn_costs_the_same_beside_a_thousand_others(boot):
-    """In instructions, from the call to the end that is told."""
-
-    def cost(crowd):
-        run = boot(cycles(50, crowd), "--icount", "--memory", "512", timeout=120)
-        assert run.status == PASS, str(run)
-        return int(re.search(r"each (\d+) counts", run.text).group(1))
-
-    assert cost(1000) < 1.1 * cost(1)
 
 
 def test_what_a_process_holds_and_the_manifest_can_be_read(boot):

@@ -55,3 +55,14 @@ _Noreturn void demo_fail_values(const char *file, int line, const char *text, in
     rt_snprintf(sentence, sizeof sentence, "%s (%ld, not %ld)", text, actual, expected);
     demo_fail(file, line, sentence);
 }
+
+uint64_t demo_number(const struct capset_entry *entry)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < entry->name_len; i++) {
+        CHECK(entry->name[i] >= '0' && entry->name[i] <= '9');
+        n = n * 10 + (uint64_t)(entry->name[i] - '0');
+    }
+    return n;
+}

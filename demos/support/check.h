@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <abi/capset.h>
 #include <abi/error.h>
 #include <rt/ring.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ struct rt_ring *demo_begin(const char *name);
 
 /* Prints the pass line. Returns the exit code of success. */
 int demo_end(void);
+
+/* The number that an entry of the CapSet has as its name: how a test's manifest says one. */
+uint64_t demo_number(const struct capset_entry *entry);
 
 /*
  * Names what is tried next, for tables of cases: a check that fails before the next

@@ -52,23 +52,7 @@ bool buffer_pages_are_writable(const struct thread *t, const struct call_buffer 
 bool buffer_copy_in_user(const struct thread *t, void *to, const struct call_buffer *from,
                          uint32_t len)
 {
-    if (aspace_is_active(&t->process->aspace)) {
-        return user_copy_in(&t->process->aspace, to, (struct uaddr){from->addr}, len) == ST_OK;
-    }
-    if (!user_range_ok((struct uaddr){from->addr}, len)) {
-        return false;
-    }
-    for (uint32_t done = 0; done < len;) {
-        uint64_t together;
-        const uint8_t *source = reach(t, from, done, PAGE_READ, &together);
-        if (source == NULL) {
-            return false;
-        }
-        uint32_t n = together < len - done ? (uint32_t)together : len - done;
-        memcpy_words((uint8_t *)to + done, source, n);
-        done += n;
-    }
-    return true;
+    return user_copy_in(&t->process->aspace, to, (struct uaddr){from->addr}, len) == ST_OK;
 }
 
 bool buffer_copy_out_user(const struct thread *t, const struct call_buffer *to, const void *from,

@@ -78,7 +78,7 @@ bool buffer_copy_in_user(const struct thread *t, void *to, const struct call_buf
 bool buffer_copy_out_user(const struct thread *t, const struct call_buffer *to, const void *from,
                           uint32_t len);
 
-/* Copies the first `len` bytes, at most its length. False: not mapped, or not writable. */
+/* Copies the first `len` bytes, at most its length, of the thread that runs. False: not mapped. */
 static inline bool buffer_copy_in(const struct thread *t, void *to, const struct call_buffer *from,
                                   uint32_t len)
 {
@@ -89,6 +89,7 @@ static inline bool buffer_copy_in(const struct thread *t, void *to, const struct
     return true;
 }
 
+/* The other way, for any thread. False: not mapped, or not writable. */
 static inline bool buffer_copy_out(const struct thread *t, const struct call_buffer *to,
                                    const void *from, uint32_t len)
 {

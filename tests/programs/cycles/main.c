@@ -128,18 +128,6 @@ static void cycle(uint64_t i)
     rt_drop(cycles.ring, client);
 }
 
-/* The number that a name is. */
-static uint64_t number(const struct capset_entry *entry)
-{
-    uint64_t n = 0;
-
-    for (uint32_t i = 0; i < entry->name_len; i++) {
-        CHECK(entry->name[i] >= '0' && entry->name[i] <= '9');
-        n = n * 10 + (uint64_t)(entry->name[i] - '0');
-    }
-    return n;
-}
-
 int main(void)
 {
     if (rt_capset_has(rt_capset(), "serve")) {
@@ -150,7 +138,7 @@ int main(void)
     cycles.endpoints.id = rt_capset_need("endpoints", CAPOS_ENDPOINT_FACTORY_ID);
     cycles.console = rt_capset()->entries[0].cap_id;
     cycles.desk = new_endpoint();
-    uint64_t count = number(&rt_capset()->entries[0]);
+    uint64_t count = demo_number(&rt_capset()->entries[0]);
     struct usage before = usage_now(cycles.ring);
     for (uint64_t i = 0; i < count; i++) {
         cycle(i);

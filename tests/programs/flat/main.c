@@ -334,18 +334,6 @@ static void queue(uint64_t most)
 
 /* ------------------------------------------------------------------------- */
 
-/* The number that a name is. */
-static uint64_t number(const struct capset_entry *entry)
-{
-    uint64_t n = 0;
-
-    for (uint32_t i = 0; i < entry->name_len; i++) {
-        CHECK(entry->name[i] >= '0' && entry->name[i] <= '9');
-        n = n * 10 + (uint64_t)(entry->name[i] - '0');
-    }
-    return n;
-}
-
 static void new_endpoint(uint64_t *owner, uint64_t *client)
 {
     struct capos_endpoint endpoint = {CAP_ID_NONE};
@@ -379,9 +367,9 @@ int main(void)
     new_endpoint(&flat.own, &flat.self);
     new_endpoint(&flat.busy, &flat.wait);
     struct capos_process_handle peer = spawn(&fresh, &flat.peer);
-    crowd(number(&entries[0]));
-    hoard(number(&entries[1]));
-    queue(number(&entries[2]));
+    crowd(demo_number(&entries[0]));
+    hoard(demo_number(&entries[1]));
+    queue(demo_number(&entries[2]));
     end_child(peer);
     return demo_end();
 }
