@@ -64,21 +64,6 @@ struct transfer *cap_call_keep_given(struct capnp_call *c)
     return kept;
 }
 
-void given_take(struct transfer *transfer, struct process *owner)
-{
-    transfer_receive(transfer, owner);
-}
-
-void given_give_back(struct transfer *transfer, struct process *owner)
-{
-    transfer_abandon(transfer, owner);
-}
-
-void given_free(struct transfer *transfer, struct process *owner)
-{
-    transfer_free(transfer, owner);
-}
-
 static void drop_all(const struct cap_hold holds[], uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -135,11 +120,6 @@ bool cap_call_answer(struct call *call, const void *message, uint32_t bytes,
     }
     entry_refuse(call, CAPNP_EXC_OVERLOADED, answer_no_slots);
     return false;
-}
-
-void cap_call_refuse(struct call *call, enum capnp_exception exception, const char *reason)
-{
-    entry_refuse(call, exception, reason);
 }
 
 const char answer_no_slots[] = "the caller's table has no room for the capabilities";

@@ -7,7 +7,7 @@
  * member of a struct cap_call. A method that answers at once fills its results and
  * returns. One that answers later keeps the call and returns CAPNP_PENDING:
  *
- *   cap_call_keep ──► cap_call_answer, cap_call_refuse     exactly one of them, or
+ *   cap_call_keep ──► cap_call_answer, entry_refuse        exactly one of them, or
  *                └──► withdraw(record)                     the caller has cancelled or
  *                                                          died: forget it
  *
@@ -78,20 +78,11 @@ struct call *cap_call_keep(struct capnp_call *c, void *keeper, void (*withdraw)(
 /*
  * Makes the capabilities that came the method's own, for a call that it keeps:
  * slots that are to be moved stay locked in the caller's table. Charged to the
- * caller. To be ended by given_take or given_give_back. NULL: no memory. The call must
+ * caller. To be ended by transfer_receive and transfer_free, or by
+ * transfer_abandon (cap/transfer.h). NULL: no memory. The call must
  * have brought some.
  */
 struct transfer *cap_call_keep_given(struct capnp_call *c);
-
-/*
- * Ends what cap_call_keep_given began. The first empties the slots that were to be
- * moved: all holds in transfer->items are the caller's of this function, who then
- * frees the transfer with given_free. The second leaves everything with `owner`, and
- * frees it. `owner` is the process that called; it has not ended.
- */
-void given_take(struct transfer *transfer, struct process *owner);
-void given_give_back(struct transfer *transfer, struct process *owner);
-void given_free(struct transfer *transfer, struct process *owner);
 
 /*
  * Answers a kept call with a message of `bytes` (a multiple of 8) and `count`
@@ -115,6 +106,3 @@ extern const char answer_no_slots[];
 enum answer_fault cap_answer_deliver(struct thread *t, const struct call_buffer *result,
                                      uint32_t cap_room, const void *message, uint32_t bytes,
                                      const struct cap_hold holds[], uint32_t count);
-
-/* Refuses a kept call. `reason` is a static string. */
-void cap_call_refuse(struct call *call, enum capnp_exception exception, const char *reason);

@@ -7,6 +7,7 @@
 
 #include "cap/call.h"
 #include "cap/endpoint.h"
+#include "cap/entry.h"
 #include "cap/process_handle.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
@@ -262,7 +263,7 @@ static void undo(struct spawning *s, struct process *caller)
     drop_owners(s);
     drop_results(s);
     if (s->given != NULL) {
-        given_give_back(s->given, caller);
+        transfer_abandon(s->given, caller);
     }
     forget(s, caller);
 }
@@ -311,8 +312,8 @@ static bool answer(struct spawning *s)
 static void take_given(struct spawning *s, struct process *caller)
 {
     if (s->given != NULL) {
-        given_take(s->given, caller);
-        given_free(s->given, caller);
+        transfer_receive(s->given, caller);
+        transfer_free(s->given, caller);
         s->given = NULL;
     }
 }
@@ -354,7 +355,7 @@ static void refuse_kept(struct spawning *s, enum capnp_exception exception, cons
 {
     struct process *caller = caller_of(s);
 
-    cap_call_refuse(s->call, exception, reason);
+    entry_refuse(s->call, exception, reason);
     undo(s, caller);
 }
 

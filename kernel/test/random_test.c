@@ -26,7 +26,9 @@
 
 #include "cap/call.h"
 #include "cap/endpoint.h"
+#include "cap/entry.h"
 #include "cap/table.h"
+#include "cap/transfer.h"
 #include "mem/fault.h"
 #include "mem/paging.h"
 #include "sched.h"
@@ -449,16 +451,16 @@ static void keeper_acts(struct keeper *k)
     k->kept = NULL;
     k->given = NULL;
     if (given != NULL && refuses) {
-        given_give_back(given, k->caller);
+        transfer_abandon(given, k->caller);
     } else if (given != NULL) {
-        given_take(given, k->caller);
+        transfer_receive(given, k->caller);
         for (uint32_t i = 0; i < given->count; i++) {
             cap_drop(given->items[i].hold.object);
         }
-        given_free(given, k->caller);
+        transfer_free(given, k->caller);
     }
     if (refuses) {
-        cap_call_refuse(kept, CAPNP_EXC_FAILED, "it was not to be");
+        entry_refuse(kept, CAPNP_EXC_FAILED, "it was not to be");
         return;
     }
     struct cap_hold hold = {.object = &tokens[below(TOKENS)].object, .transferable = true};

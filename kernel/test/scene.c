@@ -9,6 +9,8 @@
 
 #include "cap/call.h"
 #include "cap/endpoint.h"
+#include "cap/entry.h"
+#include "cap/transfer.h"
 #include "mem/paging.h"
 #include "panic.h"
 #include "test/world.h"
@@ -648,11 +650,11 @@ static void object_answer(struct scene *s)
         s->cannot = true;
         return;
     }
-    given_take(s->keeper.given, s->keeper.caller);
+    transfer_receive(s->keeper.given, s->keeper.caller);
     for (uint32_t i = 0; i < s->keeper.given->count; i++) {
         cap_drop(s->keeper.given->items[i].hold.object);
     }
-    given_free(s->keeper.given, s->keeper.caller);
+    transfer_free(s->keeper.given, s->keeper.caller);
     s->keeper.given = NULL;
     s->keeper.kept = NULL;
     cap_hold(holds[0].object);
@@ -686,10 +688,10 @@ static void object_refuses(struct scene *s)
         s->cannot = true;
         return;
     }
-    given_give_back(s->keeper.given, s->keeper.caller);
+    transfer_abandon(s->keeper.given, s->keeper.caller);
     s->keeper.given = NULL;
     s->keeper.kept = NULL;
-    cap_call_refuse(record, CAPNP_EXC_FAILED, "it was not to be");
+    entry_refuse(record, CAPNP_EXC_FAILED, "it was not to be");
     actor_take(&s->caller);
 }
 

@@ -13,10 +13,12 @@
 #include "cap/boot_package.h"
 #include "cap/call.h"
 #include "cap/endpoint.h"
+#include "cap/entry.h"
 #include "cap/process_handle.h"
 #include "cap/process_spawner.h"
 #include "cap/ring.h"
 #include "cap/table.h"
+#include "cap/transfer.h"
 #include "cap/virtual_memory.h"
 #include "mem/frame.h"
 #include "mem/paging.h"
@@ -71,7 +73,7 @@ static void keeper_withdraw(struct call *call)
     ASSERT(keeper->kept == call, "a call is withdrawn that is not kept");
     keeper->kept = NULL;
     if (keeper->given != NULL) {
-        given_give_back(keeper->given, call->thread->process);
+        transfer_abandon(keeper->given, call->thread->process);
         keeper->given = NULL;
     }
 }
@@ -94,7 +96,7 @@ static enum capnp_answer keeper_call(struct cap_object *object, struct capnp_cal
     keeper->kept = cap_call_keep(call, keeper, keeper_withdraw);
     if (keeper->kept == NULL) {
         if (brings) {
-            given_give_back(keeper->given, keeper->caller);
+            transfer_abandon(keeper->given, keeper->caller);
             keeper->given = NULL;
         }
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED, "too many in flight");
