@@ -84,9 +84,10 @@ __asm__(".text\n"
         "syscall\n residue_return:\n" END);
 
 #define FLAG_DIRECTION   (1ull << 10)
+#define FLAG_NESTED      (1ull << 14)
 #define FLAG_ALIGNMENT   (1ull << 18)
 #define FLAG_ID          (1ull << 21)
-#define FLAGS            (FLAG_DIRECTION | FLAG_ALIGNMENT | FLAG_ID)
+#define FLAGS            (FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGNMENT | FLAG_ID)
 
 #define X87_PAYLOAD_MASK 0xffffull /* of the second word: sign and exponent */
 

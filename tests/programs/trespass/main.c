@@ -5,6 +5,7 @@
  * code says that it was allowed.
  */
 #include <abi/layout.h>
+#include <capos.client.h>
 #include <rt/capset.h>
 #include <rt/string.h>
 #include <rt/syscall.h>
@@ -137,6 +138,116 @@ INSTRUCTION(avx, "vzeroall")
 INSTRUCTION(single_step, "pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tnop\n\tnop")
 INSTRUCTION(invalidate, "invlpg (%%rsp)")
 INSTRUCTION(return_from_system_call, "sysretq")
+INSTRUCTION(read_cr2, "mov %%cr2, %%rax")
+INSTRUCTION(read_cr3, "mov %%cr3, %%rax")
+INSTRUCTION(write_cr4, "xor %%eax, %%eax\n\tmov %%rax, %%cr4")
+INSTRUCTION(write_cr8, "xor %%eax, %%eax\n\tmov %%rax, %%cr8")
+INSTRUCTION(read_dr0, "mov %%dr0, %%rax")
+INSTRUCTION(clear_task_switched, "clts")
+INSTRUCTION(load_machine_status, "xor %%eax, %%eax\n\tlmsw %%ax")
+INSTRUCTION(store_machine_status, "smsw %%eax")
+INSTRUCTION(read_idt, "sub $16, %%rsp\n\tsidt (%%rsp)\n\tadd $16, %%rsp")
+INSTRUCTION(load_idt, "sub $16, %%rsp\n\tlidt (%%rsp)\n\tadd $16, %%rsp")
+INSTRUCTION(read_ldt, "sldt %%eax")
+INSTRUCTION(load_ldt, "xor %%eax, %%eax\n\tlldt %%ax")
+INSTRUCTION(read_task, "str %%eax")
+INSTRUCTION(load_task, "mov $0x30, %%eax\n\tltr %%ax")
+INSTRUCTION(read_counter, "xor %%ecx, %%ecx\n\trdpmc")
+INSTRUCTION(write_caches, "wbinvd")
+INSTRUCTION(drop_caches, "invd")
+INSTRUCTION(set_extended_state,
+            "xor %%ecx, %%ecx\n\txor %%eax, %%eax\n\txor %%edx, %%edx\n\txsetbv")
+INSTRUCTION(open_user_memory, "stac")
+INSTRUCTION(close_user_memory, "clac")
+INSTRUCTION(read_protection_keys, "xor %%ecx, %%ecx\n\trdpkru")
+INSTRUCTION(run_guest, "xor %%eax, %%eax\n\tvmrun")
+INSTRUCTION(port_in_string, "mov $0x60, %%edx\n\tmov %%rsp, %%rdi\n\tsub $8, %%rdi\n\tinsb")
+INSTRUCTION(port_out_string, "mov $0xf4, %%edx\n\tmov %%rsp, %%rsi\n\toutsb")
+INSTRUCTION(read_syscall_entry, "mov $0xc0000082, %%ecx\n\trdmsr")
+INSTRUCTION(write_gs_base,
+            "mov $0xc0000101, %%ecx\n\txor %%eax, %%eax\n\txor %%edx, %%edx\n\twrmsr")
+
+/* Every gate is closed to programs, those of interrupts and of vectors nobody uses too. */
+INSTRUCTION(forge_divide_error, "int $0")
+INSTRUCTION(forge_debug, "int $1")
+INSTRUCTION(forge_nmi, "int $2")
+INSTRUCTION(forge_overflow, "int $4")
+INSTRUCTION(forge_double_fault, "int $8")
+INSTRUCTION(forge_machine_check, "int $18")
+INSTRUCTION(forge_keyboard, "int $0x21")
+INSTRUCTION(forge_unused, "int $0xff")
+
+/* POPF at ring 3 leaves the flag for interrupts and the port privilege as they are. */
+static void raise_port_privilege(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq\n\torq $0x3000, (%%rsp)\n\tandq $~0x200, (%%rsp)\n\tpopfq\n\t"
+                     "pushfq\n\tpopq %0"
+                     : "=r"(flags)
+                     :
+                     : "cc");
+    if ((flags & 0x3200u) == 0x200u) {
+        __asm__ volatile("in $0x60, %%al" : : : "rax");
+    }
+}
+
+/* Returns from an interrupt that never was, to the kernel's code segment. */
+INSTRUCTION(return_to_ring_0, "mov %%rsp, %%rax\n\tpush $0x10\n\tpush %%rax\n\tpush $0x202\n\t"
+                              "push $8\n\tlea 1f(%%rip), %%rax\n\tpush %%rax\n\tiretq\n1:")
+INSTRUCTION(far_return_to_ring_0, "push $8\n\tlea 1f(%%rip), %%rax\n\tpush %%rax\n\tlretq\n1:")
+INSTRUCTION(return_non_canonical,
+            "mov %%rsp, %%rax\n\tmov %%ss, %%ecx\n\tmov %%cs, %%edx\n\tpush %%rcx\n\tpush %%rax\n\t"
+            "push $0x202\n\tpush %%rdx\n\tmov $1, %%eax\n\tshl $47, %%rax\n\tpush %%rax\n\tiretq")
+
+/*
+ * A page of code at the very end of what can be mapped, `bytes` of it before the end; the
+ * address behind it is still canonical, and never mapped.
+ */
+static void call_at_end(const uint8_t *code, size_t bytes)
+{
+    struct rt_ring *ring = rt_ring_borrow();
+    struct capos_virtual_memory vm = {rt_capset_need("memory", CAPOS_VIRTUAL_MEMORY_ID)};
+    uint64_t page = USER_END - USER_PAGE_BYTES;
+    uint64_t got;
+
+    if (rt_ok(capos_virtual_memory_map(ring, vm, USER_END, USER_PAGE_BYTES,
+                                       CAPOS_VIRTUAL_MEMORY_PROTECTION_READ, &got))) {
+        return; /* the last page of all: it was allowed */
+    }
+    if (!rt_ok(capos_virtual_memory_map(ring, vm, page, USER_PAGE_BYTES,
+                                        CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE, &got))) {
+        return;
+    }
+    memcpy((void *)(uintptr_t)(USER_END - bytes), code, bytes);
+    if (rt_ok(capos_virtual_memory_protect(ring, vm, page, USER_PAGE_BYTES,
+                                           CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_EXECUTE))) {
+        call(USER_END - bytes);
+    }
+}
+
+/* SYSCALL as the last instruction: SYSRET would go to the page that is never mapped. */
+static void system_call_at_end(void)
+{
+    static const uint8_t code[] = {0x31, 0xc0, 0x31, 0xff, 0x31, 0xf6, 0x0f, 0x05};
+
+    call_at_end(code, sizeof code);
+}
+
+/* The same by a number that there is not. */
+static void bad_system_call_at_end(void)
+{
+    static const uint8_t code[] = {0x83, 0xc8, 0xff, 0x0f, 0x05};
+
+    call_at_end(code, sizeof code);
+}
+
+static void run_off_the_end(void)
+{
+    static const uint8_t code[] = {0x90};
+
+    call_at_end(code, sizeof code);
+}
 
 /* Unmasks the x87 division by zero, and divides. */
 static void x87_error(void)
@@ -210,6 +321,47 @@ static const struct {
     {"return-from-system-call", return_from_system_call},
     {"x87-error", x87_error},
     {"step-into-kernel", step_into_kernel},
+    {"read-cr2", read_cr2},
+    {"read-cr3", read_cr3},
+    {"write-cr4", write_cr4},
+    {"write-cr8", write_cr8},
+    {"read-dr0", read_dr0},
+    {"clear-task-switched", clear_task_switched},
+    {"load-machine-status", load_machine_status},
+    {"store-machine-status", store_machine_status},
+    {"read-idt", read_idt},
+    {"load-idt", load_idt},
+    {"read-ldt", read_ldt},
+    {"load-ldt", load_ldt},
+    {"read-task", read_task},
+    {"load-task", load_task},
+    {"read-counter", read_counter},
+    {"write-caches", write_caches},
+    {"drop-caches", drop_caches},
+    {"set-extended-state", set_extended_state},
+    {"open-user-memory", open_user_memory},
+    {"close-user-memory", close_user_memory},
+    {"read-protection-keys", read_protection_keys},
+    {"run-guest", run_guest},
+    {"port-in-string", port_in_string},
+    {"port-out-string", port_out_string},
+    {"read-syscall-entry", read_syscall_entry},
+    {"write-gs-base", write_gs_base},
+    {"forge-divide-error", forge_divide_error},
+    {"forge-debug", forge_debug},
+    {"forge-nmi", forge_nmi},
+    {"forge-overflow", forge_overflow},
+    {"forge-double-fault", forge_double_fault},
+    {"forge-machine-check", forge_machine_check},
+    {"forge-keyboard", forge_keyboard},
+    {"forge-unused", forge_unused},
+    {"raise-port-privilege", raise_port_privilege},
+    {"return-to-ring-0", return_to_ring_0},
+    {"far-return-to-ring-0", far_return_to_ring_0},
+    {"return-non-canonical", return_non_canonical},
+    {"system-call-at-end", system_call_at_end},
+    {"bad-system-call-at-end", bad_system_call_at_end},
+    {"run-off-the-end", run_off_the_end},
 };
 
 int main(void)
