@@ -10,13 +10,15 @@ bench: bench-system bench-capnp
 bench-system: $(O)/kernel.elf $(O)/system-measure.bin
 	$(Q)$(qemu_run) $(RUN) --icount --kernel $< --manifest $(O)/system-measure.bin
 
-# Where the instructions of a row go: counted by a plugin of the emulator.
+# Plugins of the emulator: where the instructions of a row go, and for how long interrupts
+# are off.
 
 profile  := $(O)/profile
 measured := $(O)/kernel.elf $(O)/user/bench.debug.elf $(O)/user/bench/peer.debug.elf
+plugins  := $(profile)/count.so $(profile)/interrupts.so
 
-$(call compile,host,tools/profile/count.c,-fPIC -fvisibility=hidden)
-$(profile)/count.so: $(O)/host/tools/profile/count.o
+$(call compile,host,$(plugins:$(profile)/%.so=tools/profile/%.c),-fPIC -fvisibility=hidden)
+$(plugins): $(profile)/%.so: $(O)/host/tools/profile/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(flags_host) -shared -o $@ $<

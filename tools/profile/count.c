@@ -14,45 +14,13 @@
  * instruction lies tells them apart, and its bytes say which program it is of. Counters
  * are bumped inline, in translated code, so counting changes nothing that the guest
  * can see; with -icount each count is exact.
- *
- * Debian ships QEMU without the header of its plugin interface; what is used of
- * version 1 (QEMU 7.2) is declared here.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_info_t;
-
-enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-                                           void (*translated)(uint64_t id,
-                                                              struct qemu_plugin_tb *));
-void qemu_plugin_register_atexit_cb(uint64_t id, void (*at_exit)(uint64_t id, void *),
-                                    void *context);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
-                                                enum qemu_plugin_op op, void *counter,
-                                                uint64_t summand);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-                                            void (*executed)(unsigned cpu, void *),
-                                            enum qemu_plugin_cb_flags flags, void *context);
-
-extern __attribute__((visibility("default"))) int qemu_plugin_version;
-int qemu_plugin_version = 1;
-
-__attribute__((visibility("default"))) int
-qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv);
+#include "qemu_plugin.h"
 
 /* xchg %bx, %bx */
 static const uint8_t marker[] = {0x66, 0x87, 0xdb};
@@ -158,13 +126,8 @@ static void at_exit(uint64_t id, void *context)
 int qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv)
 {
     (void)info;
-    if (argc != 1 || strncmp(argv[0], "out=", 4) != 0) {
-        fprintf(stderr, "count: what is wanted is out=FILE\n");
-        return 1;
-    }
-    out = fopen(argv[0] + 4, "w");
+    out = qemu_plugin_out("count", argc, argv);
     if (out == NULL) {
-        fprintf(stderr, "count: %s cannot be written\n", argv[0] + 4);
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
