@@ -14,7 +14,7 @@ bench-system: $(O)/kernel.elf $(O)/system-measure.bin
 # are off.
 
 profile  := $(O)/profile
-measured := $(O)/kernel.elf $(O)/user/bench.debug.elf $(O)/user/bench/peer.debug.elf
+measured := $(O)/kernel.elf $(patsubst %,$(O)/user/%.debug.elf,bench bench/peer bench/child)
 plugins  := $(profile)/count.so $(profile)/interrupts.so
 
 $(call compile,host,$(plugins:$(profile)/%.so=tools/profile/%.c),-fPIC -fvisibility=hidden)

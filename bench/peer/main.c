@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: MIT
 /*
- * The other side of the measured calls between processes: serves NullCap through an
- * endpoint as the kernel's object does, by the runtime's loop and generated dispatch,
- * and with no limit to the data that echo takes.
+ * The other side of the measured calls between processes, by the runtime's loop and
+ * generated dispatch. What its endpoint is called says which of three it is:
+ *
+ *     null    serves NullCap as the kernel's object does, many short calls at a time
+ *     large   the same, one call at a time, with much data
+ *     depot   serves as much of a Depot as moves a capability here and back
  */
 #include <capos.client.h>
+#include <depot.client.h>
 #include <rt/capset.h>
 #include <rt/server.h>
 #include <support/check.h>
 
-/* Data of the longest measured call, bytes, and a message around it. */
-#define PAYLOAD_MAX   4096u
-#define MESSAGE_BYTES (PAYLOAD_MAX + 64u)
+/* A message with all that is around its data, bytes: of a short call, and of a long one. */
+#define SHORT_BYTES 256u
+#define LONG_BYTES  (4096u + 64u)
+
+struct peer {
+    uint64_t served;
+    uint64_t thing; /* in the depot; CAP_ID_NONE: nothing */
+};
 
 static enum capnp_answer ping(void *self, struct capnp_call *call)
 {
     (void)call;
-    uint64_t *served = self;
+    struct peer *peer = self;
 
-    ++*served;
+    peer->served++;
     return CAPNP_ANSWERED;
 }
 
@@ -27,9 +36,9 @@ static enum capnp_answer echo(void *self, struct capnp_call *call,
                               struct capos_null_cap_echo_results_builder results)
 {
     (void)call;
-    uint64_t *served = self;
+    struct peer *peer = self;
 
-    ++*served;
+    peer->served++;
     capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
     capos_null_cap_echo_results_set_data(results, capos_null_cap_echo_params_get_data(params));
     return CAPNP_ANSWERED;
@@ -40,37 +49,72 @@ static enum capnp_answer add(void *self, struct capnp_call *call,
                              struct capos_null_cap_add_results_builder results)
 {
     (void)call;
-    uint64_t *served = self;
+    struct peer *peer = self;
     uint64_t ab;
     uint64_t sum;
 
     bool carry = __builtin_add_overflow(capos_null_cap_add_params_get_a(params),
                                         capos_null_cap_add_params_get_b(params), &ab);
     carry |= __builtin_add_overflow(ab, capos_null_cap_add_params_get_c(params), &sum);
-    ++*served;
+    peer->served++;
     capos_null_cap_add_results_set_sum(results, sum);
     capos_null_cap_add_results_set_carry(results, carry);
-    capos_null_cap_add_results_set_count(results, *served);
+    capos_null_cap_add_results_set_count(results, peer->served);
     return CAPNP_ANSWERED;
 }
 
-static const struct capos_null_cap_server handlers = {.ping = ping, .echo = echo, .add = add};
+static enum capnp_answer store(void *self, struct capnp_call *call,
+                               struct demo_depot_store_params params)
+{
+    struct peer *peer = self;
+
+    if (peer->thing != CAP_ID_NONE) {
+        return capnp_call_refuse(call, CAPNP_EXC_FAILED, "there is something in the depot");
+    }
+    peer->thing = rt_request_take(call, demo_depot_store_params_get_thing(params));
+    return CAPNP_ANSWERED;
+}
+
+/* The caller measures, and is there to receive it. */
+static enum capnp_answer fetch(void *self, struct capnp_call *call,
+                               struct demo_depot_fetch_results_builder results)
+{
+    struct peer *peer = self;
+
+    if (peer->thing == CAP_ID_NONE) {
+        return capnp_call_refuse(call, CAPNP_EXC_FAILED, "there is nothing in the depot");
+    }
+    demo_depot_fetch_results_set_thing(results, rt_request_give(call, rt_move(peer->thing)));
+    peer->thing = CAP_ID_NONE;
+    return CAPNP_ANSWERED;
+}
+
+static const struct capos_null_cap_server null_cap = {.ping = ping, .echo = echo, .add = add};
+static const struct demo_depot_server depot = {.store = store, .fetch = fetch};
 
 int main(void)
 {
-    uint64_t served = 0;
-    struct capnp_service service = capos_null_cap_service(&handlers, &served);
     static struct rt_server server;
+    struct peer peer = {.served = 0, .thing = CAP_ID_NONE};
+    struct capnp_service service = capos_null_cap_service(&null_cap, &peer);
+    struct rt_offer offer = {
+        .services = &service,
+        .service_count = 1,
+        .receivers = RT_SERVER_RECEIVERS,
+        .params_bytes = SHORT_BYTES,
+        .answer_bytes = SHORT_BYTES,
+    };
 
     server.ring = demo_begin("bench-peer");
-    CHECK(rt_ok(rt_server_offer(&server, &(struct rt_offer){
-                                             .endpoint = rt_capset_need("null", CAPOS_ENDPOINT_ID),
-                                             .services = &service,
-                                             .service_count = 1,
-                                             .receivers = RT_SERVER_RECEIVERS,
-                                             .params_bytes = 256,
-                                             .answer_bytes = 256,
-                                         })));
-    CHECK(rt_ok(rt_server_run(&server)));
+    CHECK(rt_capset_first(rt_capset(), CAPOS_ENDPOINT_ID, &offer.endpoint));
+    if (rt_capset_has(rt_capset(), "large")) {
+        offer.receivers = 1;
+        offer.params_bytes = LONG_BYTES;
+        offer.answer_bytes = LONG_BYTES;
+    } else if (rt_capset_has(rt_capset(), "depot")) {
+        service = demo_depot_service(&depot, &peer);
+    }
+    CHECK_OK(rt_server_offer(&server, &offer));
+    CHECK_OK(rt_server_run(&server));
     return demo_end();
 }
