@@ -39,7 +39,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk mk/bench.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/debug.mk mk/bench.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -58,12 +58,15 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals  := test test-% check-% %-check fuzz-% lint fmt sanitize-lib generate
-bench_goals := bench bench-%
-image_goals := iso run-iso run-uefi
-asks_for     = $(filter $($(1)_goals),$(MAKECMDGOALS))
-setup_part  := $(if $(call asks_for,test),test,$(if $(call asks_for,bench),$(if \
-               $(call asks_for,image),test,bench),$(if $(call asks_for,image),image,build)))
+test_goals    := test test-% check-% %-check fuzz-% lint fmt sanitize-lib generate
+bench_goals   := bench bench-%
+image_goals   := iso run-iso run-uefi
+debug_goals   := debug graph
+service_goals := new-service test-service
+setup_asked   := $(strip $(foreach part,test bench image debug service,\
+                 $(if $(filter-out $(if $(filter test,$(part)),$(service_goals)),\
+                 $(filter $($(part)_goals),$(MAKECMDGOALS))),$(part))))
+setup_part    := $(if $(word 2,$(setup_asked)),test,$(or $(setup_asked),build))
 ifeq ($(SETUP)$(call has_flag,n),yes)
 include $(O)/setup/$(setup_part).mk
 else
@@ -250,7 +253,7 @@ $(foreach v,host san fuzz afl,\
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/bench.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/check.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

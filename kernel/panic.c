@@ -82,6 +82,13 @@ static void print_registers(const struct trap_frame *f)
           cr4_read());
 }
 
+/* What whoever reads this does next. */
+static void print_advice(void)
+{
+    print("capos: this is a bug of the kernel's; `make debug` stops where it happens, and\n"
+          "capos: docs/debugging.md says how to read the lines above\n");
+}
+
 /* Interrupts off; the second panic ends here, the third does not even speak. */
 static void enter(void)
 {
@@ -112,6 +119,7 @@ void panic(const char *fmt, ...)
     say(fmt, args);
     va_end(args);
     print_backtrace((uint64_t)__builtin_frame_address(0));
+    print_advice();
     power_off(EXIT_PANIC);
 }
 
@@ -126,6 +134,7 @@ void panic_trap(const struct trap_frame *frame, const char *fmt, ...)
     print_registers(frame);
     print_address(frame->rip, frame->rip);
     print_backtrace(frame->rbp);
+    print_advice();
     power_off(EXIT_PANIC);
 }
 

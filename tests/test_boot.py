@@ -206,7 +206,7 @@ def test_a_bug_in_the_kernel_is_a_panic(boot, good, test):
     run.lacks("nothing caught it")
     # The backtrace names functions of the kernel, unless the stack is what is broken.
     if test != "panic-damaged-stack":
-        run.says("capos: panic: ", "kernel_main+")
+        run.says("capos: panic: ", "kernel_main+", "`make debug`", "docs/debugging.md")
 
 
 @pytest.mark.parametrize("test", sorted(COMES_TO_AN_END))

@@ -6,6 +6,8 @@
 #   setup.sh build     what `make` and `make run` need
 #   setup.sh image     the same, and what the ISO images and UEFI need
 #   setup.sh bench     what `make bench` needs
+#   setup.sh debug     what `make debug` and `make graph` need
+#   setup.sh service   what a new service and its test need
 #   setup.sh test      all of these, and what the tests need
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
@@ -18,7 +20,7 @@
 # missing and this script may not, or cannot, install it.
 set -u
 
-# One row per package: the first goal that needs it, package, and what shows that it is
+# One row per package: the goals that need it, package, and what shows that it is
 # there: a command, or a pattern of an absolute path. A package with several tools is
 # found by the first.
 packages() {
@@ -31,17 +33,19 @@ packages() {
 	build python3            /usr/bin/python3
 	build qemu-system-x86    qemu-system-x86_64
 	test  libcmocka-dev      /usr/include/cmocka.h
-	test  python3-pytest     /usr/lib/python3/dist-packages/pytest/__init__.py
+	test,service python3-pytest /usr/lib/python3/dist-packages/pytest/__init__.py
 	test  python3-pytest-xdist /usr/lib/python3/dist-packages/xdist/__init__.py
 	test  clang              clang
 	test  libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 	test  afl++              afl-clang-fast
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
-	bench capnproto          capnp
+	bench,service capnproto  capnp
 	bench libcapnp-dev       /usr/include/capnp/schema.capnp
 	bench g++                g++
 	bench valgrind           valgrind
+	debug gdb                gdb
+	debug graphviz           dot
 	image grub-common        grub-mkrescue
 	image grub-pc-bin        /usr/lib/grub/i386-pc
 	image grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
@@ -65,8 +69,15 @@ present() {
 
 # The packages of these groups that are missing, in one line.
 missing() {
-	packages | while read -r group package probe; do
-		case " $* " in *" $group "*) present "$probe" || printf '%s ' "$package" ;; esac
+	packages | while read -r groups package probe; do
+		for wanted; do
+			case ",$groups," in
+			*",$wanted,"*)
+				present "$probe" || printf '%s ' "$package"
+				break
+				;;
+			esac
+		done
 	done
 }
 
@@ -94,7 +105,8 @@ version() {
 }
 
 doctor() {
-	packages | while read -r group package probe; do
+	packages | while read -r groups package probe; do
+		group=${groups%%,*}
 		if present "$probe"; then
 			printf '  %-6s %-22s %s\n' "$group" "$package" "$(version "$probe")"
 		else
@@ -110,7 +122,7 @@ doctor() {
 	npm:brings an evaluator where there is no cue
 	shellcheck:reads the shell scripts (make shell-check)
 	EOF
-	absent=$(missing build image bench test)
+	absent=$(missing build image bench debug test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
 	elif is_debian; then
@@ -157,18 +169,17 @@ case "$#:${1-}" in
 1:--doctor)
 	doctor
 	;;
-1:build | 1:image | 1:bench | 1:test)
+1:build | 1:image | 1:bench | 1:debug | 1:service | 1:test)
 	case $1 in
 	build) wanted=$(missing build) ;;
-	image) wanted=$(missing build image) ;;
-	bench) wanted=$(missing build bench) ;;
-	test) wanted=$(missing build image bench test) ;;
+	test) wanted=$(missing build image bench debug test) ;;
+	*) wanted=$(missing build "$1") ;;
 	esac
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
 *)
-	echo "usage: $0 build|image|bench|test|--doctor" >&2
+	echo "usage: $0 build|image|bench|debug|service|test|--doctor" >&2
 	exit 2
 	;;
 esac
