@@ -58,7 +58,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals    := test test-% check-% %-check fuzz-% lint fmt sanitize-lib generate
+test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib generate
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
 debug_goals   := debug graph

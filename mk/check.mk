@@ -35,8 +35,8 @@ tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
 unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS)) $(core_tests)
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
-.PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles sanitize-lib \
-        capos-rt-check
+.PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles hostile \
+        sanitize-lib capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
 test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
@@ -66,6 +66,11 @@ test-capnp: $(O)/san/capos-capnp
 ## test-cycles      processes spawned, called and reaped, 1,000 of them; CYCLES=100000 for more
 test-cycles: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -k cycles tests/test_scale.py
+
+## hostile          programs that fight the kernel: ENTRIES=10000000 in one boot, or SECONDS=60; SEED=1
+hostile: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
+	$(Q)$(PYTHON) tests/hostile.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
+		$(if $(ENTRIES),--entries $(ENTRIES))
 
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \

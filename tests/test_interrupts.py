@@ -6,7 +6,7 @@ import re
 
 import pytest
 from conftest import BUILD, CONSOLE, PASS, grant, manifest, service
-from test_campaign import campaign
+from hostile import campaign
 from test_limits import LIMITS
 
 # One call may zero and map so many pages, at no more than that each; nothing else that the

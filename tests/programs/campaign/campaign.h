@@ -55,6 +55,9 @@ enum row {
 #define COLUMN_EXCEPTIONS 13u
 #define COLUMNS           (COLUMN_EXCEPTIONS + 5u)
 
+/* Opcodes are counted by what was submitted in the end, those that there are not in one. */
+#define OPCODES (CAP_OP_COUNT + 1u)
+
 struct tally {
     uint64_t completed;
     uint64_t corruptions; /* SYS_ERR_RING_CORRUPT */
@@ -62,6 +65,7 @@ struct tally {
     uint64_t exits;
     uint64_t traps;
     uint64_t seen[ROWS][COLUMNS];
+    uint64_t opcodes[OPCODES][COLUMNS];
 };
 
 _Static_assert(sizeof(struct tally) <= 4096, "a tally is one page");
@@ -87,13 +91,16 @@ bool tally_map(struct rt_ring *ring, uint64_t vm, uint64_t memory);
 
 void tally_completion(enum row row, const struct cap_cqe *cqe);
 
+/* The same by opcode, for those of whose entries nobody but themselves has changed anything. */
+void tally_opcode(uint8_t opcode, const struct cap_cqe *cqe);
+
 /* Adds one, whoever else does so at the same time. */
 static inline void tally_add(uint64_t *count)
 {
     (void)__atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
 }
 
-/* Prints a line for each row. */
+/* Prints a line for each row, and each opcode. */
 void tally_print(void);
 
 /* ---------------------------------------------------------------------------

@@ -5,7 +5,9 @@
  * the pages of a window of the address space that entries map and unmap, everybody in
  * everybody's, so that a buffer may come and go while it is referred to.
  *
- * User data is the row, and a serial number by which the entry is remembered.
+ * User data is the row, the opcode, and a serial number by which the entry is remembered,
+ * with a sum over these: what was never submitted like that, but has come of noise over the
+ * queues, is not counted.
  */
 #include <abi/layout.h>
 #include <capos.capnp.h>
@@ -42,6 +44,7 @@ static uint64_t serial;
 static uint8_t *area;
 static uint32_t area_bytes;
 static uint32_t own_depth;
+static bool is_reckless; /* has results written over its own queues */
 
 static uint64_t at(const void *p)
 {
@@ -53,6 +56,7 @@ void entries_begin(const struct rt_ring *ring, uint32_t depth)
     area = ring->area;
     area_bytes = ring->header->area_bytes;
     own_depth = depth;
+    is_reckless = chance_one_in(4);
 }
 
 /* ---------------------------------------------------------------------------
@@ -62,6 +66,15 @@ static uint64_t window_page(void)
 {
     return USER_MAP_BASE + chance_below(WINDOW_PAGES) * (uint64_t)USER_PAGE_BYTES;
 }
+
+/*
+ * A page that is mapped and unmapped in turn, as far as is known, and that calls are received
+ * in: so that it goes while a receiver waits, or waits again.
+ */
+#define LENT_PAGE (USER_MAP_BASE + WINDOW_PAGES * (uint64_t)USER_PAGE_BYTES)
+
+static bool is_lent;
+static bool ends_loan; /* by the next entry */
 
 static bool is_in(uint64_t address, uint64_t length, const void *from, uint64_t bytes)
 {
@@ -237,6 +250,29 @@ static enum capos_virtual_memory_protection some_protection(void)
 
     return n < 4 ? CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE
                  : (enum capos_virtual_memory_protection)(n - 4u);
+}
+
+static uint16_t call_vm_for_loan(void)
+{
+    struct capnp_arena arena = begin();
+    struct capos_virtual_memory_map_params_builder map;
+    struct capos_virtual_memory_unmap_params_builder unmap;
+
+    if (is_lent) {
+        unmap = capos_virtual_memory_unmap_params_build_root(&arena);
+        capos_virtual_memory_unmap_params_set_address(unmap, LENT_PAGE);
+        capos_virtual_memory_unmap_params_set_size(unmap, USER_PAGE_BYTES);
+    } else {
+        map = capos_virtual_memory_map_params_build_root(&arena);
+        capos_virtual_memory_map_params_set_hint(map, LENT_PAGE);
+        capos_virtual_memory_map_params_set_size(map, USER_PAGE_BYTES);
+        capos_virtual_memory_map_params_set_protection(map,
+                                                       CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE);
+    }
+    end(&arena);
+    is_lent = !is_lent;
+    ends_loan = false;
+    return is_lent ? CAPOS_VIRTUAL_MEMORY_MAP : CAPOS_VIRTUAL_MEMORY_UNMAP;
 }
 
 static uint16_t call_vm(void)
@@ -418,7 +454,7 @@ static uint16_t build(enum row kind)
     case ROW_FRAMES:
         return call_frames();
     case ROW_VM:
-        return call_vm();
+        return ends_loan || !is_lent || chance_one_in(16) ? call_vm_for_loan() : call_vm();
     case ROW_SPAWNER:
         return call_spawner();
     case ROW_MANAGER:
@@ -509,14 +545,34 @@ static struct cap_sqe answer(enum row row)
     }
     if (row == ROW_AGAIN) {
         sqe.flags |= CAP_SQE_F_AGAIN;
+        ends_loan = is_lent && chance_one_in(3);
     }
     put_message(&sqe);
     return sqe;
 }
 
-static uint64_t tag(enum row row)
+#define SUM_BITS 24u
+
+static uint64_t sum_of(uint64_t rest)
 {
-    return (uint64_t)row << 32 | (serial & 0xffffffffu);
+    return rest * 0x9e3779b97f4a7c15ull >> (64u - SUM_BITS);
+}
+
+static uint64_t tag(enum row row, uint8_t opcode)
+{
+    uint64_t rest = (uint64_t)row << 32 | (uint64_t)opcode << 24 | (serial & 0xffffffu);
+
+    return sum_of(rest) << 40 | rest;
+}
+
+/* What tag was made of. False: it was not made so. */
+static bool read_tag(uint64_t user_data, uint64_t *row, uint8_t *opcode)
+{
+    uint64_t rest = user_data & ((1ull << 40) - 1u);
+
+    *row = rest >> 32;
+    *opcode = (uint8_t)(rest >> 24);
+    return user_data >> 40 == sum_of(rest) && *row < ROWS;
 }
 
 /* What an entry is known by that is in flight, as far as is known. */
@@ -538,6 +594,11 @@ static struct cap_sqe right(enum row *row)
     struct cap_sqe sqe = {.opcode = CAP_OP_NOP};
     uint64_t id;
 
+    if (ends_loan) {
+        id = stock_of(ROW_VM, row);
+        ends_loan = *row == ROW_VM;
+        return call(*row, id);
+    }
     switch (chance_below(16)) {
     case 0:
         *row = ROW_NOP;
@@ -552,6 +613,9 @@ static struct cap_sqe right(enum row *row)
         *row = ROW_RECV;
         sqe = (struct cap_sqe){.opcode = CAP_OP_RECV, .cap_id = id};
         put_room(&sqe, 512);
+        if (is_lent && chance_one_in(2)) {
+            sqe.result_addr = LENT_PAGE;
+        }
         return sqe;
     case 4:
     case 5:
@@ -581,11 +645,57 @@ static struct cap_sqe right(enum row *row)
     }
 }
 
+/* Lengths at the limits and a little beside them, of a word and of what fits in 32 bits. */
+static uint32_t odd_length(void)
+{
+    static const uint32_t edges[] = {0,
+                                     8,
+                                     16,
+                                     32,
+                                     USER_PAGE_BYTES,
+                                     CAP_KERNEL_MESSAGE_MAX,
+                                     CAP_MESSAGE_MAX,
+                                     CAP_ROOM_MAX,
+                                     1u << 31,
+                                     UINT32_MAX - 7u};
+    uint32_t edge = edges[chance_below(sizeof edges / sizeof *edges)];
+
+    switch (chance_below(4)) {
+    case 0:
+        return edge;
+    case 1:
+        return edge + 8u;
+    case 2:
+        return edge - 8u;
+    default:
+        return chance_one_in(2) ? edge + chance_below(8) : (uint32_t)chance() >> chance_below(32);
+    }
+}
+
+/* One that was never given out, or is not any more: another generation, or another slot. */
+static uint64_t forged(uint64_t id)
+{
+    switch (chance_below(6)) {
+    case 0:
+        return CAP_ID_NONE;
+    case 1:
+        return id + (1ull << CAP_ID_INDEX_BITS);
+    case 2:
+        return id - (1ull << CAP_ID_INDEX_BITS);
+    case 3:
+        return id + 1u;
+    case 4:
+        return UINT64_MAX >> chance_below(64);
+    default:
+        return chance();
+    }
+}
+
 static void spoil(struct cap_sqe *sqe)
 {
     enum row kind;
 
-    switch (chance_below(10)) {
+    switch (chance_below(13)) {
     case 0:
         chance_flip(sqe, sizeof *sqe, 1);
         return;
@@ -596,10 +706,10 @@ static void spoil(struct cap_sqe *sqe)
         sqe->result_addr = odd_place();
         return;
     case 3:
-        sqe->params_len = (uint32_t)(chance() >> (32 + chance_below(32)));
+        sqe->params_len = odd_length();
         return;
     case 4:
-        sqe->result_len = (uint32_t)(chance() >> (32 + chance_below(32)));
+        sqe->result_len = odd_length();
         return;
     case 5:
         sqe->cap_id = stock_any(&kind);
@@ -612,6 +722,15 @@ static void spoil(struct cap_sqe *sqe)
         return;
     case 8:
         sqe->cap_count = (uint8_t)chance();
+        return;
+    case 9:
+        sqe->cap_id = forged(sqe->cap_id);
+        return;
+    case 10:
+        sqe->flags ^= (uint16_t)(1u << chance_below(4));
+        return;
+    case 11:
+        sqe->cap_room = chance_one_in(2) ? CAP_TRANSFER_MAX + chance_below(3) - 1u : odd_length();
         return;
     default:
         sqe->opcode = (uint8_t)chance_below(CAP_OP_COUNT + 1u);
@@ -635,11 +754,11 @@ struct cap_sqe entries_any(void)
     }
     if ((sqe.opcode == CAP_OP_CALL || sqe.opcode == CAP_OP_RECV) &&
         !result_is_harmless(sqe.result_addr, sqe.result_len) &&
-        !(sqe.result_addr >= USER_RING_VADDR && chance_one_in(16))) {
+        !(is_reckless && sqe.result_addr >= USER_RING_VADDR && chance_one_in(16))) {
         sqe.result_addr = at(playground.bytes) + (sqe.result_addr & 7u);
         sqe.result_len %= PLAYGROUND_BYTES / 2u;
     }
-    sqe.user_data = tag(row);
+    sqe.user_data = tag(row, sqe.opcode);
     remembered[serial % REMEMBERED].user_data = sqe.user_data;
     remembered[serial % REMEMBERED].result_addr = sqe.result_addr;
     remembered[serial % REMEMBERED].cap_id = sqe.cap_id;
@@ -665,13 +784,17 @@ static void learn_capabilities(uint64_t from, uint32_t n)
 
 void entries_completed(const struct cap_cqe *cqe)
 {
-    uint64_t row = cqe->user_data >> 32;
     uint32_t i = (uint32_t)cqe->user_data % REMEMBERED;
+    uint64_t row;
+    uint8_t opcode;
 
-    if (row >= ROWS) {
-        return; /* one of noise over the queue */
+    if (!read_tag(cqe->user_data, &row, &opcode)) {
+        return;
     }
     tally_completion((enum row)row, cqe);
+    if (!is_reckless) {
+        tally_opcode(opcode, cqe);
+    }
     bool is_known = remembered[i].user_data == cqe->user_data;
     if (is_known) {
         remembered[i].is_due = false;

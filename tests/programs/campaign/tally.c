@@ -11,6 +11,12 @@ static const char *const row_names[] = {
 #undef ROW_NAME
 };
 
+static const char *const opcode_names[OPCODES] = {
+    [CAP_OP_NOP] = "NOP",       [CAP_OP_CALL] = "CALL",       [CAP_OP_RECV] = "RECV",
+    [CAP_OP_RETURN] = "RETURN", [CAP_OP_RELEASE] = "RELEASE", [CAP_OP_CANCEL] = "CANCEL",
+    [CAP_OP_FINISH] = "FINISH", [CAP_OP_COUNT] = "unknown",
+};
+
 static const char *const exception_names[] = {"failed", "overloaded", "disconnected",
                                               "unimplemented", "invalid"};
 
@@ -58,22 +64,37 @@ void tally_completion(enum row row, const struct cap_cqe *cqe)
     }
 }
 
+void tally_opcode(uint8_t opcode, const struct cap_cqe *cqe)
+{
+    uint32_t column = column_of(cqe);
+
+    if (column < COLUMNS) {
+        tally_add(&tally()->opcodes[opcode < CAP_OP_COUNT ? opcode : CAP_OP_COUNT][column]);
+    }
+}
+
+static void print_line(const char *what, const char *name, const uint64_t seen[COLUMNS])
+{
+    rt_printf("campaign: %s%s: done %lu", what, name, seen[0]);
+    for (uint32_t column = 1; column < COLUMNS; column++) {
+        if (seen[column] == 0) {
+            continue;
+        }
+        if (column >= COLUMN_EXCEPTIONS) {
+            rt_printf(", %s %lu", exception_names[column - COLUMN_EXCEPTIONS], seen[column]);
+        } else {
+            rt_printf(", -%u %lu", column, seen[column]);
+        }
+    }
+    rt_printf("\n");
+}
+
 void tally_print(void)
 {
     for (uint32_t row = 0; row < ROWS; row++) {
-        const uint64_t *seen = tally()->seen[row];
-
-        rt_printf("campaign: %s: done %lu", row_names[row], seen[0]);
-        for (uint32_t column = 1; column < COLUMNS; column++) {
-            if (seen[column] == 0) {
-                continue;
-            }
-            if (column >= COLUMN_EXCEPTIONS) {
-                rt_printf(", %s %lu", exception_names[column - COLUMN_EXCEPTIONS], seen[column]);
-            } else {
-                rt_printf(", -%u %lu", column, seen[column]);
-            }
-        }
-        rt_printf("\n");
+        print_line("", row_names[row], tally()->seen[row]);
+    }
+    for (uint32_t opcode = 0; opcode < OPCODES; opcode++) {
+        print_line("opcode ", opcode_names[opcode], tally()->opcodes[opcode]);
     }
 }
