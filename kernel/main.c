@@ -61,6 +61,7 @@ void kernel_main(struct boot_info *info)
 {
     serial_init();                        /* from here on there are words */
     refuse(features_init(), EXIT_PANIC);  /* NX on: page tables need it */
+    fpu_init();                           /* SSE, for programs and for clearing pages */
     gdt_init();                           /* selectors, TSS, a stack for double faults */
     idt_init();                           /* from here on a fault is a panic with a backtrace */
     boot_info_finish(info);               /* the memory map, sorted out */
@@ -71,7 +72,6 @@ void kernel_main(struct boot_info *info)
     gdt_guard_stacks();                   /* interrupt stacks between guard pages */
     features_enable();                    /* SMEP, SMAP, UMIP, global pages */
     features_print();
-    fpu_init();                     /* SSE for programs */
     pic_init();                     /* every interrupt masked */
     cpu_init(gdt_boot_stack_top()); /* this CPU's struct; system calls */
     print_memory(info);

@@ -5,12 +5,13 @@
 #include <lib/frame_bitmap.h>
 #include <stddef.h>
 
+#include "arch/x86_64/clear.h"
 #include "mem/fault.h"
 #include "panic.h"
-#include "string.h"
 
 _Static_assert(PHYS_LIMIT >> FRAME_SHIFT <= FRAME_BITMAP_FRAMES_MAX, "the bitmap counts all RAM");
 _Static_assert(MEMORY_MAP_PAGE == FRAME_BYTES, "the boot map is made of frames");
+_Static_assert(CLEAR_BYTES == FRAME_BYTES, "a frame is a page");
 
 static struct frame_bitmap bitmap;
 
@@ -99,7 +100,7 @@ static enum status charge(struct account *payer, uint64_t n)
     return payer == NULL ? ST_OK : account_charge(payer, ACCOUNT_FRAMES, n);
 }
 
-static void release(struct account *payer, uint64_t n)
+void frame_release_charge(struct account *payer, uint64_t n)
 {
     if (payer != NULL) {
         account_release(payer, ACCOUNT_FRAMES, n);
@@ -120,7 +121,7 @@ enum status frame_alloc(struct account *payer, struct paddr *out)
     }
     status = frame_bitmap_alloc(&bitmap, &frame);
     if (status != ST_OK) {
-        release(payer, 1);
+        frame_release_charge(payer, 1);
         return status;
     }
     *out = (struct paddr){frame << FRAME_SHIFT};
@@ -132,7 +133,7 @@ enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
     enum status status = frame_alloc(payer, out);
 
     if (status == ST_OK) {
-        memset(phys_to_virt(*out), 0, FRAME_BYTES);
+        clear_page(phys_to_virt(*out));
     }
     return status;
 }
@@ -151,25 +152,30 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
     }
     status = frame_bitmap_alloc_run(&bitmap, n, &first);
     if (status != ST_OK) {
-        release(payer, n);
+        frame_release_charge(payer, n);
         return status;
     }
     *out = (struct paddr){first << FRAME_SHIFT};
     return ST_OK;
 }
 
-void frame_free(struct account *payer, struct paddr frame)
+void frame_give_back(struct paddr frame)
 {
     ASSERT(frame_bitmap_free(&bitmap, frame.v >> FRAME_SHIFT) == ST_OK,
            "frame %lx was freed twice, or never handed out", frame.v);
-    release(payer, 1);
+}
+
+void frame_free(struct account *payer, struct paddr frame)
+{
+    frame_give_back(frame);
+    frame_release_charge(payer, 1);
 }
 
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n)
 {
     ASSERT(frame_bitmap_free_run(&bitmap, first.v >> FRAME_SHIFT, n) == ST_OK,
            "one of %lu frames at %lx was freed twice, or never handed out", n, first.v);
-    release(payer, n);
+    frame_release_charge(payer, n);
 }
 
 uint64_t frame_free_count(void)

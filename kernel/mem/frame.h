@@ -47,6 +47,13 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
 /* Gives back what frame_alloc or frame_alloc_zeroed took. Twice is our bug: asserted. */
 void frame_free(struct account *payer, struct paddr frame);
 
+/*
+ * The same in two halves, for who gives back many: each frame, and then the charge for all
+ * n of them.
+ */
+void frame_give_back(struct paddr frame);
+void frame_release_charge(struct account *payer, uint64_t n);
+
 /* Gives back the n frames of one frame_alloc_contiguous. */
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n);
 

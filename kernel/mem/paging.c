@@ -512,53 +512,108 @@ enum status aspace_find(const struct aspace *as, struct uaddr va, struct paddr *
     return ST_OK;
 }
 
+/* A slice of taking down. */
+struct teardown {
+    unsigned budget; /* frames and pages that may still go */
+    uint64_t freed;  /* frames given back, whose charge is released at the end */
+};
+
+/* The first entry at or behind i that is present; there is one. Eight empty ones at a time. */
+static unsigned next_present(const uint64_t *table, unsigned i)
+{
+    for (;; i++) {
+        while (i % 8 == 0 && (table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
+                              table[i + 5] | table[i + 6] | table[i + 7]) == 0) {
+            i += 8;
+        }
+        if ((table[i] & ENTRY_PRESENT) != 0) {
+            return i;
+        }
+    }
+}
+
+static void give_back(struct teardown *slice, uint64_t entry)
+{
+    frame_give_back((struct paddr){entry & ENTRY_ADDRESS});
+    slice->freed++;
+}
+
+/* Empties a table of pages whose entries *entry counts. False: the budget is spent first. */
+static bool drop_pages(struct aspace *as, uint64_t *entry, struct teardown *slice)
+{
+    uint64_t *table = table_at(*entry);
+
+    for (unsigned i = 0; entry_count(*entry) != 0; i++) {
+        if (slice->budget == 0) {
+            return false;
+        }
+        i = next_present(table, i);
+        if ((table[i] & ENTRY_OWNED) != 0) {
+            give_back(slice, table[i]);
+            as->owned--;
+        }
+        table[i] = 0;
+        as->pages--;
+        slice->budget--;
+        *entry -= COUNT_ONE;
+    }
+    return true;
+}
+
 /*
  * Empties and frees the table that *entry, of a level above 1, points to, and
  * everything below it. False: the budget is spent first; entry and counts are then
  * as true as before, so that a next call goes on.
  */
-static bool drop_table(struct aspace *as, uint64_t *entry, unsigned level, unsigned *budget)
+static bool drop_table(struct aspace *as, uint64_t *entry, unsigned level, struct teardown *slice)
 {
     uint64_t *table = table_at(*entry);
 
-    for (unsigned i = 0; entry_count(*entry) != 0; i++) {
-        if ((table[i] & ENTRY_PRESENT) == 0) {
-            continue;
-        }
-        if (*budget == 0 || (level > 2 && !drop_table(as, &table[i], level - 1, budget))) {
+    if (level == 2) {
+        if (!drop_pages(as, entry, slice)) {
             return false;
         }
-        if (level == 2) {
-            if ((table[i] & ENTRY_OWNED) != 0) {
-                frame_free(as->payer, (struct paddr){table[i] & ENTRY_ADDRESS});
-                as->owned--;
+    } else {
+        for (unsigned i = 0; entry_count(*entry) != 0; i++) {
+            i = next_present(table, i);
+            if (slice->budget == 0 || !drop_table(as, &table[i], level - 1, slice)) {
+                return false;
             }
-            as->pages--;
-            (*budget)--;
+            table[i] = 0;
+            *entry -= COUNT_ONE;
         }
-        table[i] = 0;
-        *entry -= COUNT_ONE;
     }
-    frame_free(as->payer, (struct paddr){*entry & ENTRY_ADDRESS});
+    give_back(slice, *entry);
     as->tables--;
-    *budget -= *budget > 0 ? 1 : 0;
+    slice->budget -= slice->budget > 0 ? 1 : 0;
+    return true;
+}
+
+/* Empties the root's user half. */
+static bool drop_all(struct aspace *as, struct teardown *slice)
+{
+    uint64_t *root = phys_to_virt(as->root);
+
+    for (unsigned i = 0; as->top_used != 0; i++) {
+        i = next_present(root, i);
+        if (slice->budget == 0 || !drop_table(as, &root[i], TOP_LEVEL, slice)) {
+            return false;
+        }
+        root[i] = 0;
+        as->top_used--;
+    }
     return true;
 }
 
 bool aspace_destroy_step(struct aspace *as, unsigned budget)
 {
-    uint64_t *root = phys_to_virt(as->root);
+    struct teardown slice = {.budget = budget};
 
     ASSERT(!aspace_is_active(as), "the active address space cannot be taken down");
-    for (unsigned i = 0; as->top_used != 0; i++) {
-        if ((root[i] & ENTRY_PRESENT) == 0) {
-            continue;
-        }
-        if (budget == 0 || !drop_table(as, &root[i], TOP_LEVEL, &budget)) {
-            return false;
-        }
-        root[i] = 0;
-        as->top_used--;
+    bool done = drop_all(as, &slice);
+    frame_release_charge(as->payer, slice.freed);
+    if (!done) {
+        return false;
     }
     ASSERT(as->pages == 0 && as->owned == 0 && as->tables == 1,
            "an empty address space has %lu pages and %lu tables", as->pages, as->tables);

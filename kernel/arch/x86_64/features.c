@@ -59,7 +59,8 @@ const char *features_init(void)
 
 void features_enable(void)
 {
-    uint64_t cr4 = CR4_PAE; /* nothing that a boot loader may have left on */
+    /* What fpu_init switched on, and nothing that a boot loader may have left on. */
+    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
     cr4 |= features.pge ? CR4_PGE : 0;
     cr4 |= features.smep ? CR4_SMEP : 0;

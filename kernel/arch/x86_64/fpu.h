@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The x87 and SSE registers of user programs. The kernel uses none of them. AVX
- * stays off: its instructions are invalid opcodes, so FXSAVE holds the whole state.
+ * The x87 and SSE registers of user programs. The kernel uses none of them, but for one
+ * that clear_page puts back. AVX stays off: its instructions are invalid opcodes, so
+ * FXSAVE holds the whole state.
  *
  * A program that waits in cap_enter keeps only the two control words (abi/syscall.h);
  * a preempted one has everything saved.
