@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Bytes as a program file. What elf_parse accepts is loaded as the kernel would load
- * it, byte by byte, so that a range that does not hold is a read out of bounds.
+ * it, byte by byte, so that a range that does not hold is a read out of bounds (T-20).
  */
 #include <abi/layout.h>
 #include <lib/elf.h>

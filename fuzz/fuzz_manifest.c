@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Bytes as a boot manifest. What manifest_open accepts is read as the kernel reads
- * it, each service to its last grant; what it refuses has a sentence.
+ * it, each service to its last grant; what it refuses has a sentence (T-20).
  */
 #include <capos.capnp.h>
 #include <lib/elf.h>

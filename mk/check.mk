@@ -100,7 +100,8 @@ $(call header_part,$(wildcard demos/*/*.h demos/schema/gen/*.h),$(UFLAGS) $(inc_
 $(call header_part,$(wildcard init/*.h init/include/*/*.h),$(UFLAGS) $(inc_init))
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
-.PHONY: check-headers check-layers check-sources check-style fmt fmt-check lint shell-check \
+.PHONY: check-headers check-layers check-sources check-style check-claims \
+        fmt fmt-check lint shell-check \
         generated-code-check generate check-cue evaluate check-other-cc
 
 ## check-headers    each header compiles by itself
@@ -140,6 +141,10 @@ check-sources:
 ## check-style      what no compiler minds: licence line, include guard, white space, words
 check-style:
 	$(Q)$(PYTHON) tools/check-style
+
+## check-claims     tests and commands that docs/threats.md and docs/claims.md name are there
+check-claims:
+	$(Q)$(PYTHON) tools/check-claims
 
 # ---------------------------------------------------------------------------
 # Formatting and lint, on everything that people write.
@@ -257,7 +262,8 @@ check-other-cc:
 # ---------------------------------------------------------------------------
 # Everything, counted.
 
-checks := check-headers check-layers check-sources check-style fmt-check lint shell-check \
+checks := check-headers check-layers check-sources check-style check-claims \
+          fmt-check lint shell-check \
           generated-code-check check-cue check-other-cc fuzz-smoke fuzz-afl-smoke
 
 .PHONY: test test-system test-parts

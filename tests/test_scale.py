@@ -47,7 +47,7 @@ def cycles(count):
 
 
 def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
-    """The program compares what it uses, and the end of the run all that there is."""
+    """The program compares what it uses, and the end of the run all that there is (T-30)."""
     run = boot(manifest(cycles(CYCLES)), timeout=60 + CYCLES / 20)
     assert run.status == PASS, str(run)
     run.says(f"cycles: {CYCLES} times", "cycles: pass", "capos: passed")
@@ -55,7 +55,7 @@ def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
 
 
 def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
-    """The timer runs while there is work, though nobody but the one who asked is ready."""
+    """The timer runs while there is work, though nobody but the one who asked is ready (T-27)."""
     limits = {"frames": 2048, "processes": 1, "calls": 64}
     run = boot(manifest(service("impatient", caps=[CONSOLE, SPAWNER], limits=limits)))
     assert run.status == PASS, str(run)
@@ -133,6 +133,7 @@ def functions_at(addresses):
 
 @pytest.mark.parametrize("name", PLACES)
 def test_each_allocation_fails_in_its_turn_and_leaves_all_as_it_was(boot, name):
+    """T-16, in the booted system."""
     faults = service(
         "faults",
         caps=[{**CONSOLE, "name": name}, MANAGER, SPAWNER, ENDPOINTS, FRAMES, INJECTOR],
@@ -175,7 +176,7 @@ def glutton(taste):
     "tastes", [*([taste] for taste in LIMITS), list(LIMITS)], ids=[*LIMITS, "all"]
 )
 def test_who_takes_all_is_refused_more_and_a_neighbour_does_not_notice(boot, tastes):
-    """The neighbour spawns, calls, transfers, and must not be refused anything."""
+    """The neighbour spawns, calls, transfers, and must not be refused anything (T-17)."""
     gluttons = [glutton(taste) for taste in tastes]
     run = boot(manifest(*gluttons, cycles(100), tickHz=1000))
     assert run.status == PASS, str(run)

@@ -2,7 +2,7 @@
 /*
  * A process that was granted nothing can do nothing (A2). It has no name for anything,
  * so it guesses: indices and generations of capability ids, interfaces, methods,
- * opcodes. Only the empty operation succeeds.
+ * opcodes. Only the empty operation succeeds (T-06).
  *
  * With no Console to say it on, the exit code is the whole report: 0, or the line
  * of the check that did not hold.

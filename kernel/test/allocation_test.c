@@ -2,7 +2,7 @@
 /*
  * Every allocation, failed in its turn: for each thing that takes memory, the first
  * allocation is made to fail, then the second, until none is left to fail. Each time
- * the one who asked is told, everything is as it was, and asking again works.
+ * the one who asked is told, everything is as it was, and asking again works (T-10 and T-16).
  */
 #include <setjmp.h>
 #include <stdarg.h>

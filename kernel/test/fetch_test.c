@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The kernel reads each byte of an entry and of a message once, so what a program changes
- * behind a check can make no difference. Every load is counted.
+ * behind a check can make no difference. Every load is counted (T-01).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * and bad buffers, while pages come and go, allocations fail, time passes, deferred work
  * is done or not, and one or the other dies and is started anew. After each step all
  * that the kernel keeps is checked, and that whoever waits has reason to; at the end,
- * that every entry has completed exactly once and that nothing is left.
+ * that every entry has completed exactly once and that nothing is left (T-12 and T-27).
  *
  * In every fourth run the processes are hostile: while the kernel reads of their memory,
  * the memory changes. Their completions cannot be counted then; everything else holds.

@@ -2,7 +2,7 @@
 /*
  * The table of docs/endpoints.md, row by row, on the hosted kernel: each event in each
  * state, what comes of it and that nothing is left behind. A pair that the table does not
- * have fails, and one that it has twice, and a word that it does not explain.
+ * have fails, and one that it has twice, and a word that it does not explain (T-08 and T-12).
  *
  *   states_test --print     writes the table's rows as the kernel would have them
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What happens when a slot's generations are spent. The table is compiled here
- * with generations of four bits, so that it happens after fifteen holds.
+ * with generations of four bits, so that it happens after fifteen holds (T-07).
  */
 #define CAP_ID_GENERATION_BITS 4u
 

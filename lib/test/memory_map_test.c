@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Memory maps as loaders hand them over, and as nobody should. */
+/* Memory maps as loaders hand them over, and as nobody should (T-33). */
 #include "catch_assert.h"
 
 #include <lib/memory_map.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernel's side of the ring, driven against a program that may be hostile.
+ * The kernel's side of the ring, driven against a program that may be hostile (T-02 and T-03).
  *
  * Every load of shared memory passes the observer below, which counts it and can
  * change the memory at that moment: a word that is loaded twice in one

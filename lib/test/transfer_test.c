@@ -2,7 +2,7 @@
 /*
  * Transfers between two tables: each refusal, and random sequences beside a slow
  * model, which knows who has what and counts every hold. Whatever is refused or rolled
- * back leaves both tables bit for bit as they were.
+ * back leaves both tables bit for bit as they were (T-09 and T-10).
  */
 #include "catch_assert.h"
 

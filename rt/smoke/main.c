@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The runtime's own proof: what a program is born with, what the runtime gives it,
- * and what the two system calls keep, clear and refuse.
+ * and what the two system calls keep, clear and refuse (T-29).
  */
 #include <abi/layout.h>
 #include <abi/limits.h>

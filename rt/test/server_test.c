@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The server's loop: what clients send, what handlers do, and what the kernel says of
- * the answers.
+ * the answers (T-14).
  */
 #include "kernel.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Messages that were made to break their reader: each must be refused, for the
- * right reason, without a byte outside of the message being touched.
+ * right reason, without a byte outside of the message being touched (T-18 and T-19).
  *
  * The first nine broke other implementations:
  *

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Calls that are given up in each state, and endpoints whose owner facet goes in each state. */
+/*
+ * Calls that are given up in each state, and endpoints whose owner facet goes in each state
+ * (T-13).
+ */
 #include "play.h"
 
 #include <abi/layout.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* As many entries in flight as there may be, and tables that are full. */
+/* As many entries in flight as there may be, and tables that are full (T-15). */
 #include "play.h"
 
 #include <capos.capnp.h>

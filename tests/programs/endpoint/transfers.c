@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Capabilities that come along with calls and answers. */
+/* Capabilities that come along with calls and answers (T-09). */
 #include "play.h"
 
 #include <capos.capnp.h>

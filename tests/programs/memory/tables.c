@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What must be refused, each with its exact code; and nothing is lost by it. */
+/* What must be refused, each with its exact code; and nothing is lost by it (T-04). */
 #include <abi/layout.h>
 #include <abi/limits.h>
 #include <rt/format.h>
