@@ -270,7 +270,8 @@ checks := check-headers check-layers check-sources check-style check-claims \
 
 # What the tests run: built in one go, so that two of them never build the same file.
 test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%) \
-            $(fuzz_targets) $(afl_targets) $(profile)/interrupts.so $(capnp_bench)/ours $(capnp_bench)/theirs
+            $(fuzz_targets) $(afl_targets) $(profile)/interrupts.so $(trace_plugin) \
+            $(capnp_bench)/ours $(capnp_bench)/theirs
 
 ## test             build and run everything; the last line is "N passed, N failed"
 test:
