@@ -140,7 +140,7 @@ objects += $(O)/$(1)/$(basename $(2)).o
 $(O)/$(1)/$(basename $(2)).o: $(2) $(O)/flags/$(1)
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
-	$(Q)$(cc_of) $(flags_$(1)) $(3) -MMD -MP -c -o $$@ $$<
+	$(Q)$(cc_of) $(flags_$(1)) $$(flags_here) $(3) -MMD -MP -c -o $$@ $$<
 -include $(O)/$(1)/$(basename $(2)).d
 ifeq ($(suffix $(2))$(flags_of_$(2)),.c)
 flags_of_$(2) := $(filter-out -Werror,$(flags_$(1))) $(3)
@@ -179,7 +179,13 @@ lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS) \
 
 $(eval $(call archive,$(O)/kernel/lib.a,$(call lib_objects,kernel)))
 
+# The system call's way is entered from assembler alone, which has saved all that the
+# calling convention has functions preserve. Other compilers preserve it once more.
+flags_of_enter := $(if $(cc_is_gcc),-fomit-frame-pointer -ffixed-rbp \
+                  $(patsubst %,-fcall-used-r%,bx 12 13 14 15))
+
 define kernel_image # VARIANT
+$(O)/$(1)/kernel/enter.o: flags_here = $$(flags_of_enter)
 $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
 $(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
 $(O)/$(1).elf: $(O)/$(1)/ksyms1.o

@@ -50,6 +50,7 @@ kernel_SRCS := \
 	kernel/cap/transfer.c \
 	kernel/cap/virtual_memory.c \
 	kernel/ksyms.c \
+	kernel/enter.c \
 	kernel/main.c \
 	kernel/panic.c \
 	kernel/pci.c \

@@ -69,6 +69,8 @@ struct process {
     uint8_t *area;                /* [I] the message area in the direct map */
     uint64_t area_vaddr;          /* [I] where the program sees it */
     uint64_t area_bytes;          /* [I] */
+    uint64_t area_delta;          /* [I] from there to `area` */
+    uint64_t area_short_words;    /* [I] words in front of the last place for a short message */
     struct paddr ring_frames;     /* [I] physically contiguous */
     uint64_t ring_nframes;        /* 0: none yet */
     void *caps_storage;           /* NULL: none yet */

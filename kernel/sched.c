@@ -11,7 +11,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/pic.h"
 #include "arch/x86_64/pit.h"
-#include "cap/drain.h"
+#include "cap_enter.h"
 #include "panic.h"
 #include "thread.h"
 #include "work.h"
@@ -44,7 +44,7 @@ static inline bool tick_is_needed(void)
            !work_is_empty();
 }
 
-static __attribute__((noinline)) void tick(void)
+static void tick(void)
 {
     sched.ticking = true;
     (void)pit_start(sched.hz);
@@ -58,13 +58,19 @@ static inline void start_ticking(void)
     }
 }
 
+static void attend_to_work(void)
+{
+    cpu_self()->attention = true;
+    start_ticking();
+}
+
 void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events)
 {
     sched.events = events;
     list_init(&sched.ready);
     timer_wheel_init(&sched.timeouts, 0);
     timer_init(&sched.deadline);
-    work_init(start_ticking);
+    work_init(attend_to_work);
     sched.hz = tick_hz;
     sched.ns_per_tick = pit_start(tick_hz); /* only to learn it */
     pit_stop();
@@ -80,20 +86,19 @@ static void stop_ticking(void)
     pit_stop();
 }
 
+/* READY, behind all others. If nothing ticks it may have to. */
+static void push_ready(struct thread *t)
+{
+    t->state = THREAD_READY;
+    list_push_back(&sched.ready, &t->ready);
+    cpu_self()->attention = true;
+}
+
 void sched_ready(struct thread *t)
 {
     ASSERT(t->state == THREAD_NEW || t->state == THREAD_WAITING, "thread made ready in state %d",
            (int)t->state);
-    t->state = THREAD_READY;
-    list_push_back(&sched.ready, &t->ready);
-}
-
-/* RUNNING → READY, behind all others. */
-static void requeue(struct thread *t)
-{
-    t->state = THREAD_READY;
-    list_push_back(&sched.ready, &t->ready);
-    cpu_self()->current = NULL;
+    push_ready(t);
 }
 
 void sched_forget(struct thread *t)
@@ -111,26 +116,13 @@ void sched_forget(struct thread *t)
     }
 }
 
-/* WAITING → READY with the count of completions there are, for whatever reason. */
-static void wake(struct thread *t)
-{
-    uint32_t available;
-
-    if (ring_available(&t->ring, &available) != ST_OK) {
-        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
-    } else {
-        t->context.rax = available;
-    }
-    timer_wheel_cancel(&sched.timeouts, &t->timeout);
-    sched_ready(t);
-    start_ticking(); /* whoever runs may never let go */
-}
-
-void sched_wake(struct thread *t)
+void sched_enough(struct thread *t)
 {
     struct cpu *cpu = cpu_self();
 
-    t->context.rax = t->ring.cq_tail - t->ring.cq_head;
+    if (t->state != THREAD_WAITING) {
+        return;
+    }
     timer_wheel_cancel(&sched.timeouts, &t->timeout);
     if (cpu->current == NULL || cpu->next != NULL) {
         sched_ready(t);
@@ -140,13 +132,26 @@ void sched_wake(struct thread *t)
     cpu->next = t;
 }
 
-/* The current thread goes on: what it made ready takes its turn like any other. */
-static inline void queue_next(void)
+/* Its time is over: WAITING → READY with the count of completions there are. */
+static void time_out(struct thread *t)
+{
+    uint32_t available;
+
+    if (ring_available(&t->ring, &available) != ST_OK) {
+        t->context.rax = (uint64_t)(int64_t)SYS_ERR_RING_CORRUPT;
+    } else {
+        t->context.rax = available;
+    }
+    sched_ready(t);
+    start_ticking(); /* whoever runs may never let go */
+}
+
+void sched_queue_next(void)
 {
     struct cpu *cpu = cpu_self();
 
-    if (__builtin_expect(cpu->next != NULL, 0)) {
-        list_push_back(&sched.ready, &cpu->next->ready);
+    if (cpu->next != NULL) {
+        push_ready(cpu->next);
         cpu->next = NULL;
         start_ticking(); /* or it would never get its turn */
     }
@@ -166,87 +171,36 @@ static struct thread *take_ready(void)
     return node == NULL ? NULL : LIST_OWNER(node, struct thread, ready);
 }
 
-static __attribute__((noinline)) void set_timeout(struct thread *t)
+void sched_set_timeout(struct thread *t)
 {
     /* A tick that is under way is not a whole one, so one more. */
     uint64_t delay = ticks_for(t->timeout_ns) + (sched.ticking ? 1 : 0);
 
     timer_wheel_add(&sched.timeouts, &t->timeout, sched.ticks + delay);
+    cpu_self()->attention = true;
 }
 
-static inline void wait(struct thread *t)
+void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
-    t->state = THREAD_WAITING;
-    if (__builtin_expect(t->timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
-        set_timeout(t);
-    }
-    cpu_self()->current = NULL;
+    t->min_complete = min_complete;
+    t->timeout_ns = timeout_ns;
+    t->draining = true;
+    push_ready(t);
 }
 
-static inline struct syscall_result result(int64_t value)
-{
-    return (struct syscall_result){.value = value, .resume = true};
-}
-
-/* Nothing is left to take: the thread goes on in user mode or waits. */
-static inline __attribute__((always_inline)) struct syscall_result settle(struct thread *t,
-                                                                          bool drained)
-{
-    uint32_t available;
-    enum status status = ring_available(&t->ring, &available);
-
-    if (__builtin_expect(status == ST_OK, 1) && available < t->min_complete &&
-        t->timeout_ns != CAP_TIMEOUT_POLL) {
-        wait(t);
-        return (struct syscall_result){0};
-    }
-    if (drained) {
-        queue_next();
-    }
-    return result(status == ST_OK ? (int64_t)available : SYS_ERR_RING_CORRUPT);
-}
-
-/* Up to the limit, or for ever, which is one below 0. */
-static inline bool timeout_is_valid(uint64_t ns)
-{
-    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
-}
-
-_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
-
-/* Something is left to take: the thread goes on, waits, or has been requeued. */
-static __attribute__((noinline)) struct syscall_result drain(struct thread *t, uint32_t pending)
-{
-    switch (ring_drain(t, pending, CAP_DRAIN_BUDGET)) {
-    case DRAIN_CORRUPT:
-        queue_next();
-        return result(SYS_ERR_RING_CORRUPT);
-    case DRAIN_MORE:
-        t->draining = true;
-        requeue(t);
-        return (struct syscall_result){0};
-    case DRAIN_DEAD:
-        return (struct syscall_result){0};
-    case DRAIN_EMPTY:
-    case DRAIN_NO_ROOM:
-        break;
-    }
-    return settle(t, true);
-}
-
-struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
     uint32_t pending;
 
-    if (__builtin_expect(min_complete > t->cq_entries || !timeout_is_valid(timeout_ns), 0)) {
-        return result(SYS_ERR_BAD_ARGUMENT);
+    if (cap_enter_is_refused(t, min_complete, timeout_ns, &pending)) {
+        return true;
     }
-    t->min_complete = min_complete;
-    t->timeout_ns = timeout_ns;
-    if (ring_pending(&t->ring, &pending) != ST_OK) {
-        return result(SYS_ERR_RING_CORRUPT);
+    enum went went = pending != 0 ? cap_enter_drain(t, min_complete, timeout_ns, pending)
+                                  : settle(t, min_complete, timeout_ns);
+    if (went != WENT_ON) {
+        cpu_self()->current = NULL;
     }
-    return pending != 0 ? drain(t, pending) : settle(t, false);
+    return went == WENT_ON;
 }
 
 /* Lets pending interrupts in, for one instruction. */
@@ -272,8 +226,7 @@ static void idle(void)
     halt();
 }
 
-/* Anything that sched_switch has to do but hand over. */
-static __attribute__((noinline)) void choose(void)
+void sched_switch(void)
 {
     struct cpu *cpu = cpu_self();
 
@@ -303,29 +256,12 @@ static __attribute__((noinline)) void choose(void)
         }
         t->draining = false;
         open_interrupts();
-        struct syscall_result r = sched_cap_enter(t, t->min_complete, t->timeout_ns);
-        if (r.resume) {
-            t->context.rax = (uint64_t)r.value;
+        if (sched_cap_enter(t, t->min_complete, t->timeout_ns)) {
             break;
         }
     }
     start_ticking();
-}
-
-void sched_switch(void)
-{
-    struct cpu *cpu = cpu_self();
-    struct thread *t = cpu->next;
-
-    if (__builtin_expect(t == NULL || !work_is_empty() || sched.deadline_passed, 0)) {
-        choose();
-        return;
-    }
-    cpu->next = NULL;
-    t->state = THREAD_RUNNING; /* it waited, so it is not in the middle of a drain */
-    cpu->current = t;
-    start_ticking();
-    thread_load(t);
+    cpu->attention = !work_is_empty() || sched.deadline_passed;
 }
 
 void sched_preempt(void)
@@ -335,7 +271,8 @@ void sched_preempt(void)
     if (list_is_empty(&sched.ready) && work_is_empty() && !sched.deadline_passed) {
         return;
     }
-    requeue(t);
+    push_ready(t);
+    cpu_self()->current = NULL;
     sched_switch();
 }
 
@@ -351,8 +288,9 @@ void sched_tick(void)
         }
         if (timer == &sched.deadline) {
             sched.deadline_passed = true;
+            cpu_self()->attention = true;
         } else {
-            wake(LIST_OWNER(timer, struct thread, timeout));
+            time_out(LIST_OWNER(timer, struct thread, timeout));
         }
     }
     if (!tick_is_needed() && !sched.deadline_passed) {

@@ -16,10 +16,11 @@
  */
 #pragma once
 
+#include <abi/syscall.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/syscall.h"
 #include "thread.h"
 
 /*
@@ -40,29 +41,36 @@ void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_event
 /* NEW or WAITING → READY. */
 void sched_ready(struct thread *t);
 
-/* Makes a WAITING thread ready that has what it waits for, where sched_completed cannot. */
-void sched_wake(struct thread *t);
+/* A thread has as many completions as it waited for, if it is WAITING still. */
+void sched_enough(struct thread *t);
 
 /*
- * Completions were posted to the thread's ring: if it waits and there are as many as it
+ * A completion was posted to the thread's ring: if it waits, and that was the last it
  * waits for, it becomes ready. The first that the current thread makes ready runs next
- * if that waits then: a call and its answer are handed over directly. What the program has
- * taken of its completions was read when it began to wait, and it has not run since.
+ * if that waits then: a call and its answer are handed over directly. (One that does not wait
+ * counts on for nothing.)
  */
 static inline void sched_completed(struct thread *t)
 {
-    struct cpu *cpu = cpu_self();
-    uint32_t available = t->ring.cq_tail - t->ring.cq_head;
+    if (--t->wanted == 0) {
+        sched_enough(t);
+    }
+}
 
-    if (t->state != THREAD_WAITING || available < t->min_complete) {
+/* The same while some thread is current, in line where it runs next. */
+static inline __attribute__((always_inline)) void sched_completed_by_current(struct thread *t)
+{
+    struct cpu *cpu = cpu_self();
+
+    if (--t->wanted != 0) {
         return;
     }
-    if (__builtin_expect(timer_is_pending(&t->timeout) || cpu->current == NULL || cpu->next != NULL,
+    if (__builtin_expect(t->state != THREAD_WAITING || t->timeout_ns != CAP_TIMEOUT_FOREVER ||
+                             cpu->next != NULL,
                          0)) {
-        sched_wake(t);
+        sched_enough(t);
         return;
     }
-    t->context.rax = available;
     t->state = THREAD_READY;
     cpu->next = t;
 }
@@ -71,10 +79,20 @@ static inline void sched_completed(struct thread *t)
 void sched_forget(struct thread *t);
 
 /*
- * The system call cap_enter (abi/syscall.h), for the current thread. Without
- * `resume` it waits or has been requeued, and sched_switch() is due.
+ * The system call cap_enter (abi/syscall.h), for the current thread. True: it goes on
+ * with the result in its context. False: it waits, has been requeued, or is dead; no
+ * thread is current.
  */
-struct syscall_result sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+
+/*
+ * The rarer parts of that (cap_enter.h). The current thread has spent its budget: RUNNING
+ * → READY, behind all others, and its drain goes on when its turn comes. It begins to wait
+ * with a time-out. It goes on, so what it made ready takes its turn like any other.
+ */
+void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+void sched_set_timeout(struct thread *t);
+void sched_queue_next(void);
 
 /* The current thread has been interrupted: gives the CPU to another if one is ready. */
 void sched_preempt(void);

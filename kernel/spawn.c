@@ -6,6 +6,7 @@
 #include <lib/bits.h>
 
 #include "cap/capability_manager.h"
+#include "cap/matching.h"
 #include "cap/virtual_memory.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
@@ -171,6 +172,8 @@ static enum status make_ring(struct spawn *s)
     struct process *p = s->process;
     uint64_t nframes = layout->region_bytes / FRAME_BYTES;
 
+    _Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "area_short_words would wrap");
+
     enum status status = frame_alloc_contiguous(&p->account, nframes, &p->ring_frames);
     if (status != ST_OK) {
         return status;
@@ -183,6 +186,8 @@ static enum status make_ring(struct spawn *s)
     p->area = (uint8_t *)region + layout->area_offset;
     p->area_vaddr = USER_RING_VADDR + layout->area_offset;
     p->area_bytes = layout->area_bytes;
+    p->area_delta = (uint64_t)p->area - p->area_vaddr;
+    p->area_short_words = (layout->area_bytes - SHORT_MESSAGE_BYTES) / 8u;
     status = make_calls(s);
     for (uint64_t i = 0; i < nframes && status == ST_OK; i++) {
         struct paddr frame = {p->ring_frames.v + i * FRAME_BYTES};

@@ -40,8 +40,9 @@ struct thread {
     uint64_t cq_entries;        /* [I] of the ring */
     enum thread_state state;    /* [s] */
     bool draining;              /* [s] its drain goes on before it returns to user mode */
-    uint64_t min_complete;      /* [o] of the cap_enter in progress */
-    uint64_t timeout_ns;        /* [o] likewise */
+    uint32_t wanted;            /* [o] WAITING: completions that it still waits for */
+    uint64_t min_complete;      /* [o] draining: of the cap_enter in progress */
+    uint64_t timeout_ns;        /* [o] WAITING, draining: likewise */
     struct list_node ready;     /* [s] */
     struct timer timeout;       /* [s] */
     uint64_t fs_base;           /* [I] */

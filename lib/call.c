@@ -33,22 +33,23 @@ struct call *call_find_entry(const struct call_pool *pool, uint64_t user_data)
 
 static bool record_is_sound(const struct call *call)
 {
-    bool linked = list_is_linked(&call->node);
+    const struct list_node *node = &call->node;
     const struct call *peer = call->peer;
 
     switch (call->state) {
     case CALL_FREE:
-        return !linked && peer == NULL && call->endpoint == NULL;
+        return call->endpoint == NULL;
     case CALL_QUEUED:
     case CALL_ARMED:
-        return linked && peer == NULL && call->endpoint != NULL;
+        return list_is_linked(node) && node->prev->next == node && node->next->prev == node &&
+               call->endpoint != NULL;
     case CALL_SERVED:
-        return !linked && peer != NULL && peer->peer == call && peer->state == CALL_SERVING;
+        return peer != NULL && peer->peer == call && peer->state == CALL_SERVING;
     case CALL_SERVING:
-        return !linked && call->endpoint != NULL &&
+        return call->endpoint != NULL &&
                (peer == NULL || (peer->peer == call && peer->state == CALL_SERVED));
     case CALL_KEPT:
-        return peer == NULL && call->withdraw != NULL;
+        return call->withdraw != NULL;
     }
     return false;
 }

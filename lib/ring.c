@@ -78,9 +78,8 @@ bool ring_view_check(const struct ring_view *view)
 
     return bits_is_power_of_two(view->sq_entries) && view->sq_mask == view->sq_entries - 1 &&
            bits_is_power_of_two(cq_entries) && view->sq_entries <= cq_entries &&
-           view->reserved <= cq_entries - view->sq_entries && used <= cq_entries &&
-           view->cq_room <= cq_entries &&
-           (uint64_t)used + view->reserved + view->cq_room == cq_entries;
+           used <= cq_entries && view->cq_room <= cq_entries - used &&
+           ring_reserved(view) <= cq_entries - view->sq_entries;
 }
 
 static void count_corruption(struct ring_view *view)

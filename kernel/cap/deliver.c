@@ -106,6 +106,8 @@ enum delivery deliver_call(struct call *caller, const struct call_message *messa
     enum delivery delivery = deliver_message(caller->thread, &message->params, message->transfer,
                                              receiver, HEADER_BYTES);
     if (delivery == DELIVERED) {
+        call_unlist(caller);
+        call_unlist(receiver);
         uint64_t id = call_pair(caller, receiver);
         entry_post(receiver, (int32_t)(HEADER_BYTES + bytes), 0, (uint16_t)n, id);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The drain: takes submissions, applies them and posts their completions. It is the
- * kernel's hottest loop, and so one piece of code with cap_enter around it and the short
- * calls inside; that is why this is a header, which kernel/sched.c alone includes.
+ * kernel's hottest loop, and so one piece of code with cap_enter around it (cap_enter.h,
+ * which alone includes this) and the short calls inside.
  *
  *   entry ─► NOP, short CALL, short RETURN with F_AGAIN ─► here
  *        └─► anything else ─► cap/ring.c
@@ -52,9 +52,8 @@ op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
     struct ring_words w = ring_words(from);
     bool took_long;
 
-    if (__builtin_expect(first == FIRST_WORD_RETURN_AGAIN &&
-                             (w.cap_id | w.result_addr | w.lengths >> 32 | w.last) == 0,
-                         1) &&
+    if (__builtin_expect(
+            first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1) &&
         short_return(t, &w, &took_long)) {
         return __builtin_expect(took_long, 0) ? STOP : GO_ON;
     }
@@ -62,14 +61,12 @@ op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
                        w.user_data, w.last);
 }
 
+/* Nothing but its user data may be set. */
 static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
     uint64_t user_data = shm_load64(&from->user_data);
-    uint64_t rest = shm_load64(&from->cap_id) | shm_load64(&from->interface_id) |
-                    shm_load64(&from->params_addr) | shm_load64(&from->result_addr) |
-                    ring_lengths_word(from) | ring_last_word(from);
 
-    if (__builtin_expect((first | rest) != 0, 0)) {
+    if (__builtin_expect(ring_or_rest(from, first) != 0, 0)) {
         ring_fail(t, user_data, CAP_ERR_INVALID_REQUEST);
         return;
     }
@@ -98,39 +95,52 @@ _Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
 _Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
 
 /*
- * Takes up to `budget` of the `pending` submissions of the thread's ring, neither 0, but
- * none behind one that took long; applies them, posts their completions and publishes
- * both. The thread must be loaded: buffers outside the message area are reached
- * through its address space.
+ * Takes the `pending` submissions of the thread's ring, of which there are some, but at most
+ * CAP_DRAIN_BUDGET and none behind one that took long; applies them, posts their
+ * completions and publishes both. The thread must be loaded: buffers outside the message
+ * area are reached through its address space.
  */
-static inline __attribute__((always_inline)) enum drain
-ring_drain(struct thread *t, uint32_t pending, uint32_t budget)
+static inline __attribute__((always_inline)) enum drain ring_drain(struct thread *t,
+                                                                   uint32_t pending)
 {
     struct ring_view *ring = &t->ring;
-    uint32_t last = ring->sq_head + (pending < budget ? pending : budget);
-    enum drain drain = pending <= budget ? DRAIN_EMPTY : DRAIN_MORE;
+    uint32_t head = ring->sq_head;
+    uint32_t last = head + pending;
+    enum drain drain;
 
+    if (__builtin_expect(pending > CAP_DRAIN_BUDGET, 0)) {
+        last = head + CAP_DRAIN_BUDGET;
+    }
     do {
         uint32_t room;
         if (__builtin_expect(ring_cq_room(ring, &room) != ST_OK, 0)) {
             drain = DRAIN_CORRUPT;
-            break;
+            goto stopped;
         }
         if (__builtin_expect(room == 0, 0)) {
             drain = DRAIN_NO_ROOM;
-            break;
+            goto stopped;
         }
-        if (__builtin_expect(dispatch(t, ring_next(ring)) == STOP, 0)) {
+        const struct cap_sqe *sqe = ring_at(ring, head);
+        ring->sq_head = ++head;
+        if (__builtin_expect(dispatch(t, sqe) == STOP, 0)) {
             if (t->state == THREAD_DEAD) {
                 drain = DRAIN_DEAD;
-                break;
+                goto stopped;
             }
-            if (ring->sq_head != last) {
+            if (head != last) {
                 drain = DRAIN_MORE;
-                break;
+                goto stopped;
             }
         }
-    } while (ring->sq_head != last);
+    } while (head != last);
+    ring_publish(ring);
+    /* Only a longer queue can hold more than the budget. */
+    return __builtin_expect(ring->sq_entries > CAP_DRAIN_BUDGET, 0) && pending > CAP_DRAIN_BUDGET
+               ? DRAIN_MORE
+               : DRAIN_EMPTY;
+
+stopped:
     ring_publish(ring);
     return drain;
 }

@@ -77,7 +77,7 @@ static void owner_each_hold(struct cap_object *object, void (*visit)(struct cap_
 
 static void client_each_hold(struct cap_object *object, void (*visit)(struct cap_object *held))
 {
-    if (endpoint_of_client(object)->is_matching) {
+    if (endpoint_of_client(object)->endpoint.is_matching) {
         visit(object);
     }
 }

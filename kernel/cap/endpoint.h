@@ -23,8 +23,7 @@ struct endpoint_object {
     struct cap_object owner;
     struct endpoint endpoint;
     struct charge charge; /* for this struct */
-    struct work matching; /* queued: what waits is matched, or ended, in slices */
-    bool is_matching;
+    struct work matching; /* queued while endpoint.is_matching: it goes in slices */
 };
 
 extern const struct cap_type endpoint_type; /* the owner facet */

@@ -16,7 +16,7 @@ void matching_leave(struct call *call)
     struct endpoint *e = call->endpoint;
 
     call->endpoint = NULL;
-    list_remove(&call->node);
+    call_unlist(call);
     cap_drop(&endpoint_object_of(e)->client);
 }
 
@@ -116,7 +116,7 @@ static bool matching_step(struct work *work)
 
     for (uint32_t i = 0; i < MATCH_TRIES; i++) {
         if (!match_one(&o->endpoint)) {
-            o->is_matching = false;
+            endpoint_set_matching(&o->endpoint, false);
             cap_drop(&o->client);
             return true;
         }
@@ -126,8 +126,8 @@ static bool matching_step(struct work *work)
 
 void matching_begin(struct endpoint_object *o)
 {
-    if (!o->is_matching) {
-        o->is_matching = true;
+    if (!o->endpoint.is_matching) {
+        endpoint_set_matching(&o->endpoint, true);
         cap_hold(&o->client);
         work_add(&o->matching, matching_step);
     }

@@ -15,7 +15,7 @@
 #include "cap/endpoint.h"
 
 /* A message up to this size, in bytes, is short: handing it over is no long work. */
-#define SHORT_MESSAGE_BYTES 256u
+#define SHORT_MESSAGE_BYTES 504u
 
 /* Why a call to a closed endpoint is refused. */
 extern const char matching_closed[];

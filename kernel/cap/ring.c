@@ -28,7 +28,6 @@
 #include "cap/ipc.h"
 #include "cap/matching.h"
 #include "cap/scratch.h"
-#include "cap/short_call.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
 #include "panic.h"
@@ -67,6 +66,43 @@ void ring_scratch_drop(void)
 {
     scratch_drop(&cpu_self()->scratch);
     scratch_drop(&cpu_self()->transfer);
+}
+
+/* Calls the object, with messages in `in` and `out`, both large enough, and completes. */
+static void plain_invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot,
+                         uint16_t method, struct call_buffer params, struct call_buffer result,
+                         void *in, void *out, uint32_t out_room)
+{
+    struct cap_object *object = slot->object;
+
+    if (__builtin_expect(!buffer_copy_in(t, in, &params, params.len), 0)) {
+        ring_fail(t, user_data, CAP_ERR_BAD_PARAMS);
+        return;
+    }
+    struct capnp_call call;
+    call.interface_id = object->type->interface_id;
+    call.badge = slot->badge;
+    call.method = method;
+    call.params = in;
+    call.params_bytes = params.len;
+    call.params_capabilities = 0;
+    call.results = out;
+    call.results_room = out_room;
+    enum capnp_answer answer = object->type->call(object, &call);
+    if (__builtin_expect(answer == CAPNP_ANSWERED, 1)) {
+        if (__builtin_expect(!buffer_copy_out(t, &result, out, call.results_bytes), 0)) {
+            ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
+            return;
+        }
+        ring_complete(t, user_data, call.results_bytes);
+        return;
+    }
+    ASSERT(answer != CAPNP_PENDING, "%s is plain and yet answers later", object->type->name);
+    if (answer == CAPNP_REFUSED) {
+        ring_refuse(t, user_data, call.exception, call.reason, result);
+    } else {
+        ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
+    }
 }
 
 static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t user_data,

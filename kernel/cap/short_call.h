@@ -24,38 +24,44 @@
 #include "thread.h"
 #include "words.h"
 
-_Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "is_short would wrap");
-
 /* The first words of a short entry: a CALL leaves these bits zero, a RETURN is exactly this. */
 #define FIRST_WORD_EXTRAS       0xffff0000ffffff00ull
 #define FIRST_WORD_RETURN_AGAIN (CAP_OP_RETURN | (uint64_t)CAP_SQE_F_AGAIN << 16)
 
+/* Bits that neither length of a short entry has: it is a whole number of words, and no more. */
+#define LENGTHS_EXTRAS (~(SHORT_MESSAGE_BYTES | (uint64_t)SHORT_MESSAGE_BYTES << 32))
+
+_Static_assert((SHORT_MESSAGE_BYTES & (SHORT_MESSAGE_BYTES + 8u)) == 0 &&
+                   SHORT_MESSAGE_BYTES % 8u == 0,
+               "the limit of a short message is a mask for its length");
+
 /*
- * Whether a buffer is aligned and short and begins so far from the end of the message
- * area that it lies in it whatever its length.
+ * Whether an address begins a word so far from the end of the message area that any short
+ * message there lies in it. Rotated, an offset that is none, or not a whole number of
+ * words, is a huge one.
  */
-static inline bool is_short(const struct process *p, uint64_t addr, uint32_t len)
+static inline bool is_in_area(const struct process *p, uint64_t addr)
 {
-    uint64_t last = p->area_bytes - SHORT_MESSAGE_BYTES; /* an area is never smaller */
+    uint64_t bytes = addr - p->area_vaddr;
 
-    return ((addr | len) & 7u) == 0 && len <= SHORT_MESSAGE_BYTES && addr - p->area_vaddr <= last;
-}
-
-/* Whether both buffers of an entry are. */
-static inline bool both_are_short(const struct process *p, uint64_t params_addr,
-                                  uint32_t params_len, uint64_t result_addr, uint32_t result_len)
-{
-    uint64_t last = p->area_bytes - SHORT_MESSAGE_BYTES;
-
-    return ((params_addr | result_addr | params_len | result_len) & 7u) == 0 &&
-           params_len <= SHORT_MESSAGE_BYTES && result_len <= SHORT_MESSAGE_BYTES &&
-           params_addr - p->area_vaddr <= last && result_addr - p->area_vaddr <= last;
+    return (bytes >> 3 | bytes << 61) <= p->area_short_words;
 }
 
 /* Where the kernel reaches what a program sees at an address in its area. */
 static inline uint8_t *in_area(const struct process *p, uint64_t addr)
 {
-    return p->area + (addr - p->area_vaddr);
+    return (uint8_t *)(addr + p->area_delta);
+}
+
+/* Posts the completion that a record owes. Some thread is current. */
+static inline __attribute__((always_inline)) void short_post(const struct call *call,
+                                                             uint64_t result, uint64_t detail)
+{
+    struct thread *t = call->thread;
+
+    ring_post_reserved(&t->ring, call->user_data, (int32_t)result, 0, 0, detail);
+    ring_publish_posted(&t->ring);
+    sched_completed_by_current(t);
 }
 
 /* Delivers a call to the receiver that waits. False: it is not a short call, or nobody waits. */
@@ -66,33 +72,31 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
 {
     const struct process *p = t->process;
     struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
-    struct call *receiver = endpoint_first_receiver(e);
+    struct call *receiver = LIST_OWNER(e->receivers.next, struct call, node);
+    struct call *caller = t->pool.free;
     uint32_t bytes = (uint32_t)w->lengths;
-    uint32_t room = (uint32_t)(w->lengths >> 32);
 
-    if (__builtin_expect(receiver == NULL || endpoint_first_call(e) != NULL, 0) ||
-        __builtin_expect(endpoint_is_closed(e), 0) ||
-        __builtin_expect(!both_are_short(p, w->params_addr, bytes, w->result_addr, room), 0) ||
+    if (__builtin_expect(!endpoint_is_ready(e) || caller == NULL, 0) ||
+        __builtin_expect((w->lengths & LENGTHS_EXTRAS) != 0, 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr), 0) ||
+        __builtin_expect(!is_in_area(p, w->result_addr), 0) ||
         __builtin_expect(receiver->result.area == NULL ||
                              sizeof(struct cap_message_header) + bytes > receiver->result.len,
                          0)) {
         return false;
     }
-    struct call *caller = entry_begin(t, w->user_data);
-    if (__builtin_expect(caller == NULL, 0)) {
-        return false;
-    }
-    caller->result = (struct call_buffer){
-        .area = in_area(p, w->result_addr), .addr = w->result_addr, .len = room};
-    caller->cap_room = 0;
+    (void)entry_begin(t, w->user_data);
+    caller->result.area = in_area(p, w->result_addr);
+    caller->result.len = (uint32_t)(w->lengths >> 32);
     struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
     *header = (struct cap_message_header){.interface_id = w->interface_id,
                                           .badge = slot->badge,
                                           .method_id = (uint16_t)(first >> 32),
                                           .params_len = bytes};
     memcpy_words(header + 1, in_area(p, w->params_addr), bytes);
-    uint64_t id = call_pair(caller, receiver);
-    entry_post(receiver, (int32_t)(sizeof *header + bytes), 0, 0, id);
+    list_unlink(&receiver->node);
+    caller->cap_room = 0;
+    short_post(receiver, sizeof *header + bytes, call_pair(caller, receiver));
     return true;
 }
 
@@ -105,9 +109,10 @@ short_return(struct thread *t, const struct ring_words *w, bool *took_long)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
-    uint32_t bytes = (uint32_t)w->lengths;
+    uint64_t bytes = w->lengths;
 
-    if (__builtin_expect(receiver == NULL || !is_short(p, w->params_addr, bytes), 0)) {
+    if (__builtin_expect(receiver == NULL || (bytes & ~(uint64_t)SHORT_MESSAGE_BYTES) != 0, 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr), 0)) {
         return false;
     }
     struct call *caller = receiver->peer;
@@ -116,14 +121,14 @@ short_return(struct thread *t, const struct ring_words *w, bool *took_long)
         return false;
     }
     memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
-    (void)call_part(caller);
-    entry_complete(caller, (int32_t)bytes, 0, 0, 0);
+    short_post(caller, bytes, 0);
+    call_put(&caller->thread->pool, caller);
 
-    enum status status = ring_reserve(&t->ring);
-    ASSERT(status == ST_OK, "a ring keeps fewer places than its thread has records");
+    ring_reserve(&t->ring);
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
-    if (__builtin_expect(endpoint_is_closed(e) || endpoint_first_call(e) != NULL, 0)) {
+    if (__builtin_expect(e->unsettled || !list_is_empty(&e->calls), 0)) {
+        receiver->peer = NULL;
         *took_long = matching_receive(e, receiver);
     } else {
         endpoint_arm(e, receiver);
@@ -132,43 +137,14 @@ short_return(struct thread *t, const struct ring_words *w, bool *took_long)
     return true;
 }
 
-/*
- * Calls the object, with messages in `in` and `out`, both large enough, and
- * completes. Inline whatever the compiler thinks: the short call is what this file
- * is for.
- */
-static inline __attribute__((always_inline)) void
-plain_invoke(struct thread *t, uint64_t user_data, const struct cap_slot *slot, uint16_t method,
-             struct call_buffer params, struct call_buffer result, void *in, void *out,
-             uint32_t out_room)
+/* What else may come of a short call to a plain object than an answer. */
+static __attribute__((noinline, cold)) void
+short_plain_refused(struct thread *t, uint64_t user_data, const struct capnp_call *call,
+                    enum capnp_answer answer, struct call_buffer result)
 {
-    struct cap_object *object = slot->object;
-
-    if (__builtin_expect(!buffer_copy_in(t, in, &params, params.len), 0)) {
-        ring_fail(t, user_data, CAP_ERR_BAD_PARAMS);
-        return;
-    }
-    struct capnp_call call;
-    call.interface_id = object->type->interface_id;
-    call.badge = slot->badge;
-    call.method = method;
-    call.params = in;
-    call.params_bytes = params.len;
-    call.params_capabilities = 0;
-    call.results = out;
-    call.results_room = out_room;
-    enum capnp_answer answer = object->type->call(object, &call);
-    if (__builtin_expect(answer == CAPNP_ANSWERED, 1)) {
-        if (__builtin_expect(!buffer_copy_out(t, &result, out, call.results_bytes), 0)) {
-            ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
-            return;
-        }
-        ring_complete(t, user_data, call.results_bytes);
-        return;
-    }
-    ASSERT(answer != CAPNP_PENDING, "%s is plain and yet answers later", object->type->name);
+    ASSERT(answer != CAPNP_PENDING, "an object is plain and yet answers later");
     if (answer == CAPNP_REFUSED) {
-        ring_refuse(t, user_data, call.exception, call.reason, result);
+        ring_refuse(t, user_data, call->exception, call->reason, result);
     } else {
         ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
     }
@@ -181,20 +157,36 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
                                                                    const struct ring_words *w)
 {
     const struct process *p = t->process;
-    uint32_t params_len = (uint32_t)w->lengths;
-    uint32_t result_len = (uint32_t)(w->lengths >> 32);
+    struct cap_object *object = slot->object;
 
-    if (__builtin_expect(
-            slot->object->type->interface_id != w->interface_id ||
-                !both_are_short(p, w->params_addr, params_len, w->result_addr, result_len),
-            0)) {
+    if (__builtin_expect(object->type->interface_id != w->interface_id, 0) ||
+        __builtin_expect((w->lengths & LENGTHS_EXTRAS) != 0, 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr), 0) ||
+        __builtin_expect(!is_in_area(p, w->result_addr), 0)) {
         return false;
     }
-    struct call_buffer params = {.area = in_area(p, w->params_addr), .len = params_len};
-    struct call_buffer result = {.area = in_area(p, w->result_addr), .len = result_len};
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
-    plain_invoke(t, w->user_data, slot, (uint16_t)(first >> 32), params, result, in, out,
-                 result_len);
+    uint64_t user_data = w->user_data;
+    uint8_t *result = in_area(p, w->result_addr);
+    struct capnp_call call;
+
+    memcpy_words(in, in_area(p, w->params_addr), (uint32_t)w->lengths);
+    call.interface_id = w->interface_id;
+    call.badge = slot->badge;
+    call.method = (uint16_t)(first >> 32);
+    call.params = in;
+    call.params_bytes = (uint32_t)w->lengths;
+    call.params_capabilities = 0;
+    call.results = out;
+    call.results_room = (uint32_t)(w->lengths >> 32);
+    enum capnp_answer answer = object->type->call(object, &call);
+    if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
+        short_plain_refused(t, user_data, &call, answer,
+                            (struct call_buffer){.area = result, .len = call.results_room});
+        return true;
+    }
+    memcpy_words(result, out, call.results_bytes);
+    ring_complete(t, user_data, call.results_bytes);
     return true;
 }

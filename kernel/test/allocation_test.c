@@ -99,7 +99,7 @@ static void take_state(struct state *state, const struct actor *actor)
                             .pages = p->aspace.pages,
                             .frames = aspace_count_frames(&p->aspace),
                             .in_flight = p->thread.pool.used,
-                            .reserved = p->thread.ring.reserved};
+                            .reserved = ring_reserved(&p->thread.ring)};
     state->storage = malloc(state->storage_bytes);
     assert_non_null(state->storage);
     memcpy(state->storage, p->caps.slots, state->storage_bytes);

@@ -324,7 +324,7 @@ static void check_pending(const struct player *p)
     for (uint64_t e = 1; e <= a->entry_count; e++) {
         pending += a->entries[e].completions == 0 ? 1 : 0;
     }
-    if (pending != ring->reserved + (a->sq_tail - ring->sq_head)) {
+    if (pending != ring_reserved(ring) + (a->sq_tail - ring->sq_head)) {
         stop_if("entries are pending that nobody will complete");
     }
 }
@@ -577,7 +577,7 @@ static void cancel_all(struct player *p)
         return;
     }
     if (a->is_waiting) {
-        a->p->thread.min_complete = UINT64_MAX;
+        a->p->thread.wanted = 0;
         a->is_waiting = false;
     }
     actor_run(a);

@@ -311,13 +311,14 @@ static void check_endpoint(const struct endpoint_object *o, uint64_t outside)
 
     if (!endpoint_check(&o->endpoint, 4096)) {
         snprintf(finding, sizeof finding, "an endpoint breaks an invariant");
-    } else if (o->client.holds != outside + (owned ? 1u : 0u) + (o->is_matching ? 1u : 0u)) {
+    } else if (o->client.holds !=
+               outside + (owned ? 1u : 0u) + (o->endpoint.is_matching ? 1u : 0u)) {
         snprintf(finding, sizeof finding, "client facet: %lu holds, %lu counted outside",
                  o->client.holds, outside);
     } else if (owned == endpoint_is_closed(&o->endpoint)) {
         snprintf(finding, sizeof finding, "an endpoint is closed and has an owner, or neither");
     } else if (endpoint_first_call(&o->endpoint) != NULL &&
-               endpoint_first_receiver(&o->endpoint) != NULL && !o->is_matching) {
+               endpoint_first_receiver(&o->endpoint) != NULL && !o->endpoint.is_matching) {
         snprintf(finding, sizeof finding, "calls and receivers wait, and nobody matches them");
     }
 }
@@ -354,7 +355,7 @@ static bool waits_in_vain(const struct process *p)
     const struct ring_view *ring = &p->thread.ring;
 
     return a != NULL && !a->is_hostile && a->is_waiting && p->thread.state == THREAD_WAITING &&
-           ring->cq_tail - ring->header->cq_head >= p->thread.min_complete;
+           ring->cq_tail - ring->header->cq_head >= p->thread.context.rax;
 }
 
 static void check_process(struct process *p, void *context)
@@ -391,9 +392,9 @@ static void check_process(struct process *p, void *context)
         snprintf(finding, sizeof finding, "process %lu: the table breaks an invariant", p->pid);
     } else if (p->ring_nframes != 0 && !ring_view_check(&p->thread.ring)) {
         snprintf(finding, sizeof finding, "process %lu: the ring breaks an invariant", p->pid);
-    } else if (p->thread.ring.reserved != owed && p->state == PROCESS_LIVE) {
+    } else if (ring_reserved(&p->thread.ring) != owed && p->state == PROCESS_LIVE) {
         snprintf(finding, sizeof finding, "process %lu: %u places kept, %u owed", p->pid,
-                 p->thread.ring.reserved, owed);
+                 ring_reserved(&p->thread.ring), owed);
     } else if (p->account.used[ACCOUNT_SLOTS] - p->account.lent[ACCOUNT_SLOTS] != p->caps.used) {
         snprintf(finding, sizeof finding, "process %lu: %lu slots charged, %u used", p->pid,
                  p->account.used[ACCOUNT_SLOTS], p->caps.used);
@@ -462,7 +463,7 @@ static void rest(struct actor *a)
     }
     sched_forget(t);
     t->state = THREAD_WAITING;
-    t->min_complete = UINT64_MAX;
+    t->wanted = 0;
     if (cpu->next == t) {
         cpu->next = NULL;
     }
@@ -575,7 +576,7 @@ void actor_run(struct actor *a)
 {
     struct thread *t = &a->p->thread;
     struct cpu *cpu = cpu_self();
-    struct syscall_result result;
+    bool goes_on;
 
     ASSERT(actor_lives(a), "a dead actor is to run");
     do {
@@ -584,8 +585,8 @@ void actor_run(struct actor *a)
         t->state = THREAD_RUNNING;
         cpu->current = t;
         thread_load(t);
-        result = sched_cap_enter(t, 0, CAP_TIMEOUT_POLL);
-    } while (!result.resume && t->state != THREAD_DEAD);
+        goes_on = sched_cap_enter(t, 0, CAP_TIMEOUT_POLL);
+    } while (!goes_on && t->state != THREAD_DEAD);
     cpu->current = NULL;
     rest(a);
     actor_take(a);
@@ -608,15 +609,15 @@ bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks)
 {
     struct thread *t = &a->p->thread;
     struct cpu *cpu = cpu_self();
-    struct syscall_result result;
+    bool goes_on;
 
     sched_forget(t);
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    result = sched_cap_enter(t, min_complete, ticks * NS_PER_TICK);
+    goes_on = sched_cap_enter(t, min_complete, ticks * NS_PER_TICK);
     cpu->current = NULL;
-    if (result.resume || t->state == THREAD_DEAD) {
+    if (goes_on || t->state == THREAD_DEAD) {
         rest(a);
         actor_take(a);
         return false;
@@ -645,8 +646,8 @@ bool actor_waits_in_vain(struct actor *a, uint32_t ticks)
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    struct syscall_result result = sched_cap_enter(t, 1, ticks * NS_PER_TICK);
-    bool waited = !result.resume && t->state == THREAD_WAITING && timer_is_pending(&t->timeout);
+    bool waited = !sched_cap_enter(t, 1, ticks * NS_PER_TICK) && t->state == THREAD_WAITING &&
+                  timer_is_pending(&t->timeout);
     for (uint32_t i = 0; i <= ticks && t->state == THREAD_WAITING; i++) {
         sched_tick();
     }

@@ -10,6 +10,7 @@
 
 #include <abi/limits.h>
 #include <lib/lazy_buffer.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct cpu {
     struct lazy_buffer scratch;  /* messages too long for the kernel stack */
     struct lazy_buffer transfer; /* the capabilities of the message that is being read */
     struct thread *next;         /* made ready by `current`, to run if that waits; READY */
+    bool attention;              /* more is to be done than to hand the CPU to `next` */
 };
 
 _Static_assert(offsetof(struct cpu, current) == 0, "entry.S");

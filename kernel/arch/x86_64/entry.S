@@ -2,15 +2,13 @@
 /*
  * The ways into the kernel, and the way out.
  *
- *   syscall_entry ─► syscall_enter ─► the same thread goes on: straight back
- *                          └─► another must: sched_switch ─┐
- *   trap from user ─► trap_from_user ──────────────────────┼─► resume_current ─► user mode
+ *   syscall_entry ─► enter ─► the thread that it says ─┐
+ *   trap from user ─► trap_from_user ─► whoever is current ─┴─► user mode
  *   trap from kernel ─► trap_in_kernel ─► back to where it was
  *
  * The kernel runs with interrupts off on one stack per CPU and keeps nothing on
  * it between entries: a thread that leaves user mode is saved in its struct, and
- * whoever is `current` in the end is resumed from its own. What C code preserves
- * anyway is saved only if another thread is to run.
+ * whoever is `current` in the end is resumed from its own.
  *
  * GS base points at struct cpu in kernel mode only. Traps from kernel mode (a
  * fault in a user copy, the timer while idle, an NMI anywhere, a debug exception
@@ -55,51 +53,24 @@
     .type syscall_entry, @function
 syscall_entry:
     swapgs
-    movq %gs:CPU_CURRENT, %r8           /* RDX and R8 to R10 are ours to use */
-    movq %rsp, CTX_RSP(%r8)
+    movq %gs:CPU_CURRENT, %rdx          /* RDX and R8 to R10 are ours to use */
+    movq %rsp, CTX_RSP(%rdx)
     movq %gs:CPU_KERNEL_STACK, %rsp
-    movq %rcx, CTX_RIP(%r8)
-    movq %r11, CTX_RFLAGS(%r8)
-    movq $0, CTX_FULL(%r8)
-    pushq %r8
-    pushq %r8                           /* twice, for the stack's alignment */
+    movq %rcx, CTX_RIP(%rdx)
+    movq %r11, CTX_RFLAGS(%rdx)
+    movq %rbx, CTX_RBX(%rdx)
+    movq %rbp, CTX_RBP(%rdx)
+    movq %r12, CTX_R12(%rdx)
+    movq %r13, CTX_R13(%rdx)
+    movq %r14, CTX_R14(%rdx)
+    movq %r15, CTX_R15(%rdx)
+    movq $0, CTX_FULL(%rdx)
     movq %rax, %rcx
-    movq %rsi, %rdx
-    movq %rdi, %rsi
-    movq %r8, %rdi
-    call syscall_enter                  /* (thread, arg0, arg1, number) */
-    popq %r8
-    testb %dl, %dl                      /* RAX: the result; DL: whether there is one */
-    jz syscall_switch
-    movq CTX_RIP(%r8), %rcx             /* below USER_END: syscall_enter has checked */
-    movq CTX_RFLAGS(%r8), %r11
-    movq CTX_RSP(%r8), %rsp
-    xorl %edi, %edi
-    xorl %esi, %esi
-    xorl %edx, %edx
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
-    swapgs
-    sysretq
-
-syscall_switch:
-    movq %rbx, CTX_RBX(%r8)
-    movq %rbp, CTX_RBP(%r8)
-    movq %r12, CTX_R12(%r8)
-    movq %r13, CTX_R13(%r8)
-    movq %r14, CTX_R14(%r8)
-    movq %r15, CTX_R15(%r8)
-    movq %gs:CPU_KERNEL_STACK, %rsp
     xorl %ebp, %ebp                     /* backtraces end here */
-    call sched_switch
-    /* fall through */
+    call enter                          /* (arg0, arg1, thread, number): who goes on */
+    movq %rax, %rsp
 
-    .global resume_current
-resume_current:
-    movq %gs:CPU_CURRENT, %rsp
-    cmpq $0, CTX_FULL(%rsp)
-    jne resume_full
+resume_short:
     movq CTX_RAX(%rsp), %rax
     movq CTX_RBX(%rsp), %rbx
     movq CTX_RBP(%rsp), %rbp
@@ -107,7 +78,7 @@ resume_current:
     movq CTX_R13(%rsp), %r13
     movq CTX_R14(%rsp), %r14
     movq CTX_R15(%rsp), %r15
-    movq CTX_RIP(%rsp), %rcx
+    movq CTX_RIP(%rsp), %rcx            /* below USER_END: enter has checked */
     movq CTX_RFLAGS(%rsp), %r11
     xorl %edi, %edi
     xorl %esi, %esi
@@ -118,6 +89,12 @@ resume_current:
     movq CTX_RSP(%rsp), %rsp
     swapgs
     sysretq
+
+    .global resume_current
+resume_current:
+    movq %gs:CPU_CURRENT, %rsp
+    cmpq $0, CTX_FULL(%rsp)
+    je resume_short
 
 resume_full:
     movq %rsp, %rax

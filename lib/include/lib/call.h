@@ -63,7 +63,7 @@ struct call_message {
 };
 
 struct call {
-    struct list_node node;
+    struct list_node node;  /* QUEUED ARMED */
     struct call *next_free; /* FREE */
     enum call_state state;
     uint32_t cap_room;          /* QUEUED SERVED KEPT ARMED SERVING: capabilities it takes */
@@ -106,11 +106,10 @@ static inline struct call *call_take(struct call_pool *pool)
     return call;
 }
 
-/* Puts a record back that is in no list and has no peer: it is FREE. */
+/* Puts a record back that is in no list and holds no endpoint: it is FREE. */
 static inline void call_put(struct call_pool *pool, struct call *call)
 {
     call->state = CALL_FREE;
-    call->endpoint = NULL;
     call->next_free = pool->free;
     pool->free = call;
     pool->used--;
@@ -134,17 +133,20 @@ static inline struct call *call_find(const struct call_pool *pool, uint64_t id)
  */
 struct call *call_find_entry(const struct call_pool *pool, uint64_t user_data);
 
+/* Takes a record out of the list of an endpoint, if it is in one. */
+static inline void call_unlist(struct call *call)
+{
+    if (call->state == CALL_QUEUED || call->state == CALL_ARMED) {
+        list_unlink(&call->node);
+    }
+}
+
 /*
- * A receiver takes a call: the caller's record, fresh or QUEUED, becomes SERVED and
- * the receiver's, fresh or ARMED, SERVING, both out of their lists. Returns the
- * call's id.
+ * A receiver takes a call: the caller's record becomes SERVED and the receiver's
+ * SERVING, both being in no list. Returns the call's id.
  */
 static inline uint64_t call_pair(struct call *caller, struct call *receiver)
 {
-    if (__builtin_expect(list_is_linked(&caller->node), 0)) {
-        list_remove(&caller->node);
-    }
-    list_remove(&receiver->node);
     caller->state = CALL_SERVED;
     receiver->state = CALL_SERVING;
     caller->peer = receiver;

@@ -63,11 +63,17 @@ static inline void list_push_back(struct list_node *head, struct list_node *node
     list_insert_after(head->prev, node);
 }
 
-/* Takes a node out of the list it is in; a node in none stays as it is. */
-static inline void list_remove(struct list_node *node)
+/* Takes a node out of the list it is in, and leaves the node's own links as they were. */
+static inline void list_unlink(struct list_node *node)
 {
     node->prev->next = node->next;
     node->next->prev = node->prev;
+}
+
+/* Takes a node out of the list it is in; a node in none stays as it is. */
+static inline void list_remove(struct list_node *node)
+{
+    list_unlink(node);
     list_init(node);
 }
 

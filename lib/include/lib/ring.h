@@ -35,8 +35,8 @@
  * these functions.
  *
  * Invariants, checked by ring_view_check():
- *   1  cq_tail − cq_head completions + `reserved` + `cq_room` = entries of the queue
- *   2  reserved ≤ cq_entries − sq_entries
+ *   1  cq_tail − cq_head completions + `cq_room` + places kept = entries of the queue
+ *   2  places kept ≤ cq_entries − sq_entries
  *   3  both numbers of entries are powers of two, and sq_entries ≤ cq_entries
  */
 #pragma once
@@ -78,9 +78,8 @@ struct ring_view {
     uint32_t cq_tail;               /* next completion to write */
     uint32_t cq_head;               /* the program's, as last read and accepted */
     uint32_t cq_room;               /* completions that can be posted or reserved */
-    uint32_t reserved;              /* places kept for entries that complete later */
     uint32_t corruptions;           /* indices put back so far, wraps */
-    uint32_t unused;                /* zero */
+    uint32_t unused[2];             /* zero */
 };
 
 _Static_assert(sizeof(struct ring_view) == 64, "a view is one cache line");
@@ -136,15 +135,16 @@ static inline enum status ring_pending(struct ring_view *view, uint32_t *pending
 static inline enum status ring_available(struct ring_view *view, uint32_t *available)
 {
     uint32_t head = shm_load32_acquire(&view->header->cq_head);
-    uint32_t taken = head - view->cq_head;
+    uint32_t left = view->cq_tail - head;
+    uint32_t posted = view->cq_tail - view->cq_head;
 
-    if (__builtin_expect(taken > view->cq_tail - view->cq_head, 0)) {
+    if (__builtin_expect(left > posted, 0)) {
         ring_repair_cq(view);
         return ST_INVALID;
     }
     view->cq_head = head;
-    view->cq_room += taken;
-    *available = view->cq_tail - head;
+    view->cq_room += posted - left;
+    *available = left;
     return ST_OK;
 }
 
@@ -166,16 +166,19 @@ static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
     return ST_OK;
 }
 
+/* Where the submission of this count lies. */
+static inline const struct cap_sqe *ring_at(const struct ring_view *view, uint32_t count)
+{
+    return &view->sq[count & view->sq_mask];
+}
+
 /*
  * Takes the oldest submission: where it lies. Only when ring_pending said that there is
  * one more and ring_cq_room that there is room. Its fields are then read, each once.
  */
 static inline const struct cap_sqe *ring_next(struct ring_view *view)
 {
-    uint32_t head = view->sq_head;
-
-    view->sq_head = head + 1;
-    return &view->sq[head & view->sq_mask];
+    return ring_at(view, view->sq_head++);
 }
 
 /*
@@ -221,6 +224,18 @@ ring_words(const struct cap_sqe *from)
         .user_data = shm_load64(&from->user_data),
         .last = ring_last_word(from),
     };
+}
+
+/* Everything of an entry but its user data, in one word, with the first, which has been read. */
+static inline uint64_t ring_or_rest(const struct cap_sqe *from, uint64_t first)
+{
+    uint64_t bits = shm_or64(first, &from->cap_id);
+
+    bits = shm_or64(bits, &from->interface_id);
+    bits = shm_or64(bits, &from->params_addr);
+    bits = shm_or64(bits, &from->result_addr);
+    bits = shm_or64(bits, (const uint64_t *)(const void *)&from->params_len);
+    return shm_or64(bits, (const uint64_t *)(const void *)&from->cap_room);
 }
 
 /* The entry that these eight words are. */
@@ -286,26 +301,26 @@ static inline void ring_post(struct ring_view *view, uint64_t user_data, int32_t
     ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 }
 
-/*
- * Keeps a place for the completion of an entry that completes later. Only when
- * there is room. ST_FULL: as many as may be are kept already; the entry is to be
- * completed at once, as overloaded.
- */
-static inline enum status ring_reserve(struct ring_view *view)
+/* Places kept for entries that complete later. */
+static inline uint32_t ring_reserved(const struct ring_view *view)
 {
-    if (__builtin_expect(view->reserved >= view->cq_mask - view->sq_mask, 0)) {
-        return ST_FULL;
-    }
-    view->reserved++;
+    return view->cq_mask + 1u - (view->cq_tail - view->cq_head) - view->cq_room;
+}
+
+/*
+ * Keeps a place for the completion of an entry that completes later. Only when there is
+ * room, and fewer than cq_entries − sq_entries are kept: whoever keeps one has a record
+ * for it (lib/call.h), of which there are no more.
+ */
+static inline void ring_reserve(struct ring_view *view)
+{
     view->cq_room--;
-    return ST_OK;
 }
 
 /* Completes an entry into the place kept for it. */
 static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data, int32_t result,
                                       uint16_t flags, uint16_t cap_count, uint64_t detail)
 {
-    view->reserved--;
     ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 }
 
@@ -318,6 +333,8 @@ static inline void ring_publish_posted(struct ring_view *view)
 /* Shows the program what was taken and posted. */
 static inline void ring_publish(struct ring_view *view)
 {
-    shm_store32_release(&view->header->sq_head, view->sq_head);
-    shm_store32_release(&view->header->cq_tail, view->cq_tail);
+    struct cap_ring_header *header = view->header;
+
+    shm_store32_release(&header->sq_head, view->sq_head);
+    shm_store32_release(&header->cq_tail, view->cq_tail);
 }

@@ -22,6 +22,14 @@ static inline uint64_t shm_load64(const uint64_t *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* A load into an OR: `bits` with those of the word. Compilers split the builtin's in two. */
+static inline uint64_t shm_or64(uint64_t bits, const uint64_t *p)
+{
+    SHM_OBSERVE(p, sizeof(*p));
+    __asm__ volatile("orq %1, %0" : "+r"(bits) : "m"(*p) : "cc");
+    return bits;
+}
+
 static inline uint32_t shm_load32_acquire(const uint32_t *p)
 {
     SHM_OBSERVE(p, sizeof(*p));

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The system call cap_enter, up to the point where another thread must run: takes the
+ * thread's submissions (cap/drain.h), and waits for completions if there are not enough.
+ *
+ * It is one piece of code with the drain, and a header because it is compiled twice: into
+ * enter.c, where the system call goes on with the switch, and into sched.c, where a
+ * drain that was put off goes on.
+ *
+ *   cap_enter_is_refused ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
+ *                                └── none ───────────────────────┘
+ */
+#pragma once
+
+#include <abi/error.h>
+#include <abi/limits.h>
+#include <abi/syscall.h>
+#include <lib/ring.h>
+
+#include "arch/x86_64/cpu.h"
+#include "cap/drain.h"
+#include "sched.h"
+#include "thread.h"
+
+/* Up to the limit, or for ever, which is one below 0. */
+static inline bool timeout_is_valid(uint64_t ns)
+{
+    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
+}
+
+_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
+
+/* What becomes of the thread. */
+enum went {
+    WENT_ON,    /* it goes on in user mode, with the result in its context */
+    WENT_WAIT,  /* it is WAITING */
+    WENT_OTHER, /* it has been put off, or is dead */
+};
+
+static inline enum went go_on_with(struct thread *t, int64_t value)
+{
+    t->context.rax = (uint64_t)value;
+    return WENT_ON;
+}
+
+/* RUNNING → WAITING until so many completions more have come, or the time is over. */
+static inline enum went wait(struct thread *t, uint32_t wanted, uint64_t min_complete,
+                             uint64_t timeout_ns)
+{
+    t->context.rax = min_complete; /* so many there will be */
+    t->wanted = wanted;
+    t->timeout_ns = timeout_ns;
+    t->state = THREAD_WAITING;
+    if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
+        sched_set_timeout(t);
+    }
+    return WENT_WAIT;
+}
+
+/* No submission is left, or there is no room to complete it. */
+static inline enum went settle(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+{
+    uint32_t available;
+
+    if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
+        return go_on_with(t, SYS_ERR_RING_CORRUPT);
+    }
+    if (available < min_complete && timeout_ns != CAP_TIMEOUT_POLL) {
+        return wait(t, (uint32_t)min_complete - available, min_complete, timeout_ns);
+    }
+    return go_on_with(t, available);
+}
+
+/*
+ * Refuses bad arguments, and says how many submissions there are. True: that is all,
+ * and the thread goes on.
+ */
+static inline bool cap_enter_is_refused(struct thread *t, uint64_t min_complete,
+                                        uint64_t timeout_ns, uint32_t *pending)
+{
+    if (__builtin_expect(min_complete > t->cq_entries || !timeout_is_valid(timeout_ns), 0)) {
+        (void)go_on_with(t, SYS_ERR_BAD_ARGUMENT);
+        return true;
+    }
+    if (__builtin_expect(ring_pending(&t->ring, pending) != ST_OK, 0)) {
+        (void)go_on_with(t, SYS_ERR_RING_CORRUPT);
+        return true;
+    }
+    return false;
+}
+
+/* Takes the submissions, of which there are some. The thread is current, and loaded. */
+static inline __attribute__((always_inline)) enum went
+cap_enter_drain(struct thread *t, uint64_t min_complete, uint64_t timeout_ns, uint32_t pending)
+{
+    enum went went = WENT_OTHER;
+
+    switch (ring_drain(t, pending)) {
+    case DRAIN_EMPTY:
+    case DRAIN_NO_ROOM:
+        went = settle(t, min_complete, timeout_ns);
+        break;
+    case DRAIN_CORRUPT:
+        went = go_on_with(t, SYS_ERR_RING_CORRUPT);
+        break;
+    case DRAIN_MORE:
+        sched_put_off(t, min_complete, timeout_ns);
+        break;
+    case DRAIN_DEAD:
+        break;
+    }
+    if (went == WENT_ON && __builtin_expect(cpu_self()->next != NULL, 0)) {
+        sched_queue_next();
+    }
+    return went;
+}

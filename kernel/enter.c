@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * System calls, from the instruction behind entry.S's to the thread that runs next: the
+ * way of every call between processes, in one function. The thread has all that it
+ * keeps in its context already, so no register need be preserved here, and nothing but
+ * entry.S may call this.
+ */
+#include "enter.h"
+
+#include <abi/error.h>
+#include <abi/layout.h>
+#include <abi/syscall.h>
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/idt.h"
+#include "cap_enter.h"
+#include "process.h"
+#include "sched.h"
+#include "thread_load.h"
+
+/* In entry.S. */
+extern _Noreturn void resume_current(void);
+
+/* The thread that was current does not go on: whoever does, whatever is in its context. */
+static _Noreturn __attribute__((noinline)) void switch_by_all_rules(struct cpu *cpu)
+{
+    cpu->current = NULL;
+    sched_switch();
+    resume_current();
+}
+
+/* Everything but cap_enter from where a program may be. */
+static __attribute__((noinline)) struct thread *enter_rarely(struct thread *t, uint64_t arg0,
+                                                             uint64_t number)
+{
+    if (t->context.rip >= USER_END) {
+        process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
+    } else if (number == SYS_EXIT) {
+        process_exit(t->process, (int64_t)arg0);
+    } else {
+        t->context.rax = (uint64_t)SYS_ERR_BAD_NUMBER;
+        return t;
+    }
+    switch_by_all_rules(cpu_self());
+}
+
+/* The thread itself if it goes on; whoever it hands the CPU to if it waits. */
+static inline __attribute__((always_inline)) struct thread *successor(struct thread *t,
+                                                                      enum went went)
+{
+    if (went == WENT_ON) {
+        return t;
+    }
+    struct cpu *cpu = cpu_self();
+    struct thread *next = cpu->next;
+    if (__builtin_expect(went != WENT_WAIT || next == NULL || cpu->attention, 0)) {
+        switch_by_all_rules(cpu);
+    }
+    cpu->next = NULL;
+    next->state = THREAD_RUNNING;
+    cpu->current = next;
+    thread_hand_over(cpu, t, next);
+    return next;
+}
+
+/* Apart, so that an entry without submissions needs no stack frame. */
+static __attribute__((noinline)) struct thread *
+enter_drain(uint64_t min_complete, uint64_t timeout_ns, struct thread *t, uint32_t pending)
+{
+    return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending));
+}
+
+struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
+{
+    uint32_t pending;
+
+    /*
+     * SYSRET to a non-canonical address faults in ring 0 on some processors. The
+     * last user page is never mapped, so this cannot be; it is checked all the same.
+     */
+    if (__builtin_expect(number != SYS_CAP_ENTER || t->context.rip >= USER_END, 0)) {
+        return enter_rarely(t, arg0, number);
+    }
+    if (__builtin_expect(cap_enter_is_refused(t, arg0, arg1, &pending), 0)) {
+        return t;
+    }
+    if (pending != 0) {
+        return enter_drain(arg0, arg1, t, pending);
+    }
+    if (__builtin_expect(settle(t, arg0, arg1) != WENT_ON, 0)) {
+        switch_by_all_rules(cpu_self());
+    }
+    return t;
+}
