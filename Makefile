@@ -39,7 +39,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk mk/debug.mk mk/bench.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -62,8 +62,9 @@ test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-li
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
 debug_goals   := debug graph
+docs_goals    := docs interface-pages
 service_goals := new-service test-service
-setup_asked   := $(strip $(foreach part,test bench image debug service,\
+setup_asked   := $(strip $(foreach part,test bench image debug docs service,\
                  $(if $(filter-out $(if $(filter test,$(part)),$(service_goals)),\
                  $(filter $($(part)_goals),$(MAKECMDGOALS))),$(part))))
 setup_part    := $(if $(word 2,$(setup_asked)),test,$(or $(setup_asked),build))
@@ -259,7 +260,7 @@ $(foreach v,host san fuzz afl,\
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/docs.mk mk/check.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

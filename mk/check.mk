@@ -264,7 +264,8 @@ check-other-cc:
 
 checks := check-headers check-layers check-sources check-style check-claims \
           fmt-check lint shell-check \
-          generated-code-check check-cue check-other-cc fuzz-smoke fuzz-afl-smoke
+          generated-code-check check-cue check-docs check-map docs \
+          check-other-cc fuzz-smoke fuzz-afl-smoke
 
 .PHONY: test test-system test-parts
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 # The interfaces of capOS. This file is the ABI: kernel calls, calls between
 # processes and the boot manifest are all messages of these types.
+#
+# The comments are the manual's pages of the interfaces (docs/interfaces). A line of a
+# method's comment that begins with the name of an exception type says when the object
+# refuses with it, beside what any object may answer.
 @0xc1a9d5e07b3f4826;
 
 using C = import "/c.capnp";
@@ -35,10 +39,12 @@ interface Console @0xf0a4b1c86d2e7395 {
 
   write @0 (data :Data) -> ();
   # Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
+  # invalidArgument: there are more.
 
   writeLine @1 (text :Text) -> ();
   # Writes the text, which must be UTF-8 and may hold at most
   # CAP_CONSOLE_WRITE_MAX bytes, and ends the line.
+  # invalidArgument: it is not UTF-8, or longer.
 }
 
 interface NullCap @0x9b7d20f3e81c5a64 {
@@ -50,6 +56,7 @@ interface NullCap @0x9b7d20f3e81c5a64 {
 
   echo @1 (value :UInt64, data :Data) -> (value :UInt64, data :Data);
   # Answers with what it was given. At most 64 bytes of data.
+  # invalidArgument: there are more.
 
   add @2 (a :UInt64, b :UInt64, c :UInt64) -> (sum :UInt64, carry :Bool, count :UInt64);
   # a + b + c modulo 2^64; carry says whether it wrapped; count is the number of
@@ -66,12 +73,15 @@ interface Endpoint @0xd3a58f61e20c947b {
   mint @0 (badge :UInt64, interfaceId :UInt64) -> (client :Capability);
   # A client facet that carries this badge and is known as this interface, which is
   # neither 0 nor that of Endpoint. Nobody can change either afterwards.
+  # invalidArgument: the interface is one of these two.
 }
 
 interface EndpointFactory @0x8c14e9d7b3f06a52 {
   # Makes endpoints, charged to whoever calls.
 
   create @0 () -> (endpoint :Endpoint);
+  # A new endpoint, by its owner facet.
+  # overloaded: the caller's budget does not hold one more, or the kernel has no memory.
 }
 
 interface MemoryObject @0xa96d03c7f15b28e4 {
@@ -79,6 +89,7 @@ interface MemoryObject @0xa96d03c7f15b28e4 {
   # capability and the last mapping is gone.
 
   size @0 () -> (bytes :UInt64);
+  # A multiple of 4096.
 
   reader @1 () -> (reader :MemoryReader);
   # A facet that can be mapped for reading only.
@@ -88,6 +99,7 @@ interface MemoryReader @0xe57b1d80a4c9362f {
   # The read-only facet of a MemoryObject.
 
   size @0 () -> (bytes :UInt64);
+  # That of the MemoryObject.
 }
 
 interface FrameAllocator @0xb82f6ae41d9c0573 {
@@ -95,13 +107,17 @@ interface FrameAllocator @0xb82f6ae41d9c0573 {
 
   allocFrame @0 () -> (memory :MemoryObject);
   # One page.
+  # overloaded: the caller's budget of frames, or the machine's memory, does not hold it.
 
   freeFrame @1 (memory :MemoryObject) -> ();
   # Gives the memory back at once. The capability must be moved here; refused
   # while anybody else holds the object or has it mapped.
+  # invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.
 
   allocContiguous @2 (count :UInt32) -> (memory :MemoryObject);
   # So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+  # invalidArgument: there can be no object of so many pages.
+  # overloaded: the caller's budget does not hold them, or there are not so many free in a row.
 }
 
 interface VirtualMemory @0xf1c30b96d8e7425a {
@@ -112,17 +128,30 @@ interface VirtualMemory @0xf1c30b96d8e7425a {
 
   map @0 (hint :UInt64, size :UInt64, protection :Protection) -> (address :UInt64);
   # Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
+  # invalidArgument: size, address or protection is not a valid one; something is mapped there.
+  # overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.
+  # disconnected: the process has ended.
 
   unmap @1 (address :UInt64, size :UInt64) -> ();
   # All of the range must be mapped through this capability.
+  # invalidArgument: size or address is not a valid one; not all of the range is mapped.
+  # overloaded: what would be left is one stretch more than there may be.
+  # disconnected: the process has ended.
 
   protect @2 (address :UInt64, size :UInt64, protection :Protection) -> ();
   # Likewise. Pages of a MemoryReader cannot be made writable or executable.
+  # invalidArgument: size, address or protection is not a valid one; not all of the range is
+  # mapped; a reader that is to be more than read.
+  # disconnected: the process has ended.
 
   mapObject @3 (memory :Capability, offset :UInt64, hint :UInt64, size :UInt64,
                 protection :Protection) -> (address :UInt64);
   # Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
   # any of it is mapped.
+  # invalidArgument: as of map; what came is no memory, or the range is not within it; a reader
+  # that is to be more than read.
+  # overloaded: as of map.
+  # disconnected: the process has ended.
 
   enum Protection {
     read @0;
@@ -139,6 +168,9 @@ interface ProcessSpawner @0x94e8b75c20fad163 {
   # Starts a program under a name of its own. All or nothing: on any refusal every
   # capability is where it was. `clients` are client facets of the endpoints made for
   # the child, in the order of the grants that asked for one.
+  # invalidArgument: a name, the binary, a grant, the ring's sizes or a limit; the text says which.
+  # overloaded: a budget of the caller's does not hold the child, or the kernel has no memory.
+  # failed: the child was killed before it ran, or the run is being ended.
 }
 
 struct SpawnGrant {
@@ -175,6 +207,7 @@ interface ProcessHandle @0xcd7215f8903b6ea4 {
   wait @0 () -> (status :ProcessStatus);
   # Answers when the process has ended and all that it held has been given back;
   # the same every time.
+  # overloaded: the caller has as many entries in flight as it may.
 
   kill @1 () -> ();
   # Ends the process as killed; one that has ended stays as it is.
@@ -184,10 +217,12 @@ interface BootPackage @0xbe0964d7a1f8c352 {
   # The boot manifest, to read.
 
   manifestSize @0 () -> (bytes :UInt64);
+  # Of the whole message.
 
   readManifest @1 (offset :UInt64, maxBytes :UInt32) -> (data :Data);
   # What there is from `offset` on, at most `maxBytes`, which may be up to
   # BOOT_READ_MAX; nothing from the end on.
+  # invalidArgument: `maxBytes` is more.
 }
 
 interface CapabilityManager @0xc6f8210e4b7d95a3 {
@@ -196,8 +231,11 @@ interface CapabilityManager @0xc6f8210e4b7d95a3 {
   list @0 (first :UInt32) -> (capabilities :List(CapabilityInfo), next :UInt32);
   # At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
   # to go on, 0 at the end.
+  # disconnected: the process has ended.
 
   usage @1 () -> (frames :Usage, heapBytes :Usage, slots :Usage, calls :Usage, processes :Usage);
+  # What is used of each budget.
+  # disconnected: the process has ended.
 }
 
 interface FaultInjector @0xa1e5c9047d3f8b26 {

@@ -56,7 +56,7 @@ def asked(tmp_path):
 # Set-up
 
 
-@pytest.mark.parametrize("group", ["build", "image", "bench", "debug", "service", "test"])
+@pytest.mark.parametrize("group", ["build", "image", "bench", "debug", "docs", "service", "test"])
 def test_setup_is_silent_where_nothing_is_missing(group):
     done = run("sh", "tools/setup.sh", group)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

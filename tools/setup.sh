@@ -7,6 +7,7 @@
 #   setup.sh image     the same, and what the ISO images and UEFI need
 #   setup.sh bench     what `make bench` needs
 #   setup.sh debug     what `make debug` and `make graph` need
+#   setup.sh docs      what `make docs` needs
 #   setup.sh service   what a new service and its test need
 #   setup.sh test      all of these, and what the tests need
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
@@ -52,6 +53,9 @@ packages() {
 	image xorriso            xorriso
 	image mtools             mformat
 	image ovmf               /usr/share/OVMF/OVMF_CODE_4M.fd
+	docs  mkdocs             mkdocs
+	docs  mkdocs-material    /usr/share/mkdocs/themes/material/mkdocs_theme.yml
+	docs  graphviz           dot
 	EOF
 }
 
@@ -122,7 +126,7 @@ doctor() {
 	npm:brings an evaluator where there is no cue
 	shellcheck:reads the shell scripts (make shell-check)
 	EOF
-	absent=$(missing build image bench debug test)
+	absent=$(missing build image bench debug docs test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
 	elif is_debian; then
@@ -169,17 +173,17 @@ case "$#:${1-}" in
 1:--doctor)
 	doctor
 	;;
-1:build | 1:image | 1:bench | 1:debug | 1:service | 1:test)
+1:build | 1:image | 1:bench | 1:debug | 1:docs | 1:service | 1:test)
 	case $1 in
 	build) wanted=$(missing build) ;;
-	test) wanted=$(missing build image bench debug test) ;;
+	test) wanted=$(missing build image bench debug docs test) ;;
 	*) wanted=$(missing build "$1") ;;
 	esac
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
 *)
-	echo "usage: $0 build|image|bench|debug|service|test|--doctor" >&2
+	echo "usage: $0 build|image|bench|debug|docs|service|test|--doctor" >&2
 	exit 2
 	;;
 esac

@@ -242,14 +242,16 @@ bool capos_process_status_check(struct capos_process_status r)
 static const struct capnp_method_info capos_console_methods[] = {
     {
         .name = "write",
-        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n",
+        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n"
+               "invalidArgument: there are more.\n",
         .params_id = 0xf21f37142ea30661ull,
         .results_id = 0xb5012220a2154aecull,
     },
     {
         .name = "writeLine",
         .doc = "Writes the text, which must be UTF-8 and may hold at most\n"
-               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
+               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n"
+               "invalidArgument: it is not UTF-8, or longer.\n",
         .params_id = 0xd5f2239b9bbe580eull,
         .results_id = 0xaa8be935352417b3ull,
     },
@@ -264,7 +266,8 @@ static const struct capnp_method_info capos_null_cap_methods[] = {
     },
     {
         .name = "echo",
-        .doc = "Answers with what it was given. At most 64 bytes of data.\n",
+        .doc = "Answers with what it was given. At most 64 bytes of data.\n"
+               "invalidArgument: there are more.\n",
         .params_id = 0xa54f40c8de0bde30ull,
         .results_id = 0xd993f8fda8bfa8f9ull,
     },
@@ -281,7 +284,8 @@ static const struct capnp_method_info capos_endpoint_methods[] = {
     {
         .name = "mint",
         .doc = "A client facet that carries this badge and is known as this interface, which is\n"
-               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n",
+               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n"
+               "invalidArgument: the interface is one of these two.\n",
         .params_id = 0xe394b28705c13d49ull,
         .results_id = 0xeefcf5b3ad6754fbull,
     },
@@ -290,7 +294,8 @@ static const struct capnp_method_info capos_endpoint_methods[] = {
 static const struct capnp_method_info capos_endpoint_factory_methods[] = {
     {
         .name = "create",
-        .doc = "",
+        .doc = "A new endpoint, by its owner facet.\n"
+               "overloaded: the caller's budget does not hold one more, or the kernel has no memory.\n",
         .params_id = 0xc2e953ed4e8a0562ull,
         .results_id = 0xda967ea08a819ad7ull,
     },
@@ -299,7 +304,7 @@ static const struct capnp_method_info capos_endpoint_factory_methods[] = {
 static const struct capnp_method_info capos_memory_object_methods[] = {
     {
         .name = "size",
-        .doc = "",
+        .doc = "A multiple of 4096.\n",
         .params_id = 0xcc33d0958607d3c1ull,
         .results_id = 0xca6ee1094b751b00ull,
     },
@@ -314,7 +319,7 @@ static const struct capnp_method_info capos_memory_object_methods[] = {
 static const struct capnp_method_info capos_memory_reader_methods[] = {
     {
         .name = "size",
-        .doc = "",
+        .doc = "That of the MemoryObject.\n",
         .params_id = 0xa9e32ea8f98bb2a6ull,
         .results_id = 0x84ac488a187f8f8full,
     },
@@ -323,20 +328,24 @@ static const struct capnp_method_info capos_memory_reader_methods[] = {
 static const struct capnp_method_info capos_frame_allocator_methods[] = {
     {
         .name = "allocFrame",
-        .doc = "One page.\n",
+        .doc = "One page.\n"
+               "overloaded: the caller's budget of frames, or the machine's memory, does not hold it.\n",
         .params_id = 0x893654f83b01bf93ull,
         .results_id = 0x929e580ba00df3a6ull,
     },
     {
         .name = "freeFrame",
         .doc = "Gives the memory back at once. The capability must be moved here; refused\n"
-               "while anybody else holds the object or has it mapped.\n",
+               "while anybody else holds the object or has it mapped.\n"
+               "invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.\n",
         .params_id = 0xa40cb6506d48c774ull,
         .results_id = 0xce39473d4060b6bfull,
     },
     {
         .name = "allocContiguous",
-        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n",
+        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n"
+               "invalidArgument: there can be no object of so many pages.\n"
+               "overloaded: the caller's budget does not hold them, or there are not so many free in a row.\n",
         .params_id = 0xa6e7e08d37c3e909ull,
         .results_id = 0xfea198a8e23ccad9ull,
     },
@@ -345,26 +354,39 @@ static const struct capnp_method_info capos_frame_allocator_methods[] = {
 static const struct capnp_method_info capos_virtual_memory_methods[] = {
     {
         .name = "map",
-        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n",
+        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n"
+               "invalidArgument: size, address or protection is not a valid one; something is mapped there.\n"
+               "overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0xd04e2e76e0cdd38aull,
         .results_id = 0xc66885bccaac1066ull,
     },
     {
         .name = "unmap",
-        .doc = "All of the range must be mapped through this capability.\n",
+        .doc = "All of the range must be mapped through this capability.\n"
+               "invalidArgument: size or address is not a valid one; not all of the range is mapped.\n"
+               "overloaded: what would be left is one stretch more than there may be.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0xcf1d4740eb05b152ull,
         .results_id = 0x9219a607d48a04c1ull,
     },
     {
         .name = "protect",
-        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n",
+        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n"
+               "invalidArgument: size, address or protection is not a valid one; not all of the range is\n"
+               "mapped; a reader that is to be more than read.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0x864fe36a7549f8d2ull,
         .results_id = 0x82a14419a962e61aull,
     },
     {
         .name = "mapObject",
         .doc = "Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while\n"
-               "any of it is mapped.\n",
+               "any of it is mapped.\n"
+               "invalidArgument: as of map; what came is no memory, or the range is not within it; a reader\n"
+               "that is to be more than read.\n"
+               "overloaded: as of map.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0xee588c8c94f560e5ull,
         .results_id = 0xcdb8276b275faea9ull,
     },
@@ -375,7 +397,10 @@ static const struct capnp_method_info capos_process_spawner_methods[] = {
         .name = "spawn",
         .doc = "Starts a program under a name of its own. All or nothing: on any refusal every\n"
                "capability is where it was. `clients` are client facets of the endpoints made for\n"
-               "the child, in the order of the grants that asked for one.\n",
+               "the child, in the order of the grants that asked for one.\n"
+               "invalidArgument: a name, the binary, a grant, the ring's sizes or a limit; the text says which.\n"
+               "overloaded: a budget of the caller's does not hold the child, or the kernel has no memory.\n"
+               "failed: the child was killed before it ran, or the run is being ended.\n",
         .params_id = 0xc7c1caeb5151c9bdull,
         .results_id = 0xeff8c58b2974b1ceull,
     },
@@ -385,7 +410,8 @@ static const struct capnp_method_info capos_process_handle_methods[] = {
     {
         .name = "wait",
         .doc = "Answers when the process has ended and all that it held has been given back;\n"
-               "the same every time.\n",
+               "the same every time.\n"
+               "overloaded: the caller has as many entries in flight as it may.\n",
         .params_id = 0x9a80e544584d2995ull,
         .results_id = 0xa543524c6dac57dbull,
     },
@@ -400,14 +426,15 @@ static const struct capnp_method_info capos_process_handle_methods[] = {
 static const struct capnp_method_info capos_boot_package_methods[] = {
     {
         .name = "manifestSize",
-        .doc = "",
+        .doc = "Of the whole message.\n",
         .params_id = 0x945e123260aff86cull,
         .results_id = 0xfc9453006f5833feull,
     },
     {
         .name = "readManifest",
         .doc = "What there is from `offset` on, at most `maxBytes`, which may be up to\n"
-               "BOOT_READ_MAX; nothing from the end on.\n",
+               "BOOT_READ_MAX; nothing from the end on.\n"
+               "invalidArgument: `maxBytes` is more.\n",
         .params_id = 0xa29462aadb4148f7ull,
         .results_id = 0xee18c51759086a47ull,
     },
@@ -417,13 +444,15 @@ static const struct capnp_method_info capos_capability_manager_methods[] = {
     {
         .name = "list",
         .doc = "At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where\n"
-               "to go on, 0 at the end.\n",
+               "to go on, 0 at the end.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0xfb36dc399012bb63ull,
         .results_id = 0xf5a3b8b5f33e1db1ull,
     },
     {
         .name = "usage",
-        .doc = "",
+        .doc = "What is used of each budget.\n"
+               "disconnected: the process has ended.\n",
         .params_id = 0x86564425ed718a18ull,
         .results_id = 0xb28a72c922421568ull,
     },

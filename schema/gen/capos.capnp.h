@@ -4216,12 +4216,16 @@ enum capos_console_method {
 /* The serial console. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_console_server {
-    /* Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them. */
+    /*
+     * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
+     * invalidArgument: there are more.
+     */
     enum capnp_answer (*write)(void *self, struct capnp_call *call,
                                struct capos_console_write_params params);
     /*
      * Writes the text, which must be UTF-8 and may hold at most
      * CAP_CONSOLE_WRITE_MAX bytes, and ends the line.
+     * invalidArgument: it is not UTF-8, or longer.
      */
     enum capnp_answer (*write_line)(void *self, struct capnp_call *call,
                                     struct capos_console_write_line_params params);
@@ -4323,7 +4327,10 @@ enum capos_null_cap_method {
 struct capos_null_cap_server {
     /* Nothing in, nothing out. */
     enum capnp_answer (*ping)(void *self, struct capnp_call *call);
-    /* Answers with what it was given. At most 64 bytes of data. */
+    /*
+     * Answers with what it was given. At most 64 bytes of data.
+     * invalidArgument: there are more.
+     */
     enum capnp_answer (*echo)(void *self, struct capnp_call *call,
                               struct capos_null_cap_echo_params params,
                               struct capos_null_cap_echo_results_builder results);
@@ -4462,6 +4469,7 @@ struct capos_endpoint_server {
     /*
      * A client facet that carries this badge and is known as this interface, which is
      * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+     * invalidArgument: the interface is one of these two.
      */
     enum capnp_answer (*mint)(void *self, struct capnp_call *call,
                               struct capos_endpoint_mint_params params,
@@ -4543,6 +4551,10 @@ enum capos_endpoint_factory_method {
 /* Makes endpoints, charged to whoever calls. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_endpoint_factory_server {
+    /*
+     * A new endpoint, by its owner facet.
+     * overloaded: the caller's budget does not hold one more, or the kernel has no memory.
+     */
     enum capnp_answer (*create)(void *self, struct capnp_call *call,
                                 struct capos_endpoint_factory_create_results_builder results);
 };
@@ -4624,6 +4636,7 @@ enum capos_memory_object_method {
  */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_memory_object_server {
+    /* A multiple of 4096. */
     enum capnp_answer (*size)(void *self, struct capnp_call *call,
                               struct capos_memory_object_size_results_builder results);
     /* A facet that can be mapped for reading only. */
@@ -4727,6 +4740,7 @@ enum capos_memory_reader_method {
 /* The read-only facet of a MemoryObject. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_memory_reader_server {
+    /* That of the MemoryObject. */
     enum capnp_answer (*size)(void *self, struct capnp_call *call,
                               struct capos_memory_reader_size_results_builder results);
 };
@@ -4806,17 +4820,25 @@ enum capos_frame_allocator_method {
 /* Makes MemoryObjects, charged to whoever calls. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_frame_allocator_server {
-    /* One page. */
+    /*
+     * One page.
+     * overloaded: the caller's budget of frames, or the machine's memory, does not hold it.
+     */
     enum capnp_answer
 (*alloc_frame)(void *self, struct capnp_call *call,
                struct capos_frame_allocator_alloc_frame_results_builder results);
     /*
      * Gives the memory back at once. The capability must be moved here; refused
      * while anybody else holds the object or has it mapped.
+     * invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.
      */
     enum capnp_answer (*free_frame)(void *self, struct capnp_call *call,
                                     struct capos_frame_allocator_free_frame_params params);
-    /* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
+    /*
+     * So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+     * invalidArgument: there can be no object of so many pages.
+     * overloaded: the caller's budget does not hold them, or there are not so many free in a row.
+     */
     enum capnp_answer
 (*alloc_contiguous)(void *self, struct capnp_call *call,
                     struct capos_frame_allocator_alloc_contiguous_params params,
@@ -4953,19 +4975,38 @@ enum capos_virtual_memory_method {
  */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_virtual_memory_server {
-    /* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+    /*
+     * Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
+     * invalidArgument: size, address or protection is not a valid one; something is mapped there.
+     * overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.
+     * disconnected: the process has ended.
+     */
     enum capnp_answer (*map)(void *self, struct capnp_call *call,
                              struct capos_virtual_memory_map_params params,
                              struct capos_virtual_memory_map_results_builder results);
-    /* All of the range must be mapped through this capability. */
+    /*
+     * All of the range must be mapped through this capability.
+     * invalidArgument: size or address is not a valid one; not all of the range is mapped.
+     * overloaded: what would be left is one stretch more than there may be.
+     * disconnected: the process has ended.
+     */
     enum capnp_answer (*unmap)(void *self, struct capnp_call *call,
                                struct capos_virtual_memory_unmap_params params);
-    /* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+    /*
+     * Likewise. Pages of a MemoryReader cannot be made writable or executable.
+     * invalidArgument: size, address or protection is not a valid one; not all of the range is
+     * mapped; a reader that is to be more than read.
+     * disconnected: the process has ended.
+     */
     enum capnp_answer (*protect)(void *self, struct capnp_call *call,
                                  struct capos_virtual_memory_protect_params params);
     /*
      * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
      * any of it is mapped.
+     * invalidArgument: as of map; what came is no memory, or the range is not within it; a reader
+     * that is to be more than read.
+     * overloaded: as of map.
+     * disconnected: the process has ended.
      */
     enum capnp_answer (*map_object)(void *self, struct capnp_call *call,
                                     struct capos_virtual_memory_map_object_params params,
@@ -5121,6 +5162,9 @@ struct capos_process_spawner_server {
      * Starts a program under a name of its own. All or nothing: on any refusal every
      * capability is where it was. `clients` are client facets of the endpoints made for
      * the child, in the order of the grants that asked for one.
+     * invalidArgument: a name, the binary, a grant, the ring's sizes or a limit; the text says which.
+     * overloaded: a budget of the caller's does not hold the child, or the kernel has no memory.
+     * failed: the child was killed before it ran, or the run is being ended.
      */
     enum capnp_answer (*spawn)(void *self, struct capnp_call *call,
                                struct capos_process_spawner_spawn_params params,
@@ -5213,6 +5257,7 @@ struct capos_process_handle_server {
     /*
      * Answers when the process has ended and all that it held has been given back;
      * the same every time.
+     * overloaded: the caller has as many entries in flight as it may.
      */
     enum capnp_answer (*wait)(void *self, struct capnp_call *call,
                               struct capos_process_handle_wait_results_builder results);
@@ -5310,12 +5355,14 @@ enum capos_boot_package_method {
 /* The boot manifest, to read. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct capos_boot_package_server {
+    /* Of the whole message. */
     enum capnp_answer
 (*manifest_size)(void *self, struct capnp_call *call,
                  struct capos_boot_package_manifest_size_results_builder results);
     /*
      * What there is from `offset` on, at most `maxBytes`, which may be up to
      * BOOT_READ_MAX; nothing from the end on.
+     * invalidArgument: `maxBytes` is more.
      */
     enum capnp_answer
 (*read_manifest)(void *self, struct capnp_call *call,
@@ -5426,10 +5473,15 @@ struct capos_capability_manager_server {
     /*
      * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
      * to go on, 0 at the end.
+     * disconnected: the process has ended.
      */
     enum capnp_answer (*list)(void *self, struct capnp_call *call,
                               struct capos_capability_manager_list_params params,
                               struct capos_capability_manager_list_results_builder results);
+    /*
+     * What is used of each budget.
+     * disconnected: the process has ended.
+     */
     enum capnp_answer (*usage)(void *self, struct capnp_call *call,
                                struct capos_capability_manager_usage_results_builder results);
 };

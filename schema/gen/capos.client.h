@@ -182,7 +182,10 @@ static inline struct capos_fault_injector capos_fault_injector_need(const char *
 /* ---------------------------------------------------------------------------
  * capos.capnp:Console */
 
-/* Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them. */
+/*
+ * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
+ * invalidArgument: there are more.
+ */
 static inline struct rt_status capos_console_write_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_console target,
                                                         struct capnp_data data)
@@ -202,7 +205,10 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
     return s;
 }
 
-/* Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them. */
+/*
+ * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
+ * invalidArgument: there are more.
+ */
 static inline struct rt_status capos_console_write(struct rt_ring *ring,
                                                    struct capos_console target,
                                                    struct capnp_data data)
@@ -221,6 +227,7 @@ static inline struct rt_status capos_console_write(struct rt_ring *ring,
 /*
  * Writes the text, which must be UTF-8 and may hold at most
  * CAP_CONSOLE_WRITE_MAX bytes, and ends the line.
+ * invalidArgument: it is not UTF-8, or longer.
  */
 static inline struct rt_status capos_console_write_line_send(struct rt_call *call,
                                                              struct rt_ring *ring,
@@ -245,6 +252,7 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
 /*
  * Writes the text, which must be UTF-8 and may hold at most
  * CAP_CONSOLE_WRITE_MAX bytes, and ends the line.
+ * invalidArgument: it is not UTF-8, or longer.
  */
 static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
                                                         struct capos_console target,
@@ -294,7 +302,10 @@ static inline struct rt_status capos_null_cap_ping(struct rt_ring *ring,
     return s;
 }
 
-/* Answers with what it was given. At most 64 bytes of data. */
+/*
+ * Answers with what it was given. At most 64 bytes of data.
+ * invalidArgument: there are more.
+ */
 static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_null_cap target,
                                                         uint64_t value, struct capnp_data data,
@@ -331,6 +342,7 @@ static inline struct rt_status capos_null_cap_echo_take(const struct rt_call *ca
 
 /*
  * Answers with what it was given. At most 64 bytes of data.
+ * invalidArgument: there are more.
  *
  * Sends and waits. The caller ends the call; when this fails it has ended.
  */
@@ -423,6 +435,7 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
 /*
  * A client facet that carries this badge and is known as this interface, which is
  * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+ * invalidArgument: the interface is one of these two.
  */
 static inline struct rt_status capos_endpoint_mint_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_endpoint target,
@@ -465,6 +478,7 @@ static inline struct rt_status capos_endpoint_mint_take(struct rt_call *call, ui
 /*
  * A client facet that carries this badge and is known as this interface, which is
  * neither 0 nor that of Endpoint. Nobody can change either afterwards.
+ * invalidArgument: the interface is one of these two.
  */
 static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
                                                    struct capos_endpoint target, uint64_t badge,
@@ -489,6 +503,10 @@ static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:EndpointFactory */
 
+/*
+ * A new endpoint, by its owner facet.
+ * overloaded: the caller's budget does not hold one more, or the kernel has no memory.
+ */
 static inline struct rt_status
 capos_endpoint_factory_create_send(struct rt_call *call, struct rt_ring *ring,
                                    struct capos_endpoint_factory target)
@@ -526,6 +544,10 @@ capos_endpoint_factory_create_take(struct rt_call *call, struct capos_endpoint *
     return (struct rt_status){.code = RT_OK};
 }
 
+/*
+ * A new endpoint, by its owner facet.
+ * overloaded: the caller's budget does not hold one more, or the kernel has no memory.
+ */
 static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *ring,
                                                              struct capos_endpoint_factory target,
                                                              struct capos_endpoint *endpoint_out)
@@ -549,6 +571,7 @@ static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *rin
 /* ---------------------------------------------------------------------------
  * capos.capnp:MemoryObject */
 
+/* A multiple of 4096. */
 static inline struct rt_status capos_memory_object_size_send(struct rt_call *call,
                                                              struct rt_ring *ring,
                                                              struct capos_memory_object target)
@@ -580,6 +603,7 @@ static inline struct rt_status capos_memory_object_size_take(const struct rt_cal
     return (struct rt_status){.code = RT_OK};
 }
 
+/* A multiple of 4096. */
 static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
                                                         struct capos_memory_object target,
                                                         uint64_t *bytes_out)
@@ -659,6 +683,7 @@ static inline struct rt_status capos_memory_object_reader(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:MemoryReader */
 
+/* That of the MemoryObject. */
 static inline struct rt_status capos_memory_reader_size_send(struct rt_call *call,
                                                              struct rt_ring *ring,
                                                              struct capos_memory_reader target)
@@ -690,6 +715,7 @@ static inline struct rt_status capos_memory_reader_size_take(const struct rt_cal
     return (struct rt_status){.code = RT_OK};
 }
 
+/* That of the MemoryObject. */
 static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
                                                         struct capos_memory_reader target,
                                                         uint64_t *bytes_out)
@@ -711,7 +737,10 @@ static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:FrameAllocator */
 
-/* One page. */
+/*
+ * One page.
+ * overloaded: the caller's budget of frames, or the machine's memory, does not hold it.
+ */
 static inline struct rt_status
 capos_frame_allocator_alloc_frame_send(struct rt_call *call, struct rt_ring *ring,
                                        struct capos_frame_allocator target)
@@ -749,7 +778,10 @@ capos_frame_allocator_alloc_frame_take(struct rt_call *call, struct capos_memory
     return (struct rt_status){.code = RT_OK};
 }
 
-/* One page. */
+/*
+ * One page.
+ * overloaded: the caller's budget of frames, or the machine's memory, does not hold it.
+ */
 static inline struct rt_status
 capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_allocator target,
                                   struct capos_memory_object *memory_out)
@@ -773,6 +805,7 @@ capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_alloc
 /*
  * Gives the memory back at once. The capability must be moved here; refused
  * while anybody else holds the object or has it mapped.
+ * invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.
  */
 static inline struct rt_status
 capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring,
@@ -800,6 +833,7 @@ capos_frame_allocator_free_frame_send(struct rt_call *call, struct rt_ring *ring
 /*
  * Gives the memory back at once. The capability must be moved here; refused
  * while anybody else holds the object or has it mapped.
+ * invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.
  */
 static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *ring,
                                                                 struct capos_frame_allocator target,
@@ -816,7 +850,11 @@ static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *
     return s;
 }
 
-/* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
+/*
+ * So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+ * invalidArgument: there can be no object of so many pages.
+ * overloaded: the caller's budget does not hold them, or there are not so many free in a row.
+ */
 static inline struct rt_status
 capos_frame_allocator_alloc_contiguous_send(struct rt_call *call, struct rt_ring *ring,
                                             struct capos_frame_allocator target, uint32_t count)
@@ -861,7 +899,11 @@ capos_frame_allocator_alloc_contiguous_take(struct rt_call *call,
     return (struct rt_status){.code = RT_OK};
 }
 
-/* So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX. */
+/*
+ * So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.
+ * invalidArgument: there can be no object of so many pages.
+ * overloaded: the caller's budget does not hold them, or there are not so many free in a row.
+ */
 static inline struct rt_status
 capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_allocator target,
                                        uint32_t count, struct capos_memory_object *memory_out)
@@ -885,7 +927,12 @@ capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_
 /* ---------------------------------------------------------------------------
  * capos.capnp:VirtualMemory */
 
-/* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+/*
+ * Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
+ * invalidArgument: size, address or protection is not a valid one; something is mapped there.
+ * overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status
 capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
                               struct capos_virtual_memory target, uint64_t hint, uint64_t size,
@@ -924,7 +971,12 @@ static inline struct rt_status capos_virtual_memory_map_take(const struct rt_cal
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room. */
+/*
+ * Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
+ * invalidArgument: size, address or protection is not a valid one; something is mapped there.
+ * overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status
 capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory target, uint64_t hint,
                          uint64_t size, enum capos_virtual_memory_protection protection,
@@ -944,7 +996,12 @@ capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory targe
     return s;
 }
 
-/* All of the range must be mapped through this capability. */
+/*
+ * All of the range must be mapped through this capability.
+ * invalidArgument: size or address is not a valid one; not all of the range is mapped.
+ * overloaded: what would be left is one stretch more than there may be.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *call,
                                                                struct rt_ring *ring,
                                                                struct capos_virtual_memory target,
@@ -967,7 +1024,12 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
     return s;
 }
 
-/* All of the range must be mapped through this capability. */
+/*
+ * All of the range must be mapped through this capability.
+ * invalidArgument: size or address is not a valid one; not all of the range is mapped.
+ * overloaded: what would be left is one stretch more than there may be.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
                                                           struct capos_virtual_memory target,
                                                           uint64_t address, uint64_t size)
@@ -983,7 +1045,12 @@ static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
     return s;
 }
 
-/* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+/*
+ * Likewise. Pages of a MemoryReader cannot be made writable or executable.
+ * invalidArgument: size, address or protection is not a valid one; not all of the range is
+ * mapped; a reader that is to be more than read.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status
 capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
                                   struct capos_virtual_memory target, uint64_t address,
@@ -1007,7 +1074,12 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
     return s;
 }
 
-/* Likewise. Pages of a MemoryReader cannot be made writable or executable. */
+/*
+ * Likewise. Pages of a MemoryReader cannot be made writable or executable.
+ * invalidArgument: size, address or protection is not a valid one; not all of the range is
+ * mapped; a reader that is to be more than read.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status
 capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory target,
                              uint64_t address, uint64_t size,
@@ -1028,6 +1100,10 @@ capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory t
 /*
  * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
  * any of it is mapped.
+ * invalidArgument: as of map; what came is no memory, or the range is not within it; a reader
+ * that is to be more than read.
+ * overloaded: as of map.
+ * disconnected: the process has ended.
  */
 static inline struct rt_status
 capos_virtual_memory_map_object_send(struct rt_call *call, struct rt_ring *ring,
@@ -1074,6 +1150,10 @@ static inline struct rt_status capos_virtual_memory_map_object_take(const struct
 /*
  * Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while
  * any of it is mapped.
+ * invalidArgument: as of map; what came is no memory, or the range is not within it; a reader
+ * that is to be more than read.
+ * overloaded: as of map.
+ * disconnected: the process has ended.
  */
 static inline struct rt_status
 capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memory target,
@@ -1103,6 +1183,9 @@ capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memor
  * Starts a program under a name of its own. All or nothing: on any refusal every
  * capability is where it was. `clients` are client facets of the endpoints made for
  * the child, in the order of the grants that asked for one.
+ * invalidArgument: a name, the binary, a grant, the ring's sizes or a limit; the text says which.
+ * overloaded: a budget of the caller's does not hold the child, or the kernel has no memory.
+ * failed: the child was killed before it ran, or the run is being ended.
  *
  * Takes room for the call; its parameters are then built, and submitted.
  */
@@ -1159,6 +1242,7 @@ capos_process_spawner_spawn_take(const struct rt_call *call, struct capnp_messag
 /*
  * Answers when the process has ended and all that it held has been given back;
  * the same every time.
+ * overloaded: the caller has as many entries in flight as it may.
  */
 static inline struct rt_status capos_process_handle_wait_send(struct rt_call *call,
                                                               struct rt_ring *ring,
@@ -1194,6 +1278,7 @@ capos_process_handle_wait_take(const struct rt_call *call, struct capnp_message 
 /*
  * Answers when the process has ended and all that it held has been given back;
  * the same every time.
+ * overloaded: the caller has as many entries in flight as it may.
  *
  * Sends and waits. The caller ends the call; when this fails it has ended.
  */
@@ -1247,6 +1332,7 @@ static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:BootPackage */
 
+/* Of the whole message. */
 static inline struct rt_status
 capos_boot_package_manifest_size_send(struct rt_call *call, struct rt_ring *ring,
                                       struct capos_boot_package target)
@@ -1278,6 +1364,7 @@ static inline struct rt_status capos_boot_package_manifest_size_take(const struc
     return (struct rt_status){.code = RT_OK};
 }
 
+/* Of the whole message. */
 static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *ring,
                                                                 struct capos_boot_package target,
                                                                 uint64_t *bytes_out)
@@ -1299,6 +1386,7 @@ static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *
 /*
  * What there is from `offset` on, at most `maxBytes`, which may be up to
  * BOOT_READ_MAX; nothing from the end on.
+ * invalidArgument: `maxBytes` is more.
  */
 static inline struct rt_status
 capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring,
@@ -1339,6 +1427,7 @@ capos_boot_package_read_manifest_take(const struct rt_call *call, struct capnp_m
 /*
  * What there is from `offset` on, at most `maxBytes`, which may be up to
  * BOOT_READ_MAX; nothing from the end on.
+ * invalidArgument: `maxBytes` is more.
  *
  * Sends and waits. The caller ends the call; when this fails it has ended.
  */
@@ -1365,6 +1454,7 @@ capos_boot_package_read_manifest_call(struct rt_call *call, struct rt_ring *ring
 /*
  * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
  * to go on, 0 at the end.
+ * disconnected: the process has ended.
  */
 static inline struct rt_status
 capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
@@ -1405,6 +1495,7 @@ capos_capability_manager_list_take(const struct rt_call *call, struct capnp_mess
 /*
  * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
  * to go on, 0 at the end.
+ * disconnected: the process has ended.
  *
  * Sends and waits. The caller ends the call; when this fails it has ended.
  */
@@ -1425,6 +1516,10 @@ capos_capability_manager_list_call(struct rt_call *call, struct rt_ring *ring,
     return s;
 }
 
+/*
+ * What is used of each budget.
+ * disconnected: the process has ended.
+ */
 static inline struct rt_status
 capos_capability_manager_usage_send(struct rt_call *call, struct rt_ring *ring,
                                     struct capos_capability_manager target, uint32_t results_room)
@@ -1456,7 +1551,12 @@ capos_capability_manager_usage_take(const struct rt_call *call, struct capnp_mes
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Sends and waits. The caller ends the call; when this fails it has ended. */
+/*
+ * What is used of each budget.
+ * disconnected: the process has ended.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
 static inline struct rt_status
 capos_capability_manager_usage_call(struct rt_call *call, struct rt_ring *ring,
                                     struct capos_capability_manager target, uint32_t results_room)

@@ -95,7 +95,8 @@ const struct capnp_node_info capos_exception_type_schema = {
 static const struct capnp_method_node capos_console_schema_methods[] = {
     {
         .name = "write",
-        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n",
+        .doc = "Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.\n"
+               "invalidArgument: there are more.\n",
         .code_order = 0,
         .params = &capos_console_write_params_schema,
         .results = &capos_console_write_results_schema,
@@ -107,7 +108,8 @@ static const struct capnp_method_node capos_console_schema_methods[] = {
     {
         .name = "writeLine",
         .doc = "Writes the text, which must be UTF-8 and may hold at most\n"
-               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n",
+               "CAP_CONSOLE_WRITE_MAX bytes, and ends the line.\n"
+               "invalidArgument: it is not UTF-8, or longer.\n",
         .code_order = 1,
         .params = &capos_console_write_line_params_schema,
         .results = &capos_console_write_line_results_schema,
@@ -245,7 +247,8 @@ static const struct capnp_method_node capos_null_cap_schema_methods[] = {
     },
     {
         .name = "echo",
-        .doc = "Answers with what it was given. At most 64 bytes of data.\n",
+        .doc = "Answers with what it was given. At most 64 bytes of data.\n"
+               "invalidArgument: there are more.\n",
         .code_order = 1,
         .params = &capos_null_cap_echo_params_schema,
         .results = &capos_null_cap_echo_results_schema,
@@ -516,7 +519,8 @@ static const struct capnp_method_node capos_endpoint_schema_methods[] = {
     {
         .name = "mint",
         .doc = "A client facet that carries this badge and is known as this interface, which is\n"
-               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n",
+               "neither 0 nor that of Endpoint. Nobody can change either afterwards.\n"
+               "invalidArgument: the interface is one of these two.\n",
         .code_order = 0,
         .params = &capos_endpoint_mint_params_schema,
         .results = &capos_endpoint_mint_results_schema,
@@ -623,7 +627,8 @@ const struct capnp_node_info capos_endpoint_mint_results_schema = {
 static const struct capnp_method_node capos_endpoint_factory_schema_methods[] = {
     {
         .name = "create",
-        .doc = "",
+        .doc = "A new endpoint, by its owner facet.\n"
+               "overloaded: the caller's budget does not hold one more, or the kernel has no memory.\n",
         .code_order = 0,
         .params = &capos_endpoint_factory_create_params_schema,
         .results = &capos_endpoint_factory_create_results_schema,
@@ -701,7 +706,7 @@ const struct capnp_node_info capos_endpoint_factory_create_results_schema = {
 static const struct capnp_method_node capos_memory_object_schema_methods[] = {
     {
         .name = "size",
-        .doc = "",
+        .doc = "A multiple of 4096.\n",
         .code_order = 0,
         .params = &capos_memory_object_size_params_schema,
         .results = &capos_memory_object_size_results_schema,
@@ -841,7 +846,7 @@ const struct capnp_node_info capos_memory_object_reader_results_schema = {
 static const struct capnp_method_node capos_memory_reader_schema_methods[] = {
     {
         .name = "size",
-        .doc = "",
+        .doc = "That of the MemoryObject.\n",
         .code_order = 0,
         .params = &capos_memory_reader_size_params_schema,
         .results = &capos_memory_reader_size_results_schema,
@@ -920,7 +925,8 @@ const struct capnp_node_info capos_memory_reader_size_results_schema = {
 static const struct capnp_method_node capos_frame_allocator_schema_methods[] = {
     {
         .name = "allocFrame",
-        .doc = "One page.\n",
+        .doc = "One page.\n"
+               "overloaded: the caller's budget of frames, or the machine's memory, does not hold it.\n",
         .code_order = 0,
         .params = &capos_frame_allocator_alloc_frame_params_schema,
         .results = &capos_frame_allocator_alloc_frame_results_schema,
@@ -932,7 +938,8 @@ static const struct capnp_method_node capos_frame_allocator_schema_methods[] = {
     {
         .name = "freeFrame",
         .doc = "Gives the memory back at once. The capability must be moved here; refused\n"
-               "while anybody else holds the object or has it mapped.\n",
+               "while anybody else holds the object or has it mapped.\n"
+               "invalidArgument: it is no MemoryObject; it was copied here; it is held or mapped elsewhere.\n",
         .code_order = 1,
         .params = &capos_frame_allocator_free_frame_params_schema,
         .results = &capos_frame_allocator_free_frame_results_schema,
@@ -943,7 +950,9 @@ static const struct capnp_method_node capos_frame_allocator_schema_methods[] = {
     },
     {
         .name = "allocContiguous",
-        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n",
+        .doc = "So many pages, adjacent in physical memory: 1 to MEMORY_PAGES_MAX.\n"
+               "invalidArgument: there can be no object of so many pages.\n"
+               "overloaded: the caller's budget does not hold them, or there are not so many free in a row.\n",
         .code_order = 2,
         .params = &capos_frame_allocator_alloc_contiguous_params_schema,
         .results = &capos_frame_allocator_alloc_contiguous_results_schema,
@@ -1133,7 +1142,10 @@ const struct capnp_node_info capos_frame_allocator_alloc_contiguous_results_sche
 static const struct capnp_method_node capos_virtual_memory_schema_methods[] = {
     {
         .name = "map",
-        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n",
+        .doc = "Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.\n"
+               "invalidArgument: size, address or protection is not a valid one; something is mapped there.\n"
+               "overloaded: the process's budget, its stretches, the gap or the machine's memory is too small.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 0,
         .params = &capos_virtual_memory_map_params_schema,
         .results = &capos_virtual_memory_map_results_schema,
@@ -1144,7 +1156,10 @@ static const struct capnp_method_node capos_virtual_memory_schema_methods[] = {
     },
     {
         .name = "unmap",
-        .doc = "All of the range must be mapped through this capability.\n",
+        .doc = "All of the range must be mapped through this capability.\n"
+               "invalidArgument: size or address is not a valid one; not all of the range is mapped.\n"
+               "overloaded: what would be left is one stretch more than there may be.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 1,
         .params = &capos_virtual_memory_unmap_params_schema,
         .results = &capos_virtual_memory_unmap_results_schema,
@@ -1155,7 +1170,10 @@ static const struct capnp_method_node capos_virtual_memory_schema_methods[] = {
     },
     {
         .name = "protect",
-        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n",
+        .doc = "Likewise. Pages of a MemoryReader cannot be made writable or executable.\n"
+               "invalidArgument: size, address or protection is not a valid one; not all of the range is\n"
+               "mapped; a reader that is to be more than read.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 2,
         .params = &capos_virtual_memory_protect_params_schema,
         .results = &capos_virtual_memory_protect_results_schema,
@@ -1167,7 +1185,11 @@ static const struct capnp_method_node capos_virtual_memory_schema_methods[] = {
     {
         .name = "mapObject",
         .doc = "Part of a MemoryObject or MemoryReader, from `offset` on; it stays held while\n"
-               "any of it is mapped.\n",
+               "any of it is mapped.\n"
+               "invalidArgument: as of map; what came is no memory, or the range is not within it; a reader\n"
+               "that is to be more than read.\n"
+               "overloaded: as of map.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 3,
         .params = &capos_virtual_memory_map_object_params_schema,
         .results = &capos_virtual_memory_map_object_results_schema,
@@ -1558,7 +1580,10 @@ static const struct capnp_method_node capos_process_spawner_schema_methods[] = {
         .name = "spawn",
         .doc = "Starts a program under a name of its own. All or nothing: on any refusal every\n"
                "capability is where it was. `clients` are client facets of the endpoints made for\n"
-               "the child, in the order of the grants that asked for one.\n",
+               "the child, in the order of the grants that asked for one.\n"
+               "invalidArgument: a name, the binary, a grant, the ring's sizes or a limit; the text says which.\n"
+               "overloaded: a budget of the caller's does not hold the child, or the kernel has no memory.\n"
+               "failed: the child was killed before it ran, or the run is being ended.\n",
         .code_order = 0,
         .params = &capos_process_spawner_spawn_params_schema,
         .results = &capos_process_spawner_spawn_results_schema,
@@ -1852,7 +1877,8 @@ static const struct capnp_method_node capos_process_handle_schema_methods[] = {
     {
         .name = "wait",
         .doc = "Answers when the process has ended and all that it held has been given back;\n"
-               "the same every time.\n",
+               "the same every time.\n"
+               "overloaded: the caller has as many entries in flight as it may.\n",
         .code_order = 0,
         .params = &capos_process_handle_wait_params_schema,
         .results = &capos_process_handle_wait_results_schema,
@@ -1978,7 +2004,7 @@ const struct capnp_node_info capos_process_handle_kill_results_schema = {
 static const struct capnp_method_node capos_boot_package_schema_methods[] = {
     {
         .name = "manifestSize",
-        .doc = "",
+        .doc = "Of the whole message.\n",
         .code_order = 0,
         .params = &capos_boot_package_manifest_size_params_schema,
         .results = &capos_boot_package_manifest_size_results_schema,
@@ -1990,7 +2016,8 @@ static const struct capnp_method_node capos_boot_package_schema_methods[] = {
     {
         .name = "readManifest",
         .doc = "What there is from `offset` on, at most `maxBytes`, which may be up to\n"
-               "BOOT_READ_MAX; nothing from the end on.\n",
+               "BOOT_READ_MAX; nothing from the end on.\n"
+               "invalidArgument: `maxBytes` is more.\n",
         .code_order = 1,
         .params = &capos_boot_package_read_manifest_params_schema,
         .results = &capos_boot_package_read_manifest_results_schema,
@@ -2144,7 +2171,8 @@ static const struct capnp_method_node capos_capability_manager_schema_methods[] 
     {
         .name = "list",
         .doc = "At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where\n"
-               "to go on, 0 at the end.\n",
+               "to go on, 0 at the end.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 0,
         .params = &capos_capability_manager_list_params_schema,
         .results = &capos_capability_manager_list_results_schema,
@@ -2155,7 +2183,8 @@ static const struct capnp_method_node capos_capability_manager_schema_methods[] 
     },
     {
         .name = "usage",
-        .doc = "",
+        .doc = "What is used of each budget.\n"
+               "disconnected: the process has ended.\n",
         .code_order = 1,
         .params = &capos_capability_manager_usage_params_schema,
         .results = &capos_capability_manager_usage_results_schema,
