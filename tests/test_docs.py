@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import BUILD, ROOT
+from conftest import BUILD, KERNEL, MANIFEST, PASS, ROOT, qemu_run
 
 sys.path.insert(0, str(ROOT / "tools"))
 import manual  # noqa: E402
@@ -73,6 +73,22 @@ def test_a_program_on_a_page_works(page, source, tmp_path):
 def test_commands_on_a_page_run(page, block):
     done = run("bash", "-e", "-o", "pipefail", "-c", block, SETUP="no")
     assert done.returncode == 0, f"{page}: {done.stdout}"
+
+
+def shape(line):
+    """A line without its numbers, and with one space for many."""
+    return re.sub(r"\d+", "0", " ".join(line.split()))
+
+
+def test_the_first_run_is_what_a_run_prints():
+    """Each line of the transcript in the README, but for the numbers in it and their order."""
+    page = (ROOT / "README.md").read_text()
+    first = re.search(r"^```\n\$ make run\n(.*?)^```$", page, re.MULTILINE | re.DOTALL).group(1)
+    run = qemu_run("--kernel", KERNEL, "--manifest", MANIFEST)
+    assert run.status == PASS, str(run)
+    printed = {shape(line) for line in run.lines}
+    missing = [line for line in first.splitlines() if line != "..." and shape(line) not in printed]
+    assert not missing
 
 
 def snake(name):
