@@ -265,13 +265,13 @@ check-other-cc:
 checks := check-headers check-layers check-sources check-style check-claims \
           fmt-check lint shell-check \
           generated-code-check check-cue check-docs check-map docs \
-          check-other-cc fuzz-smoke fuzz-afl-smoke
+          check-other-cc fuzz-smoke fuzz-afl-smoke bench-check bench-capnp
 
 .PHONY: test test-system test-parts
 
 # What the tests run: built in one go, so that two of them never build the same file.
 test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%) \
-            $(fuzz_targets) $(afl_targets) $(profile)/interrupts.so $(trace_plugin) \
+            $(fuzz_targets) $(afl_targets) $(plugins) $(trace_plugin) \
             $(capnp_bench)/ours $(capnp_bench)/theirs
 
 ## test             build and run everything; the last line is "N passed, N failed"

@@ -13,13 +13,12 @@ import subprocess
 
 import pytest
 from conftest import (
+    BUILD,
     CONSOLE,
     KERNEL,
     NO_MEMORY,
-    NULL_CAP,
     PASS,
     grant,
-    make_manifest,
     manifest,
     qemu_run,
     service,
@@ -27,14 +26,13 @@ from conftest import (
 
 CYCLES = int(os.environ.get("CYCLES", "1000"))
 
-# Costs are compared beside one of each and beside so many.
+# Costs are compared beside one of each and beside so many, as system-growth.cue says.
 MOST = {"processes": 1000, "capabilities": 10000, "calls": 100}
 
 SPAWNER = grant("spawner", "ProcessSpawner", "processSpawner")
 FRAMES = grant("frames", "FrameAllocator", "frameAllocator")
 INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 ENDPOINTS = grant("endpoints", "EndpointFactory", "endpointFactory")
-VIRTUAL_MEMORY = grant("memory", "VirtualMemory", "virtualMemory")
 MANAGER = grant("capabilities", "CapabilityManager", "capabilityManager")
 
 
@@ -63,19 +61,12 @@ def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
 
 
 @pytest.fixture(name="costs", scope="module")
-def costs_fixture(tmp_path_factory):
+def costs_fixture():
     """Instructions by operation and by what there is more and more of: [(how many, cost)]."""
-    consoles = [{**CONSOLE, "name": str(most)} for most in MOST.values()]
-    flat = service(
-        "flat",
-        caps=[*consoles, NULL_CAP, SPAWNER, ENDPOINTS, VIRTUAL_MEMORY],
-        ring={"sqEntries": 64, "cqEntries": 512, "areaBytes": 65536},
-        limits={"frames": 80000, "capSlots": 20000, "processes": 1100, "calls": 8192},
-    )
-    path = make_manifest(manifest(flat), tmp_path_factory.mktemp("flat") / "manifest.bin")
     run = qemu_run(
-        "--icount", "--memory", "512", "--kernel", KERNEL, "--manifest", path, timeout=300
-    )
+        "--icount", "--memory", "512", "--kernel", KERNEL,
+        "--manifest", BUILD / "system-growth.bin", timeout=300,
+    )  # fmt: skip
     assert run.status == PASS, str(run)
     print(run.text)
     rows = collections.defaultdict(list)
@@ -105,6 +96,21 @@ def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
     assert all(cost <= row[0][1] + 12 * count for count, cost in row), str(row)
     for what in ("processes", "capabilities"):
         assert len({cost for _, cost in costs["cancel", what]}) == 1
+
+
+def test_a_message_costs_no_more_than_its_copying(costs):
+    """An instruction for each 8 bytes each way, and something for what is not short."""
+    row = costs["round-trip", "bytes"]
+    assert row[0][0] == 0 and row[-1][0] == 65536 - 32
+    assert all(cost <= row[0][1] + 1.1 * bytes / 4 + 1000 for bytes, cost in row), str(row)
+
+
+def test_an_entry_costs_the_less_the_more_there_are(costs):
+    """A NOP shares its way into the kernel; calls of a server that takes one at a time do not."""
+    nops, calls = costs["nop", "batch"], costs["round-trip", "batch"]
+    assert [count for count, _ in nops] == [1, 2, 4, 8, 16, 32, 64]
+    assert [cost for _, cost in nops] == sorted((cost for _, cost in nops), reverse=True)
+    assert all(cost <= 1.05 * calls[0][1] for _, cost in calls), str(calls)
 
 
 # Operations of tests/programs/faults, and the places where each asks for memory, at least.

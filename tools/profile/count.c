@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plugin for QEMU that counts how often each instruction of the guest is executed.
+ * A plugin for QEMU that counts how often each instruction of the guest is executed, and
+ * what those copy that are made for copying.
  *
  *     -plugin count.so,out=FILE
  *
@@ -8,13 +9,16 @@
  * instruction that does nothing (MARKER below). Each bracket is a section of the file:
  *
  *     section
- *     <address> <host page> <count> <bytes of the instruction>       all hexadecimal
+ *     <address> <host page> <count> <copied> <bytes of the instruction>
+ *
+ * all hexadecimal; `copied` is what a string instruction (rep movs) has moved, bytes.
  *
  * Two processes have the same addresses: the page of the host's memory in which an
  * instruction lies tells them apart, and its bytes say which program it is of. Counters
  * are bumped inline, in translated code, so counting changes nothing that the guest
  * can see; with -icount each count is exact.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +37,9 @@ struct counter {
     uint64_t address; /* 0: free */
     uint64_t page;
     uint64_t count;
-    uint64_t before; /* count when the bracket was opened */
+    uint64_t copied;       /* bytes read and written, by a string instruction */
+    uint64_t count_before; /* when the bracket was opened */
+    uint64_t copied_before;
     uint8_t size;
     uint8_t bytes[INSN_BYTES];
 };
@@ -74,8 +80,9 @@ static void write_section(void)
     fprintf(out, "section\n");
     for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
         const struct counter *c = &counters[i];
-        if (c->count != c->before) {
-            fprintf(out, "%lx %lx %lx ", c->address, c->page, c->count - c->before);
+        if (c->count != c->count_before) {
+            fprintf(out, "%lx %lx %lx %lx ", c->address, c->page, c->count - c->count_before,
+                    (c->copied - c->copied_before) / 2);
             for (uint32_t k = 0; k < c->size; k++) {
                 fprintf(out, "%02x", c->bytes[k]);
             }
@@ -93,10 +100,24 @@ static void marked(unsigned cpu, void *context)
         write_section();
     } else {
         for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
-            counters[i].before = counters[i].count;
+            counters[i].count_before = counters[i].count;
+            counters[i].copied_before = counters[i].copied;
         }
     }
     is_open = !is_open;
+}
+
+/* Bytes that a repeated string copy moves at a time; 0: the instruction is none. */
+static uint64_t copy_width(const struct counter *c)
+{
+    const uint8_t *at = c->bytes;
+
+    if (*at++ != 0xf3) {
+        return 0;
+    }
+    bool is_wide = *at == 0x48;
+    at += is_wide ? 1 : 0;
+    return *at == 0xa4 ? 1 : *at != 0xa5 ? 0 : is_wide ? 8 : 4;
 }
 
 static void translated(uint64_t id, struct qemu_plugin_tb *tb)
@@ -110,6 +131,11 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
         } else {
             qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &c->count,
                                                        1);
+            if (copy_width(c) != 0) {
+                qemu_plugin_register_vcpu_mem_inline(insn, QEMU_PLUGIN_MEM_RW,
+                                                     QEMU_PLUGIN_INLINE_ADD_U64, &c->copied,
+                                                     copy_width(c));
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ struct qemu_info_t;
 
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
                                            void (*translated)(uint64_t id,
@@ -37,6 +38,9 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
                                             void (*executed)(unsigned cpu, void *),
                                             enum qemu_plugin_cb_flags flags, void *context);
+
+void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_mem_rw rw,
+                                          enum qemu_plugin_op op, void *counter, uint64_t summand);
 
 extern __attribute__((visibility("default"))) int qemu_plugin_version;
 int qemu_plugin_version = 1;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the basic operations cost beside more and more of everything: processes that
- * wait, capabilities that are held, calls that are queued. In ticks of the time-stamp
+ * wait, capabilities that are held, calls that are queued, bytes of a message, entries
+ * that are submitted at a time. In ticks of the time-stamp
  * counter, which are guest instructions under -icount:
  *
  *     F <operation> <of what> <how many> <ticks>
@@ -19,6 +20,12 @@
 #define SOME_INTERFACE 0x5e5510a1d1b1c0deull
 #define MAP_HINT       0x50000000ull
 #define PAGE           4096u
+
+/* A message area in which the longest message has room, and its answer. */
+#define LARGE_AREA 262144u
+
+/* The longest message that a server can take, whose room has the header in it. */
+#define LONGEST (CAP_MESSAGE_MAX - (uint32_t)sizeof(struct cap_message_header))
 
 /* Parameters and results of a call have room for a message, though none is sent. */
 #define ROOM    64u
@@ -56,17 +63,18 @@ static uint64_t ticks(void)
 /* ---------------------------------------------------------------------------
  * Children */
 
-/* Answers calls, until it is killed. */
+/* Answers each call by as many bytes as it brought, until it is killed. */
 static _Noreturn void serve(void)
 {
     struct rt_ring *ring = rt_ring_borrow();
     struct rt_call call;
 
-    CHECK_OK(rt_call_begin_serving(&call, ring, ROOM, ROOM, 0, 0));
+    CHECK_OK(rt_call_begin_serving(&call, ring, LONGEST, LONGEST, 0, 0));
     CHECK_OK(rt_call_receive(&call, rt_capset_need("serve", CAPOS_ENDPOINT_ID)));
     for (;;) {
         CHECK_OK(rt_call_wait(&call));
-        CHECK_OK(rt_call_return(&call, rt_call_received_id(&call), 0, true));
+        uint32_t bytes = rt_call_results_bytes(&call) - (uint32_t)sizeof(struct cap_message_header);
+        CHECK_OK(rt_call_return(&call, rt_call_received_id(&call), bytes, true));
     }
 }
 
@@ -80,8 +88,8 @@ static struct capos_process_handle spawn(const struct child_grant *grant, uint64
     child.grant_count = grant == NULL ? 0 : 1;
     child.sq_entries = 4;
     child.cq_entries = 8;
-    child.area_bytes = CAP_AREA_DEFAULT;
-    child.frames = 64;
+    child.area_bytes = client == NULL ? CAP_AREA_DEFAULT : LARGE_AREA;
+    child.frames = 64 + child.area_bytes / PAGE;
     child.slots = 4;
     CHECK_OK(child_spawn(flat.ring, flat.spawner, &child, &handle, client));
     return handle;
@@ -110,15 +118,21 @@ static void ping(void)
     CHECK_OK(capos_null_cap_ping(flat.ring, flat.null));
 }
 
-/* A call of another process and back. */
-static void round_trip(void)
+/* A call of another process and back, with so many bytes each way. */
+static void message(uint32_t bytes)
 {
     struct rt_call call;
 
-    CHECK_OK(rt_call_begin(&call, flat.ring, ROOM, ROOM));
-    CHECK_OK(rt_call_submit(&call, flat.peer, SOME_INTERFACE, 0, 0));
+    CHECK_OK(rt_call_begin(&call, flat.ring, bytes, bytes));
+    CHECK_OK(rt_call_submit(&call, flat.peer, SOME_INTERFACE, 0, bytes));
     CHECK_OK(rt_call_wait(&call));
+    CHECK_EQ(rt_call_results_bytes(&call), bytes);
     rt_call_end(&call);
+}
+
+static void round_trip(void)
+{
+    message(0);
 }
 
 /* A capability is handed to an endpoint of the own, and what came is let go. */
@@ -205,6 +219,14 @@ static void sort(uint64_t *values, uint32_t n)
     }
 }
 
+/* Prints the median of rounds that took so long, each of so many operations. */
+static void print_rounds(const char *name, const char *what, uint64_t n, uint64_t *rounds,
+                         uint64_t operations)
+{
+    sort(rounds, ROUNDS);
+    rt_printf("F %s %s %lu %lu\n", name, what, n, rounds[ROUNDS / 2u] / operations);
+}
+
 static void measure(const char *name, void (*operation)(void), const char *what, uint64_t n)
 {
     uint64_t rounds[ROUNDS];
@@ -217,8 +239,7 @@ static void measure(const char *name, void (*operation)(void), const char *what,
         operation();
         rounds[i] = ticks() - start;
     }
-    sort(rounds, ROUNDS);
-    rt_printf("F %s %s %lu %lu\n", name, what, n, rounds[ROUNDS / 2u]);
+    print_rounds(name, what, n, rounds, 1);
 }
 
 static void measure_all(const char *what, uint64_t n)
@@ -310,8 +331,7 @@ static void measure_queue(uint64_t n)
         (void)take_first();
         take_completion(ROUNDS + i);
     }
-    sort(rounds, ROUNDS);
-    rt_printf("F take-first calls %lu %lu\n", n, rounds[ROUNDS / 2u]);
+    print_rounds("take-first", "calls", n, rounds, 1);
 }
 
 static void queue(uint64_t most)
@@ -329,6 +349,64 @@ static void queue(uint64_t most)
     CHECK_OK(rt_release(flat.ring, flat.busy)); /* the last that could have answered */
     for (uint64_t i = 0; i < count; i++) {
         take_completion(i);
+    }
+}
+
+/* Messages of no byte to the most there can be. */
+static void lengthen(void)
+{
+    static const uint32_t lengths[] = {0, 16, 64, 256, 1024, 4096, 16384, LONGEST};
+
+    for (uint32_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        uint64_t rounds[ROUNDS];
+        message(lengths[k]);
+        for (uint32_t i = 0; i < ROUNDS; i++) {
+            uint64_t start = ticks();
+            message(lengths[k]);
+            rounds[i] = ticks() - start;
+        }
+        print_rounds("round-trip", "bytes", lengths[k], rounds, 1);
+    }
+}
+
+/* So many entries like this one, submitted and completed together. */
+static uint64_t batch(const struct cap_sqe *like, uint32_t n)
+{
+    uint64_t start = ticks();
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(rt_ring_push(flat.ring, like));
+    }
+    CHECK(rt_ring_enter(flat.ring, n, CAP_TIMEOUT_FOREVER) >= n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct cap_cqe cqe;
+        CHECK(rt_ring_take(flat.ring, &cqe) && cqe.result == 0);
+    }
+    return ticks() - start;
+}
+
+/* What one entry costs of one to a whole queue of them. */
+static void fill_up(void)
+{
+    struct {
+        const char *name;
+        struct cap_sqe sqe;
+    } kinds[] = {
+        {"nop", {.opcode = CAP_OP_NOP}},
+        {"round-trip", raw_call(flat.peer, 0)},
+    };
+
+    /* Empty messages lie in the area, as the client's do. */
+    kinds[1].sqe.params_addr = (uintptr_t)flat.ring->area;
+    kinds[1].sqe.result_addr = (uintptr_t)flat.ring->area;
+    for (uint32_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        for (uint32_t n = 1; n <= flat.ring->sq_mask + 1u; n *= 2) {
+            uint64_t rounds[ROUNDS];
+            (void)batch(&kinds[kind].sqe, n);
+            for (uint32_t i = 0; i < ROUNDS; i++) {
+                rounds[i] = batch(&kinds[kind].sqe, n);
+            }
+            print_rounds(kinds[kind].name, "batch", n, rounds, n);
+        }
     }
 }
 
@@ -370,6 +448,8 @@ int main(void)
     crowd(demo_number(&entries[0]));
     hoard(demo_number(&entries[1]));
     queue(demo_number(&entries[2]));
+    lengthen();
+    fill_up();
     end_child(peer);
     return demo_end();
 }
