@@ -22,13 +22,19 @@
 #include "sched.h"
 #include "thread.h"
 
-/* Up to the limit, or for ever, which is one below 0. */
-static inline bool timeout_is_valid(uint64_t ns)
+/* Apart, since most say FOREVER or POLL, which need not be looked at closely. */
+static __attribute__((noinline)) bool timeout_is_too_long(uint64_t ns)
 {
-    return ns + 1 <= CAP_TIMEOUT_MAX_NS + 1;
+    return ns > CAP_TIMEOUT_MAX_NS;
 }
 
-_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0, "timeout_is_valid counts on it");
+static inline bool timeout_is_valid(uint64_t ns)
+{
+    return __builtin_expect(ns + 1 <= CAP_TIMEOUT_POLL + 1, 1) || !timeout_is_too_long(ns);
+}
+
+_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0 && CAP_TIMEOUT_POLL == 0,
+               "timeout_is_valid counts on it");
 
 /* What becomes of the thread. */
 enum went {
@@ -49,10 +55,9 @@ static inline enum went wait(struct thread *t, uint32_t wanted, uint64_t min_com
 {
     t->context.rax = min_complete; /* so many there will be */
     t->wanted = wanted;
-    t->timeout_ns = timeout_ns;
     t->state = THREAD_WAITING;
     if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
-        sched_set_timeout(t);
+        sched_set_timeout(t, timeout_ns);
     }
     return WENT_WAIT;
 }
@@ -89,13 +94,18 @@ static inline bool cap_enter_is_refused(struct thread *t, uint64_t min_complete,
     return false;
 }
 
-/* Takes the submissions, of which there are some. The thread is current, and loaded. */
-static inline __attribute__((always_inline)) enum went
-cap_enter_drain(struct thread *t, uint64_t min_complete, uint64_t timeout_ns, uint32_t pending)
+/*
+ * Takes so many submissions, of which there are no fewer; `then` says whether there are
+ * more. The thread is current, and loaded.
+ */
+static inline __attribute__((always_inline)) enum went cap_enter_drain(struct thread *t,
+                                                                       uint64_t min_complete,
+                                                                       uint64_t timeout_ns,
+                                                                       uint32_t n, enum drain then)
 {
     enum went went = WENT_OTHER;
 
-    switch (ring_drain(t, pending)) {
+    switch (ring_drain(t, n, then)) {
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:
         went = settle(t, min_complete, timeout_ns);

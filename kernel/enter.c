@@ -29,11 +29,19 @@ static _Noreturn __attribute__((noinline)) void switch_by_all_rules(struct cpu *
     resume_current();
 }
 
+/* Whether an address is in the lower half, where programs are. */
+static inline bool is_user(uint64_t address)
+{
+    return (uint32_t)(address >> 32) <= USER_END >> 32;
+}
+
+_Static_assert((USER_END >> 32) == 0x7fff, "is_user looks at the upper half of an address alone");
+
 /* Everything but cap_enter from where a program may be. */
 static __attribute__((noinline)) struct thread *enter_rarely(struct thread *t, uint64_t arg0,
                                                              uint64_t number)
 {
-    if (t->context.rip >= USER_END) {
+    if (!is_user(t->context.rip)) {
         process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
     } else if (number == SYS_EXIT) {
         process_exit(t->process, (int64_t)arg0);
@@ -63,11 +71,19 @@ static inline __attribute__((always_inline)) struct thread *successor(struct thr
     return next;
 }
 
+/* More submissions than are taken at a time: others have their turn first. */
+static _Noreturn __attribute__((noinline)) void enter_later(struct thread *t, uint64_t min_complete,
+                                                            uint64_t timeout_ns)
+{
+    sched_put_off(t, min_complete, timeout_ns);
+    switch_by_all_rules(cpu_self());
+}
+
 /* Apart, so that an entry without submissions needs no stack frame. */
 static __attribute__((noinline)) struct thread *
 enter_drain(uint64_t min_complete, uint64_t timeout_ns, struct thread *t, uint32_t pending)
 {
-    return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending));
+    return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY));
 }
 
 struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
@@ -78,13 +94,16 @@ struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t nu
      * SYSRET to a non-canonical address faults in ring 0 on some processors. The
      * last user page is never mapped, so this cannot be; it is checked all the same.
      */
-    if (__builtin_expect(number != SYS_CAP_ENTER || t->context.rip >= USER_END, 0)) {
+    if (__builtin_expect(number != SYS_CAP_ENTER || !is_user(t->context.rip), 0)) {
         return enter_rarely(t, arg0, number);
     }
     if (__builtin_expect(cap_enter_is_refused(t, arg0, arg1, &pending), 0)) {
         return t;
     }
     if (pending != 0) {
+        if (__builtin_expect(pending > CAP_DRAIN_BUDGET, 0)) {
+            enter_later(t, arg0, arg1);
+        }
         return enter_drain(arg0, arg1, t, pending);
     }
     if (__builtin_expect(settle(t, arg0, arg1) != WENT_ON, 0)) {

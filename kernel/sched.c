@@ -96,7 +96,7 @@ static void push_ready(struct thread *t)
 
 void sched_ready(struct thread *t)
 {
-    ASSERT(t->state == THREAD_NEW || t->state == THREAD_WAITING, "thread made ready in state %d",
+    ASSERT(t->state == THREAD_NEW || thread_state_waits(t->state), "thread made ready in state %d",
            (int)t->state);
     push_ready(t);
 }
@@ -120,7 +120,7 @@ void sched_enough(struct thread *t)
 {
     struct cpu *cpu = cpu_self();
 
-    if (t->state != THREAD_WAITING) {
+    if (!thread_state_waits(t->state)) {
         return;
     }
     timer_wheel_cancel(&sched.timeouts, &t->timeout);
@@ -171,11 +171,12 @@ static struct thread *take_ready(void)
     return node == NULL ? NULL : LIST_OWNER(node, struct thread, ready);
 }
 
-void sched_set_timeout(struct thread *t)
+void sched_set_timeout(struct thread *t, uint64_t timeout_ns)
 {
     /* A tick that is under way is not a whole one, so one more. */
-    uint64_t delay = ticks_for(t->timeout_ns) + (sched.ticking ? 1 : 0);
+    uint64_t delay = ticks_for(timeout_ns) + (sched.ticking ? 1 : 0);
 
+    t->state = THREAD_TIMED;
     timer_wheel_add(&sched.timeouts, &t->timeout, sched.ticks + delay);
     cpu_self()->attention = true;
 }
@@ -191,12 +192,18 @@ void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
     uint32_t pending;
+    enum went went;
 
     if (cap_enter_is_refused(t, min_complete, timeout_ns, &pending)) {
         return true;
     }
-    enum went went = pending != 0 ? cap_enter_drain(t, min_complete, timeout_ns, pending)
-                                  : settle(t, min_complete, timeout_ns);
+    if (pending == 0) {
+        went = settle(t, min_complete, timeout_ns);
+    } else if (pending <= CAP_DRAIN_BUDGET) {
+        went = cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY);
+    } else {
+        went = cap_enter_drain(t, min_complete, timeout_ns, CAP_DRAIN_BUDGET, DRAIN_MORE);
+    }
     if (went != WENT_ON) {
         cpu_self()->current = NULL;
     }

@@ -38,10 +38,10 @@ struct sched_events {
  */
 void sched_init(uint32_t tick_hz, uint32_t deadline_ms, const struct sched_events *events);
 
-/* NEW or WAITING → READY. */
+/* NEW, WAITING or TIMED → READY. */
 void sched_ready(struct thread *t);
 
-/* A thread has as many completions as it waited for, if it is WAITING still. */
+/* A thread has as many completions as it waited for, if it waits still. */
 void sched_enough(struct thread *t);
 
 /*
@@ -65,9 +65,7 @@ static inline __attribute__((always_inline)) void sched_completed_by_current(str
     if (--t->wanted != 0) {
         return;
     }
-    if (__builtin_expect(t->state != THREAD_WAITING || t->timeout_ns != CAP_TIMEOUT_FOREVER ||
-                             cpu->next != NULL,
-                         0)) {
+    if (__builtin_expect(t->state != THREAD_WAITING || cpu->next != NULL, 0)) {
         sched_enough(t);
         return;
     }
@@ -91,7 +89,7 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
  * with a time-out. It goes on, so what it made ready takes its turn like any other.
  */
 void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
-void sched_set_timeout(struct thread *t);
+void sched_set_timeout(struct thread *t, uint64_t timeout_ns);
 void sched_queue_next(void);
 
 /* The current thread has been interrupted: gives the CPU to another if one is ready. */

@@ -12,7 +12,7 @@ void thread_init(struct thread *t, struct process *process)
     t->fs_base = 0;
     list_init(&t->ready);
     timer_init(&t->timeout);
-    t->control = FPU_CONTROL_INITIAL;
+    t->control = fpu_initial;
     t->fpu = fpu_initial;
 }
 

@@ -13,7 +13,7 @@
  *
  * Invariants:
  *   1  a READY thread is in the ready queue or is its CPU's `next`, and no other is
- *   2  only a WAITING thread may have its time-out pending
+ *   2  a TIMED thread has its time-out pending, and no other
  *   3  at most one thread per CPU is RUNNING, and it is that CPU's `current`
  */
 #pragma once
@@ -30,27 +30,40 @@
 
 struct process;
 
-enum thread_state { THREAD_NEW, THREAD_READY, THREAD_RUNNING, THREAD_WAITING, THREAD_DEAD };
+enum thread_state {
+    THREAD_NEW,
+    THREAD_READY,
+    THREAD_RUNNING,
+    THREAD_WAITING, /* for as long as it takes */
+    THREAD_TIMED,   /* likewise WAITING, with a time-out */
+    THREAD_DEAD
+};
+
+/* Whether it is in one of the two states of waiting. */
+static inline bool thread_state_waits(enum thread_state state)
+{
+    return state == THREAD_WAITING || state == THREAD_TIMED;
+}
 
 /* [o] used by the thread's own CPU, [s] scheduler's; interrupts are off for both. */
 struct thread {
-    struct context context;     /* [o] first: entry.S finds it here */
-    struct ring_view ring;      /* [o] the kernel's own copy of counts and sizes */
-    struct process *process;    /* [I] */
-    uint64_t cq_entries;        /* [I] of the ring */
-    enum thread_state state;    /* [s] */
-    bool draining;              /* [s] its drain goes on before it returns to user mode */
-    uint32_t wanted;            /* [o] WAITING: completions that it still waits for */
-    uint64_t min_complete;      /* [o] draining: of the cap_enter in progress */
-    uint64_t timeout_ns;        /* [o] WAITING, draining: likewise */
-    struct list_node ready;     /* [s] */
-    struct timer timeout;       /* [s] */
-    uint64_t fs_base;           /* [I] */
-    struct fpu_control control; /* [o] valid while not loaded and not context.full */
-    struct fpu_area fpu;        /* [o] valid while not loaded and context.full */
-    uint64_t calls_taken;       /* [o] CALL entries, for the summary */
-    struct call_pool pool;      /* [o] entries in flight */
-    uint32_t reap_cursor;       /* [o] in the pool */
+    struct context context;  /* [o] first: entry.S finds it here */
+    struct ring_view ring;   /* [o] the kernel's own copy of counts and sizes */
+    struct process *process; /* [I] */
+    uint64_t cq_entries;     /* [I] of the ring */
+    enum thread_state state; /* [s] */
+    bool draining;           /* [s] its drain goes on before it returns to user mode */
+    uint32_t wanted;         /* [o] WAITING: completions that it still waits for */
+    uint64_t min_complete;   /* [o] draining: of the cap_enter in progress */
+    uint64_t timeout_ns;     /* [o] draining: likewise */
+    struct list_node ready;  /* [s] */
+    struct timer timeout;    /* [s] */
+    uint64_t fs_base;        /* [I] */
+    struct fpu_area control; /* [o] clean; valid while not loaded and not context.full */
+    struct fpu_area fpu;     /* [o] valid while not loaded and context.full */
+    uint64_t calls_taken;    /* [o] CALL entries, for the summary */
+    struct call_pool pool;   /* [o] entries in flight */
+    uint32_t reap_cursor;    /* [o] in the pool */
 };
 
 _Static_assert(offsetof(struct thread, context) == 0, "entry.S");

@@ -25,12 +25,7 @@ static inline void save_vector_state(struct thread *t)
 
 static inline void load_vector_state(const struct thread *t)
 {
-    if (__builtin_expect(t->context.full != 0, 0)) {
-        fpu_restore(&t->fpu);
-    } else {
-        fpu_scrub();
-        fpu_control_load(&t->control);
-    }
+    fpu_restore(__builtin_expect(t->context.full != 0, 0) ? &t->fpu : &t->control);
 }
 
 /* thread_load of one that is not loaded. */
@@ -51,7 +46,6 @@ static inline void thread_hand_over(struct cpu *cpu, struct thread *from, struct
     fpu_control_save(&from->control);
     aspace_load(&to->process->aspace);
     tls_load(to->fs_base);
-    fpu_scrub();
-    fpu_control_load(&to->control);
+    fpu_restore(&to->control);
     cpu->loaded = to;
 }

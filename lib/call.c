@@ -54,12 +54,22 @@ static bool record_is_sound(const struct call *call)
     return false;
 }
 
+uint32_t call_pool_used(const struct call_pool *pool)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < pool->count; i++) {
+        used += pool->records[i].state != CALL_FREE ? 1 : 0;
+    }
+    return used;
+}
+
 /* Whether the chain of FREE records is as long as it must be and holds no other. */
 static bool chain_is_sound(const struct call_pool *pool)
 {
     const struct call *call = pool->free;
 
-    for (uint32_t i = pool->used; i < pool->count; i++) {
+    for (uint32_t i = call_pool_used(pool); i < pool->count; i++) {
         if (call == NULL || call->state != CALL_FREE) {
             return false;
         }
@@ -70,15 +80,12 @@ static bool chain_is_sound(const struct call_pool *pool)
 
 bool call_pool_check(const struct call_pool *pool)
 {
-    uint32_t used = 0;
-
     for (uint32_t i = 0; i < pool->count; i++) {
         const struct call *call = &pool->records[i];
 
         if ((call->id & CALL_ID_INDEX_MASK) != i || !record_is_sound(call)) {
             return false;
         }
-        used += call->state != CALL_FREE ? 1 : 0;
     }
-    return used == pool->used && chain_is_sound(pool);
+    return chain_is_sound(pool);
 }

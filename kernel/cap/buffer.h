@@ -35,6 +35,7 @@ static inline bool buffer_locate(const struct thread *t, uint64_t addr, uint32_t
         .area = inside ? t->process->area + offset : NULL,
         .addr = addr,
         .len = len,
+        .near = inside ? len : 0,
     };
     return true;
 }
@@ -60,6 +61,7 @@ static inline struct call_buffer buffer_from(const struct call_buffer *b, uint32
         .area = b->area != NULL ? b->area + offset : NULL,
         .addr = b->addr + offset,
         .len = b->len - offset,
+        .near = b->area != NULL ? b->len - offset : 0,
     };
 }
 

@@ -95,52 +95,45 @@ _Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
 _Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
 
 /*
- * Takes the `pending` submissions of the thread's ring, of which there are some, but at most
- * CAP_DRAIN_BUDGET and none behind one that took long; applies them, posts their
- * completions and publishes both. The thread must be loaded: buffers outside the message
- * area are reached through its address space.
+ * Takes n submissions of the thread's ring, 1 ≤ n ≤ CAP_DRAIN_BUDGET, of which there are no
+ * fewer, but none behind one that took long; applies them, posts their completions and
+ * publishes both. `then` is what is said when all n were taken. The thread must be loaded:
+ * buffers outside the message area are reached through its address space.
  */
-static inline __attribute__((always_inline)) enum drain ring_drain(struct thread *t,
-                                                                   uint32_t pending)
+static inline __attribute__((always_inline)) enum drain ring_drain(struct thread *t, uint32_t n,
+                                                                   enum drain then)
 {
     struct ring_view *ring = &t->ring;
     uint32_t head = ring->sq_head;
-    uint32_t last = head + pending;
-    enum drain drain;
+    uint32_t last = head + n;
 
-    if (__builtin_expect(pending > CAP_DRAIN_BUDGET, 0)) {
-        last = head + CAP_DRAIN_BUDGET;
-    }
     do {
         uint32_t room;
         if (__builtin_expect(ring_cq_room(ring, &room) != ST_OK, 0)) {
-            drain = DRAIN_CORRUPT;
+            then = DRAIN_CORRUPT;
             goto stopped;
         }
         if (__builtin_expect(room == 0, 0)) {
-            drain = DRAIN_NO_ROOM;
+            then = DRAIN_NO_ROOM;
             goto stopped;
         }
         const struct cap_sqe *sqe = ring_at(ring, head);
         ring->sq_head = ++head;
         if (__builtin_expect(dispatch(t, sqe) == STOP, 0)) {
             if (t->state == THREAD_DEAD) {
-                drain = DRAIN_DEAD;
+                then = DRAIN_DEAD;
                 goto stopped;
             }
             if (head != last) {
-                drain = DRAIN_MORE;
+                then = DRAIN_MORE;
                 goto stopped;
             }
         }
     } while (head != last);
     ring_publish(ring);
-    /* Only a longer queue can hold more than the budget. */
-    return __builtin_expect(ring->sq_entries > CAP_DRAIN_BUDGET, 0) && pending > CAP_DRAIN_BUDGET
-               ? DRAIN_MORE
-               : DRAIN_EMPTY;
+    return then;
 
 stopped:
     ring_publish(ring);
-    return drain;
+    return then;
 }

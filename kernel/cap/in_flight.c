@@ -40,16 +40,15 @@ bool in_flight_reap(struct thread *t, uint32_t budget)
 {
     struct call_pool *pool = &t->pool;
 
-    for (uint32_t i = 0; i < budget && pool->used != 0; i++) {
-        struct call *call = &pool->records[t->reap_cursor];
+    for (uint32_t i = 0; i < budget && t->reap_cursor != pool->count; i++) {
+        struct call *call = &pool->records[t->reap_cursor++];
 
         if (call->state != CALL_FREE) {
             in_flight_withdraw(call);
             call_put(pool, call);
         }
-        t->reap_cursor = t->reap_cursor + 1 == pool->count ? 0 : t->reap_cursor + 1;
     }
-    return pool->used == 0;
+    return t->reap_cursor == pool->count;
 }
 
 void in_flight_each_hold(const struct thread *t, void (*visit)(struct cap_object *held))

@@ -80,14 +80,13 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
         __builtin_expect((w->lengths & LENGTHS_EXTRAS) != 0, 0) ||
         __builtin_expect(!is_in_area(p, w->params_addr), 0) ||
         __builtin_expect(!is_in_area(p, w->result_addr), 0) ||
-        __builtin_expect(receiver->result.area == NULL ||
-                             sizeof(struct cap_message_header) + bytes > receiver->result.len,
-                         0)) {
+        __builtin_expect(sizeof(struct cap_message_header) + bytes > receiver->result.near, 0)) {
         return false;
     }
     (void)entry_begin(t, w->user_data);
     caller->result.area = in_area(p, w->result_addr);
     caller->result.len = (uint32_t)(w->lengths >> 32);
+    caller->result.near = (uint32_t)(w->lengths >> 32);
     struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
     *header = (struct cap_message_header){.interface_id = w->interface_id,
                                           .badge = slot->badge,
@@ -116,8 +115,7 @@ short_return(struct thread *t, const struct ring_words *w, bool *took_long)
         return false;
     }
     struct call *caller = receiver->peer;
-    if (__builtin_expect(
-            caller == NULL || caller->result.area == NULL || bytes > caller->result.len, 0)) {
+    if (__builtin_expect(caller == NULL || bytes > caller->result.near, 0)) {
         return false;
     }
     memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
@@ -183,7 +181,9 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
     enum capnp_answer answer = object->type->call(object, &call);
     if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
         short_plain_refused(t, user_data, &call, answer,
-                            (struct call_buffer){.area = result, .len = call.results_room});
+                            (struct call_buffer){.area = result,
+                                                 .len = call.results_room,
+                                                 .near = call.results_room});
         return true;
     }
     memcpy_words(result, out, call.results_bytes);

@@ -98,7 +98,7 @@ static void take_state(struct state *state, const struct actor *actor)
                             .storage_bytes = cap_table_storage_bytes(p->caps.count),
                             .pages = p->aspace.pages,
                             .frames = aspace_count_frames(&p->aspace),
-                            .in_flight = p->thread.pool.used,
+                            .in_flight = call_pool_used(&p->thread.pool),
                             .reserved = ring_reserved(&p->thread.ring)};
     state->storage = malloc(state->storage_bytes);
     assert_non_null(state->storage);

@@ -331,7 +331,7 @@ static void fill_table(struct scene *s, struct actor *a)
 /* Uses up the records that an actor has. */
 static void fill_records(struct actor *a, uint64_t spare)
 {
-    while (actor_lives(a) && a->p->thread.pool.used < a->p->thread.pool.count) {
+    while (actor_lives(a) && call_pool_used(&a->p->thread.pool) < a->p->thread.pool.count) {
         (void)perform(a, recv_of(a, spare, EVENT_ROOM, ROOM_BYTES));
     }
 }

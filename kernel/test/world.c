@@ -354,7 +354,7 @@ static bool waits_in_vain(const struct process *p)
     const struct actor *a = p->on_end == ended ? p->owner : NULL;
     const struct ring_view *ring = &p->thread.ring;
 
-    return a != NULL && !a->is_hostile && a->is_waiting && p->thread.state == THREAD_WAITING &&
+    return a != NULL && !a->is_hostile && a->is_waiting && thread_state_waits(p->thread.state) &&
            ring->cq_tail - ring->header->cq_head >= p->thread.context.rax;
 }
 
@@ -628,7 +628,7 @@ bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks)
 
 bool actor_goes_on(struct actor *a)
 {
-    if (!actor_lives(a) || a->p->thread.state == THREAD_WAITING) {
+    if (!actor_lives(a) || thread_state_waits(a->p->thread.state)) {
         return false;
     }
     a->is_waiting = false;
@@ -646,9 +646,9 @@ bool actor_waits_in_vain(struct actor *a, uint32_t ticks)
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    bool waited = !sched_cap_enter(t, 1, ticks * NS_PER_TICK) && t->state == THREAD_WAITING &&
+    bool waited = !sched_cap_enter(t, 1, ticks * NS_PER_TICK) && t->state == THREAD_TIMED &&
                   timer_is_pending(&t->timeout);
-    for (uint32_t i = 0; i <= ticks && t->state == THREAD_WAITING; i++) {
+    for (uint32_t i = 0; i <= ticks && t->state == THREAD_TIMED; i++) {
         sched_tick();
     }
     bool woken = t->state == THREAD_READY && t->context.rax == 0;

@@ -60,7 +60,7 @@ static void a_pool_has_so_many(void **state)
         assert_int_equal(call->state, CALL_FREE);
         call->state = CALL_KEPT;
         call->withdraw = forget;
-        assert_int_equal(pool.used, i + 1);
+        assert_int_equal(call_pool_used(&pool), i + 1);
         assert_true(call_pool_check(&pool));
     }
     assert_null(call_take(&pool));
@@ -68,7 +68,7 @@ static void a_pool_has_so_many(void **state)
         call_put(&pool, &records[i]);
         assert_true(call_pool_check(&pool));
     }
-    assert_int_equal(pool.used, 0);
+    assert_int_equal(call_pool_used(&pool), 0);
 }
 
 static void a_pool_may_be_empty(void **state)
@@ -202,8 +202,6 @@ static void the_check_sees_what_is_broken(void **state)
 
     endpoint_arm(&endpoint, armed);
     assert_true(call_pool_check(&pool));
-    BREAKS(pool.used, pool.used + 1);
-    BREAKS(pool.used, pool.used - 1);
     BREAKS(caller->id, caller->id + 1);
     BREAKS(caller->peer, NULL);
     BREAKS(caller->peer, armed);

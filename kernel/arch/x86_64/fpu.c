@@ -4,20 +4,20 @@
 #include "arch/x86_64/cr.h"
 #include "string.h"
 
-/* Where the control words lie in an FXSAVE image. */
-#define IMAGE_X87_CONTROL 0u
-#define IMAGE_MXCSR       24u
+/* As the System V ABI wants them at program start. */
+#define X87_CONTROL_INITIAL 0x037fu
+#define MXCSR_INITIAL       0x1f80u
 
 struct fpu_area fpu_initial;
 
 void fpu_init(void)
 {
-    struct fpu_control initial = FPU_CONTROL_INITIAL;
+    uint16_t x87_control = X87_CONTROL_INITIAL;
+    uint32_t mxcsr = MXCSR_INITIAL;
 
     cr4_write(cr4_read() | CR4_OSFXSR | CR4_OSXMMEXCPT);
 
-    memcpy(&fpu_initial.bytes[IMAGE_X87_CONTROL], &initial.x87_control,
-           sizeof(initial.x87_control));
-    memcpy(&fpu_initial.bytes[IMAGE_MXCSR], &initial.mxcsr, sizeof(initial.mxcsr));
+    memcpy(&fpu_initial.bytes[FPU_IMAGE_X87_CONTROL], &x87_control, sizeof x87_control);
+    memcpy(&fpu_initial.bytes[FPU_IMAGE_MXCSR], &mxcsr, sizeof mxcsr);
     fpu_scrub();
 }

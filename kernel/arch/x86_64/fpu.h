@@ -16,15 +16,6 @@ struct fpu_area {
     _Alignas(16) uint8_t bytes[512];
 };
 
-/* What lives across a system call. */
-struct fpu_control {
-    uint32_t mxcsr;
-    uint16_t x87_control;
-};
-
-/* How the System V ABI wants them at program start. */
-#define FPU_CONTROL_INITIAL ((struct fpu_control){.mxcsr = 0x1f80, .x87_control = 0x037f})
-
 /* Switches x87 and SSE on, AVX off, and clears the registers. Needs FXSR. */
 void fpu_init(void);
 
@@ -56,15 +47,16 @@ static inline void fpu_scrub(void)
     fpu_restore(&fpu_initial);
 }
 
-static inline void fpu_control_save(struct fpu_control *control)
-{
-    __asm__ volatile("stmxcsr %0" : "=m"(control->mxcsr));
-    __asm__ volatile("fnstcw %0" : "=m"(control->x87_control));
-}
+/* Where the image has the two control words (AMD64 manual, volume 2, section 11.4.4). */
+#define FPU_IMAGE_X87_CONTROL 0u
+#define FPU_IMAGE_MXCSR       24u
 
-/* Values must have come from fpu_control_save or FPU_CONTROL_INITIAL. */
-static inline void fpu_control_load(const struct fpu_control *control)
+/*
+ * Saves the two control words, in an image that was fpu_initial: all else in it stays as
+ * clean as that, so fpu_restore of it clears all registers and sets the two.
+ */
+static inline void fpu_control_save(struct fpu_area *clean)
 {
-    __asm__ volatile("ldmxcsr %0" : : "m"(control->mxcsr));
-    __asm__ volatile("fldcw %0" : : "m"(control->x87_control));
+    __asm__ volatile("stmxcsr %0" : "=m"(clean->bytes[FPU_IMAGE_MXCSR]));
+    __asm__ volatile("fnstcw %0" : "=m"(clean->bytes[FPU_IMAGE_X87_CONTROL]));
 }

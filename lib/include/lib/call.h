@@ -32,7 +32,7 @@
  *      lists, and no other is in any
  *   2  a SERVED record has a SERVING peer, whose peer it is; a SERVING record
  *      has a peer that is SERVED, or none
- *   3  free + used = records of the pool
+ *   3  each FREE record is in the chain once
  */
 #pragma once
 
@@ -49,8 +49,9 @@ enum call_state { CALL_FREE, CALL_QUEUED, CALL_SERVED, CALL_KEPT, CALL_ARMED, CA
 /* A program's buffer whose place and length were checked. */
 struct call_buffer {
     uint8_t *area; /* in the message area; NULL: elsewhere, at `addr` */
-    uint64_t addr; /* in the program's address space */
+    uint64_t addr; /* in the program's address space; where `area` is NULL */
     uint32_t len;  /* bytes */
+    uint32_t near; /* the same if it is in the message area; otherwise 0 */
 };
 
 /* What a caller says. Used while it is QUEUED; delivered from the stack otherwise. */
@@ -86,7 +87,6 @@ struct call {
 struct call_pool {
     struct call *records; /* borrowed storage */
     uint32_t count;       /* [I] */
-    uint32_t used;        /* records that are not FREE */
     struct call *free;    /* the first of those that are */
 };
 
@@ -101,7 +101,6 @@ static inline struct call *call_take(struct call_pool *pool)
 
     if (__builtin_expect(call != NULL, 1)) {
         pool->free = call->next_free;
-        pool->used++;
     }
     return call;
 }
@@ -112,7 +111,6 @@ static inline void call_put(struct call_pool *pool, struct call *call)
     call->state = CALL_FREE;
     call->next_free = pool->free;
     pool->free = call;
-    pool->used--;
 }
 
 /* The record that serves the call of this id. NULL: it was answered, or never was. */
@@ -166,6 +164,9 @@ static inline struct call *call_part(struct call *call)
     }
     return peer;
 }
+
+/* Records that are not FREE, counted by walking the pool. For checks. */
+uint32_t call_pool_used(const struct call_pool *pool);
 
 /* Whether all invariants hold. Walks the pool. */
 bool call_pool_check(const struct call_pool *pool);
