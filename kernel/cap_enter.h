@@ -7,8 +7,8 @@
  * enter.c, where the system call goes on with the switch, and into sched.c, where a
  * drain that was put off goes on.
  *
- *   cap_enter_is_refused ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
- *                                └── none ───────────────────────┘
+ *   cap_enter_is_valid ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
+ *                              └── none ───────────────────────┘
  */
 #pragma once
 
@@ -49,49 +49,46 @@ static inline enum went go_on_with(struct thread *t, int64_t value)
     return WENT_ON;
 }
 
-/* RUNNING → WAITING until so many completions more have come, or the time is over. */
-static inline enum went wait(struct thread *t, uint32_t wanted, uint64_t min_complete,
-                             uint64_t timeout_ns)
+/* There is less than it waits for, and it says for how long: not at all, or with a time-out. */
+static __attribute__((noinline)) enum went wait_for(struct thread *t, uint64_t timeout_ns,
+                                                    uint32_t available)
 {
-    t->context.rax = min_complete; /* so many there will be */
-    t->wanted = wanted;
-    t->state = THREAD_WAITING;
-    if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
-        sched_set_timeout(t, timeout_ns);
+    if (timeout_ns == CAP_TIMEOUT_POLL) {
+        return go_on_with(t, available);
     }
+    sched_set_timeout(t, timeout_ns);
     return WENT_WAIT;
 }
 
-/* No submission is left, or there is no room to complete it. */
-static inline enum went settle(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+/*
+ * No submission is left, or there is no room to complete it: the thread goes on, or RUNNING →
+ * WAITING until there are as many completions as it wants.
+ */
+static inline __attribute__((always_inline)) enum went
+settle(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
     uint32_t available;
 
     if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
         return go_on_with(t, SYS_ERR_RING_CORRUPT);
     }
-    if (available < min_complete && timeout_ns != CAP_TIMEOUT_POLL) {
-        return wait(t, (uint32_t)min_complete - available, min_complete, timeout_ns);
+    if (available >= min_complete) {
+        return go_on_with(t, available);
     }
-    return go_on_with(t, available);
+    t->context.rax = min_complete; /* so many there will be */
+    t->wanted = (uint32_t)min_complete - available;
+    if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
+        return wait_for(t, timeout_ns, available);
+    }
+    t->state = THREAD_WAITING;
+    return WENT_WAIT;
 }
 
-/*
- * Refuses bad arguments, and says how many submissions there are. True: that is all,
- * and the thread goes on.
- */
-static inline bool cap_enter_is_refused(struct thread *t, uint64_t min_complete,
-                                        uint64_t timeout_ns, uint32_t *pending)
+/* Whether the arguments are as they may be. */
+static inline bool cap_enter_is_valid(const struct thread *t, uint64_t min_complete,
+                                      uint64_t timeout_ns)
 {
-    if (__builtin_expect(min_complete > t->cq_entries || !timeout_is_valid(timeout_ns), 0)) {
-        (void)go_on_with(t, SYS_ERR_BAD_ARGUMENT);
-        return true;
-    }
-    if (__builtin_expect(ring_pending(&t->ring, pending) != ST_OK, 0)) {
-        (void)go_on_with(t, SYS_ERR_RING_CORRUPT);
-        return true;
-    }
-    return false;
+    return min_complete <= t->cq_entries && timeout_is_valid(timeout_ns);
 }
 
 /*

@@ -71,19 +71,27 @@ static inline __attribute__((always_inline)) struct thread *successor(struct thr
     return next;
 }
 
-/* More submissions than are taken at a time: others have their turn first. */
-static _Noreturn __attribute__((noinline)) void enter_later(struct thread *t, uint64_t min_complete,
-                                                            uint64_t timeout_ns)
-{
-    sched_put_off(t, min_complete, timeout_ns);
-    switch_by_all_rules(cpu_self());
-}
-
 /* Apart, so that an entry without submissions needs no stack frame. */
 static __attribute__((noinline)) struct thread *
 enter_drain(uint64_t min_complete, uint64_t timeout_ns, struct thread *t, uint32_t pending)
 {
     return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY));
+}
+
+/* No submission, more of them than are taken at a time, or a corrupt count. */
+static __attribute__((noinline)) struct thread *enter_all(uint64_t min_complete,
+                                                          uint64_t timeout_ns, struct thread *t)
+{
+    if (!sched_cap_enter(t, min_complete, timeout_ns)) {
+        switch_by_all_rules(cpu_self());
+    }
+    return t;
+}
+
+/* The thread waits, and has made nobody ready. */
+static _Noreturn __attribute__((noinline)) void enter_wait(void)
+{
+    switch_by_all_rules(cpu_self());
 }
 
 struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
@@ -97,17 +105,17 @@ struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t nu
     if (__builtin_expect(number != SYS_CAP_ENTER || !is_user(t->context.rip), 0)) {
         return enter_rarely(t, arg0, number);
     }
-    if (__builtin_expect(cap_enter_is_refused(t, arg0, arg1, &pending), 0)) {
-        return t;
+    if (__builtin_expect(!cap_enter_is_valid(t, arg0, arg1), 0)) {
+        return enter_all(arg0, arg1, t);
     }
-    if (pending != 0) {
-        if (__builtin_expect(pending > CAP_DRAIN_BUDGET, 0)) {
-            enter_later(t, arg0, arg1);
-        }
+    if (ring_has_batch(&t->ring, &pending)) {
         return enter_drain(arg0, arg1, t, pending);
     }
+    if (__builtin_expect(pending != 0, 0)) {
+        return enter_all(arg0, arg1, t);
+    }
     if (__builtin_expect(settle(t, arg0, arg1) != WENT_ON, 0)) {
-        switch_by_all_rules(cpu_self());
+        enter_wait();
     }
     return t;
 }

@@ -194,10 +194,11 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
     uint32_t pending;
     enum went went;
 
-    if (cap_enter_is_refused(t, min_complete, timeout_ns, &pending)) {
-        return true;
-    }
-    if (pending == 0) {
+    if (!cap_enter_is_valid(t, min_complete, timeout_ns)) {
+        went = go_on_with(t, SYS_ERR_BAD_ARGUMENT);
+    } else if (ring_pending(&t->ring, &pending) != ST_OK) {
+        went = go_on_with(t, SYS_ERR_RING_CORRUPT);
+    } else if (pending == 0) {
         went = settle(t, min_complete, timeout_ns);
     } else if (pending <= CAP_DRAIN_BUDGET) {
         went = cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY);

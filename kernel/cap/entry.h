@@ -39,7 +39,6 @@ static inline void entry_post(const struct call *call, int32_t result, uint16_t 
     struct thread *t = call->thread;
 
     ring_post_reserved(&t->ring, call->user_data, result, flags, cap_count, detail);
-    ring_publish_posted(&t->ring);
     sched_completed(t);
 }
 

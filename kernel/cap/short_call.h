@@ -60,7 +60,6 @@ static inline __attribute__((always_inline)) void short_post(const struct call *
     struct thread *t = call->thread;
 
     ring_post_reserved(&t->ring, call->user_data, (int32_t)result, 0, 0, detail);
-    ring_publish_posted(&t->ring);
     sched_completed_by_current(t);
 }
 

@@ -80,6 +80,7 @@ static struct ring_view view_at(uint32_t start)
     view.sq_head = start;
     view.cq_tail = start;
     view.cq_head = start;
+    view.room_head = start;
     header->sq_tail = start;
     header->cq_head = start;
     ring_publish(&view);
@@ -219,6 +220,9 @@ static void test_every_tail(void **state)
             assert_int_equal(load_count, distance <= SQ ? 1 : 2);
             assert_int_equal(view.sq_head, starts[s]);
             assert_true(ring_view_check(&view));
+            header->sq_tail = tail;
+            assert_int_equal(ring_has_batch(&view, &n), distance != 0 && distance <= SQ);
+            assert_int_equal(n, distance);
         }
     }
 }
@@ -243,7 +247,12 @@ static void test_every_cq_head(void **state)
                 if (head - starts[s] <= posted) {
                     assert_int_equal(ring_available(&view, &n), ST_OK);
                     assert_int_equal(n, posted - (head - starts[s]));
-                    assert_int_equal(view.cq_room, CQ - n);
+                    /* What was taken is room again once all of the rest is used. */
+                    assert_int_equal(view.cq_room, CQ - posted);
+                    if (posted == CQ) {
+                        assert_int_equal(room_of(&view), CQ - n);
+                        assert_int_equal(view.room_head, head);
+                    }
                 } else {
                     assert_int_equal(ring_available(&view, &n), ST_INVALID);
                     assert_int_equal(n, 1234);
@@ -464,6 +473,9 @@ static void test_check_sees_damage(void **state)
     SEES(cq_room, CQ - (CQ - SQ) - 1); /* more places kept than there can be */
     SEES(cq_tail, CQ + 1);
     SEES(cq_head, 1);
+    SEES(room_head, 1);
+    SEES(batch, 0);
+    SEES(batch, SQ + 1);
 #undef SEES
 }
 

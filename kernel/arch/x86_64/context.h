@@ -4,8 +4,8 @@
  *
  * A thread leaves user mode in one of two ways, and goes back the same way:
  *
- *   by SYSCALL   only what abi/syscall.h promises to keep is saved (`full` = 0);
- *                it goes back by SYSRET, all other registers zeroed
+ *   by SYSCALL   only what abi/syscall.h promises to keep is saved (`full` is 0, as it
+ *                is while it runs); it goes back by SYSRET, all other registers zeroed
  *   by a trap    everything is saved (`full` = 1); it goes back by IRET
  *
  * A new thread starts as if it had been trapped before its first instruction.

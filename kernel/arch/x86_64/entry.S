@@ -64,7 +64,6 @@ syscall_entry:
     movq %r13, CTX_R13(%rdx)
     movq %r14, CTX_R14(%rdx)
     movq %r15, CTX_R15(%rdx)
-    movq $0, CTX_FULL(%rdx)
     movq %rax, %rcx
     xorl %ebp, %ebp                     /* backtraces end here */
     call enter                          /* (arg0, arg1, thread, number): who goes on */
@@ -104,6 +103,7 @@ resume_full:
     pushq CTX_RFLAGS(%rax)
     pushq $GDT_USER_CODE_SELECTOR
     pushq CTX_RIP(%rax)
+    movq $0, CTX_FULL(%rax)             /* as it is for every program that runs */
     movq CTX_RBX(%rax), %rbx
     movq CTX_RBP(%rax), %rbp
     movq CTX_R12(%rax), %r12

@@ -35,7 +35,8 @@
  * these functions.
  *
  * Invariants, checked by ring_view_check():
- *   1  cq_tail − cq_head completions + `cq_room` + places kept = entries of the queue
+ *   1  cq_tail − room_head completions + `cq_room` + places kept = entries of the queue,
+ *      and room_head is not beyond cq_head: the room is at least so much
  *   2  places kept ≤ cq_entries − sq_entries
  *   3  both numbers of entries are powers of two, and sq_entries ≤ cq_entries
  */
@@ -77,9 +78,10 @@ struct ring_view {
     uint32_t sq_head;               /* next submission to take */
     uint32_t cq_tail;               /* next completion to write */
     uint32_t cq_head;               /* the program's, as last read and accepted */
-    uint32_t cq_room;               /* completions that can be posted or reserved */
+    uint32_t cq_room;               /* completions that can be posted or reserved, as of: */
+    uint32_t room_head;             /* cq_head when that was last counted */
+    uint32_t batch;                 /* [I] most submissions taken at a time */
     uint32_t corruptions;           /* indices put back so far, wraps */
-    uint32_t unused[2];             /* zero */
 };
 
 _Static_assert(sizeof(struct ring_view) == 64, "a view is one cache line");
@@ -97,7 +99,10 @@ enum status ring_region_layout(uint32_t sq_entries, uint32_t cq_entries, uint32_
  */
 void ring_format(void *region, const struct ring_layout *layout);
 
-/* Starts the kernel's view of a formatted region. Keeps `region`. */
+/*
+ * Starts the kernel's view of a formatted region. Keeps `region`. No more than
+ * CAP_DRAIN_BUDGET submissions are a batch.
+ */
 void ring_view_init(struct ring_view *view, void *region, const struct ring_layout *layout);
 
 /* Whether all invariants hold. Reads no shared memory. */
@@ -128,6 +133,13 @@ static inline enum status ring_pending(struct ring_view *view, uint32_t *pending
     return ST_OK;
 }
 
+/* The same in one comparison: whether some can be taken, and as many as one batch has at most. */
+static inline bool ring_has_batch(const struct ring_view *view, uint32_t *pending)
+{
+    *pending = shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
+    return *pending - 1u < view->batch;
+}
+
 /*
  * How many completions the program has not taken. Reads cq_head. ST_INVALID: it
  * moved back or beyond cq_tail; it has been put back.
@@ -143,7 +155,6 @@ static inline enum status ring_available(struct ring_view *view, uint32_t *avail
         return ST_INVALID;
     }
     view->cq_head = head;
-    view->cq_room += posted - left;
     *available = left;
     return ST_OK;
 }
@@ -161,6 +172,8 @@ static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
         if (status != ST_OK) {
             return status;
         }
+        view->cq_room = view->cq_head - view->room_head;
+        view->room_head = view->cq_head;
     }
     *room = view->cq_room;
     return ST_OK;
@@ -277,9 +290,10 @@ static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
     *sqe = ring_rest(from, ring_first_word(from));
 }
 
-/* Writes the next completion; the program sees it after ring_publish. */
-static inline void ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result,
-                                  uint16_t flags, uint16_t cap_count, uint64_t detail)
+/* Writes the next completion; the program sees it after the count that is returned has been
+ * published. */
+static inline uint32_t ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result,
+                                      uint16_t flags, uint16_t cap_count, uint64_t detail)
 {
     uint32_t tail = view->cq_tail;
     struct cap_cqe *cqe = &view->cq[tail & view->cq_mask];
@@ -291,6 +305,7 @@ static inline void ring_write_cqe(struct ring_view *view, uint64_t user_data, in
                 (uint32_t)result | (uint64_t)flags << 32 | (uint64_t)cap_count << 48);
     shm_store64(&cqe->detail, detail);
     shm_store64(&cqe->reserved, 0);
+    return tail + 1;
 }
 
 /* Completes an entry at once. Only when there is room, as ring_take demands anyway. */
@@ -298,13 +313,13 @@ static inline void ring_post(struct ring_view *view, uint64_t user_data, int32_t
                              uint16_t flags, uint16_t cap_count, uint64_t detail)
 {
     view->cq_room--;
-    ring_write_cqe(view, user_data, result, flags, cap_count, detail);
+    (void)ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 }
 
 /* Places kept for entries that complete later. */
 static inline uint32_t ring_reserved(const struct ring_view *view)
 {
-    return view->cq_mask + 1u - (view->cq_tail - view->cq_head) - view->cq_room;
+    return view->cq_mask + 1u - (view->cq_tail - view->room_head) - view->cq_room;
 }
 
 /*
@@ -317,17 +332,13 @@ static inline void ring_reserve(struct ring_view *view)
     view->cq_room--;
 }
 
-/* Completes an entry into the place kept for it. */
+/* Completes an entry into the place kept for it, and shows the program that. */
 static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data, int32_t result,
                                       uint16_t flags, uint16_t cap_count, uint64_t detail)
 {
-    ring_write_cqe(view, user_data, result, flags, cap_count, detail);
-}
+    uint32_t tail = ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 
-/* Shows the program what was posted. */
-static inline void ring_publish_posted(struct ring_view *view)
-{
-    shm_store32_release(&view->header->cq_tail, view->cq_tail);
+    shm_store32_release(&view->header->cq_tail, tail);
 }
 
 /* Shows the program what was taken and posted. */
