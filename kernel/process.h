@@ -70,7 +70,8 @@ struct process {
     uint64_t area_vaddr;          /* [I] where the program sees it */
     uint64_t area_bytes;          /* [I] */
     uint64_t area_delta;          /* [I] from there to `area` */
-    uint64_t area_short_words;    /* [I] words in front of the last place for a short message */
+    uint64_t area_short_places;   /* [I] where a short message may begin, in words from there */
+    uint64_t area_long_places;    /* [I] and a long one; 0: it is too small for any */
     struct paddr ring_frames;     /* [I] physically contiguous */
     uint64_t ring_nframes;        /* 0: none yet */
     void *caps_storage;           /* NULL: none yet */

@@ -60,11 +60,10 @@ static inline void sched_completed(struct thread *t)
 /* The same while some thread is current, in line where it runs next. */
 static inline __attribute__((always_inline)) void sched_completed_by_current(struct thread *t)
 {
-    struct cpu *cpu = cpu_self();
-
     if (--t->wanted != 0) {
         return;
     }
+    struct cpu *cpu = cpu_self();
     if (__builtin_expect(t->state != THREAD_WAITING || cpu->next != NULL, 0)) {
         sched_enough(t);
         return;

@@ -165,14 +165,18 @@ static enum status make_calls(struct spawn *s)
     return status;
 }
 
+/* Words of an area at which a message of so many bytes may begin. */
+static uint64_t places_for(uint32_t area_bytes, uint32_t bytes)
+{
+    return area_bytes < bytes ? 0 : (area_bytes - bytes) / 8u + 1u;
+}
+
 /* At most USER_RING_BYTES, in one slice. */
 static enum status make_ring(struct spawn *s)
 {
     const struct ring_layout *layout = &s->params->ring;
     struct process *p = s->process;
     uint64_t nframes = layout->region_bytes / FRAME_BYTES;
-
-    _Static_assert(CAP_AREA_MIN >= SHORT_MESSAGE_BYTES, "area_short_words would wrap");
 
     enum status status = frame_alloc_contiguous(&p->account, nframes, &p->ring_frames);
     if (status != ST_OK) {
@@ -187,7 +191,8 @@ static enum status make_ring(struct spawn *s)
     p->area_vaddr = USER_RING_VADDR + layout->area_offset;
     p->area_bytes = layout->area_bytes;
     p->area_delta = (uint64_t)p->area - p->area_vaddr;
-    p->area_short_words = (layout->area_bytes - SHORT_MESSAGE_BYTES) / 8u;
+    p->area_short_places = places_for(layout->area_bytes, SHORT_MESSAGE_BYTES);
+    p->area_long_places = places_for(layout->area_bytes, LONG_MESSAGE_BYTES);
     status = make_calls(s);
     for (uint64_t i = 0; i < nframes && status == ST_OK; i++) {
         struct paddr frame = {p->ring_frames.v + i * FRAME_BYTES};

@@ -38,7 +38,7 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
         if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
             return GO_ON;
         }
-        if (kind == CAP_CLIENT && short_call(t, slot, first, &w)) {
+        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT)) {
             return GO_ON;
         }
     }
@@ -54,7 +54,7 @@ op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
 
     if (__builtin_expect(
             first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1) &&
-        short_return(t, &w, &took_long)) {
+        short_return(t, &w, REACH_SHORT, &took_long)) {
         return __builtin_expect(took_long, 0) ? STOP : GO_ON;
     }
     return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
@@ -108,14 +108,16 @@ static inline __attribute__((always_inline)) enum drain ring_drain(struct thread
     uint32_t last = head + n;
 
     do {
-        uint32_t room;
-        if (__builtin_expect(ring_cq_room(ring, &room) != ST_OK, 0)) {
-            then = DRAIN_CORRUPT;
-            goto stopped;
-        }
-        if (__builtin_expect(room == 0, 0)) {
-            then = DRAIN_NO_ROOM;
-            goto stopped;
+        if (__builtin_expect(ring->cq_room == 0, 0)) {
+            uint32_t room;
+            if (ring_cq_room(ring, &room) != ST_OK) {
+                then = DRAIN_CORRUPT;
+                goto stopped;
+            }
+            if (room == 0) {
+                then = DRAIN_NO_ROOM;
+                goto stopped;
+            }
         }
         const struct cap_sqe *sqe = ring_at(ring, head);
         ring->sq_head = ++head;

@@ -17,6 +17,9 @@
 /* A message up to this size, in bytes, is short: handing it over is no long work. */
 #define SHORT_MESSAGE_BYTES 504u
 
+/* Up to this one, between message areas, it is copied in one go. */
+#define LONG_MESSAGE_BYTES 8184u
+
 /* Why a call to a closed endpoint is refused. */
 extern const char matching_closed[];
 

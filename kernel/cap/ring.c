@@ -28,6 +28,7 @@
 #include "cap/ipc.h"
 #include "cap/matching.h"
 #include "cap/scratch.h"
+#include "cap/short_call.h"
 #include "cap/table.h"
 #include "cap/transfer.h"
 #include "panic.h"
@@ -304,10 +305,38 @@ static enum go_on call_any(struct thread *t, const struct cap_sqe sqe)
     return call_plain(t, slot, sqe);
 }
 
+/* A CALL of another process, or a RETURN, that would be short but for its length. */
+static bool op_long(struct thread *t, uint64_t first, const struct ring_words *w)
+{
+    bool took_long;
+
+    if (first == FIRST_WORD_RETURN_AGAIN && (w->cap_id | w->result_addr | w->last) == 0) {
+        return short_return(t, w, REACH_LONG, &took_long);
+    }
+    if ((uint8_t)first != CAP_OP_CALL || (first & FIRST_WORD_EXTRAS) != 0 || w->last != 0) {
+        return false;
+    }
+    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w->cap_id);
+    return slot != NULL && slot->object->type->kind == CAP_CLIENT &&
+           short_call(t, slot, first, w, REACH_LONG);
+}
+
 enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64_t interface_id,
                        uint64_t params_addr, uint64_t result_addr, uint64_t lengths,
                        uint64_t user_data, uint64_t last)
 {
+    if (!lengths_fit(lengths, REACH_SHORT)) {
+        struct ring_words words = {.cap_id = cap_id,
+                                   .interface_id = interface_id,
+                                   .params_addr = params_addr,
+                                   .result_addr = result_addr,
+                                   .lengths = lengths,
+                                   .user_data = user_data,
+                                   .last = last};
+        if (op_long(t, first, &words)) {
+            return STOP;
+        }
+    }
     struct cap_sqe sqe =
         ring_entry(first, cap_id, interface_id, params_addr, result_addr, lengths, user_data, last);
 

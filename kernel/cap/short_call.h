@@ -28,23 +28,39 @@
 #define FIRST_WORD_EXTRAS       0xffff0000ffffff00ull
 #define FIRST_WORD_RETURN_AGAIN (CAP_OP_RETURN | (uint64_t)CAP_SQE_F_AGAIN << 16)
 
-/* Bits that neither length of a short entry has: it is a whole number of words, and no more. */
-#define LENGTHS_EXTRAS (~(SHORT_MESSAGE_BYTES | (uint64_t)SHORT_MESSAGE_BYTES << 32))
+/*
+ * How long its messages may be. A LONG one takes long, so it is not for the drain itself
+ * but for cap/ring.c, which has a second instance of the same code.
+ */
+enum reach { REACH_SHORT, REACH_LONG };
+
+static inline uint64_t reach_bytes(enum reach reach)
+{
+    return reach == REACH_SHORT ? SHORT_MESSAGE_BYTES : LONG_MESSAGE_BYTES;
+}
+
+/* Whether both lengths are whole numbers of words, and no more than that: the limit is a mask. */
+static inline bool lengths_fit(uint64_t lengths, enum reach reach)
+{
+    return (lengths & ~(reach_bytes(reach) << 32 | reach_bytes(reach))) == 0;
+}
 
 _Static_assert((SHORT_MESSAGE_BYTES & (SHORT_MESSAGE_BYTES + 8u)) == 0 &&
-                   SHORT_MESSAGE_BYTES % 8u == 0,
-               "the limit of a short message is a mask for its length");
+                   (LONG_MESSAGE_BYTES & (LONG_MESSAGE_BYTES + 8u)) == 0 &&
+                   SHORT_MESSAGE_BYTES % 8u == 0 && LONG_MESSAGE_BYTES % 8u == 0,
+               "lengths_fit masks lengths");
 
 /*
- * Whether an address begins a word so far from the end of the message area that any short
- * message there lies in it. Rotated, an offset that is none, or not a whole number of
- * words, is a huge one.
+ * Whether an address begins a word so far from the end of the message area that any
+ * message of this reach there lies in it. Rotated, an offset that is none, or not a whole
+ * number of words, is a huge one.
  */
-static inline bool is_in_area(const struct process *p, uint64_t addr)
+static inline bool is_in_area(const struct process *p, uint64_t addr, enum reach reach)
 {
     uint64_t bytes = addr - p->area_vaddr;
+    uint64_t places = reach == REACH_SHORT ? p->area_short_places : p->area_long_places;
 
-    return (bytes >> 3 | bytes << 61) <= p->area_short_words;
+    return (bytes >> 3 | bytes << 61) < places;
 }
 
 /* Where the kernel reaches what a program sees at an address in its area. */
@@ -64,10 +80,9 @@ static inline __attribute__((always_inline)) void short_post(const struct call *
 }
 
 /* Delivers a call to the receiver that waits. False: it is not a short call, or nobody waits. */
-static inline __attribute__((always_inline)) bool short_call(struct thread *t,
-                                                             const struct cap_slot *slot,
-                                                             uint64_t first,
-                                                             const struct ring_words *w)
+static inline __attribute__((always_inline)) bool
+short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
+           const struct ring_words *w, enum reach reach)
 {
     const struct process *p = t->process;
     struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
@@ -76,9 +91,9 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
     uint32_t bytes = (uint32_t)w->lengths;
 
     if (__builtin_expect(!endpoint_is_ready(e) || caller == NULL, 0) ||
-        __builtin_expect((w->lengths & LENGTHS_EXTRAS) != 0, 0) ||
-        __builtin_expect(!is_in_area(p, w->params_addr), 0) ||
-        __builtin_expect(!is_in_area(p, w->result_addr), 0) ||
+        __builtin_expect(!lengths_fit(w->lengths, reach), 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr, reach), 0) ||
+        __builtin_expect(!is_in_area(p, w->result_addr, reach), 0) ||
         __builtin_expect(sizeof(struct cap_message_header) + bytes > receiver->result.near, 0)) {
         return false;
     }
@@ -103,14 +118,14 @@ static inline __attribute__((always_inline)) bool short_call(struct thread *t,
  * answer of this kind. *took_long: receiving kept interrupts out for a while.
  */
 static inline __attribute__((always_inline)) bool
-short_return(struct thread *t, const struct ring_words *w, bool *took_long)
+short_return(struct thread *t, const struct ring_words *w, enum reach reach, bool *took_long)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
     uint64_t bytes = w->lengths;
 
-    if (__builtin_expect(receiver == NULL || (bytes & ~(uint64_t)SHORT_MESSAGE_BYTES) != 0, 0) ||
-        __builtin_expect(!is_in_area(p, w->params_addr), 0)) {
+    if (__builtin_expect(receiver == NULL || (bytes & ~reach_bytes(reach)) != 0, 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr, reach), 0)) {
         return false;
     }
     struct call *caller = receiver->peer;
@@ -157,9 +172,9 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
     struct cap_object *object = slot->object;
 
     if (__builtin_expect(object->type->interface_id != w->interface_id, 0) ||
-        __builtin_expect((w->lengths & LENGTHS_EXTRAS) != 0, 0) ||
-        __builtin_expect(!is_in_area(p, w->params_addr), 0) ||
-        __builtin_expect(!is_in_area(p, w->result_addr), 0)) {
+        __builtin_expect(!lengths_fit(w->lengths, REACH_SHORT), 0) ||
+        __builtin_expect(!is_in_area(p, w->params_addr, REACH_SHORT), 0) ||
+        __builtin_expect(!is_in_area(p, w->result_addr, REACH_SHORT), 0)) {
         return false;
     }
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];

@@ -32,7 +32,7 @@
 #include <rt/ring.h>
 
 /* Calls that all offers of one server together can receive at a time. */
-#define RT_SERVER_RECEIVERS 16u
+#define RT_SERVER_RECEIVERS 32u
 
 /* What an offer is where it says 0. */
 #define RT_OFFER_RECEIVERS    4u
