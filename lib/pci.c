@@ -136,7 +136,8 @@ bool pci_function_read(const struct pci_access *access, struct pci_address at,
     return true;
 }
 
-bool pci_is_host_bridge(const struct pci_function *function)
+/* Whether it is a bridge to the buses that the processor itself reaches. */
+static bool is_host_bridge(const struct pci_function *function)
 {
     return function->class == CLASS_BRIDGE && function->subclass == SUBCLASS_HOST;
 }
@@ -336,7 +337,7 @@ enum pci_error pci_bars_read(const struct pci_access *access, const struct pci_f
     unsigned count = bar_count(function);
     unsigned taken;
 
-    if (pci_is_host_bridge(function)) {
+    if (is_host_bridge(function)) {
         return PCI_ERROR_HOST_BRIDGE;
     }
     if (count != 0 && !sample_bars(access, function->at, count, samples)) {

@@ -176,7 +176,7 @@ bool capnp_scan_string_is(const struct capnp_scan *p, const char *name)
     return false;
 }
 
-bool capnp_scan_skip_string(struct capnp_scan *p)
+static bool skip_string(struct capnp_scan *p)
 {
     uint32_t len;
 
@@ -296,7 +296,7 @@ static bool skip_object(struct capnp_scan *p)
         return false;
     }
     while (more) {
-        if (!capnp_scan_skip_string(p) || !capnp_scan_expect(p, ':', "a colon is wanted here") ||
+        if (!skip_string(p) || !capnp_scan_expect(p, ':', "a colon is wanted here") ||
             !capnp_scan_skip_value(p) || !capnp_scan_comma(p, '}', &more)) {
             return false;
         }
@@ -314,7 +314,7 @@ bool capnp_scan_skip_value(struct capnp_scan *p)
     capnp_scan_skip_blanks(p);
     switch (capnp_scan_peek(p)) {
     case '"':
-        return capnp_scan_skip_string(p);
+        return skip_string(p);
     case '[':
         return skip_array(p, &count);
     case '{':

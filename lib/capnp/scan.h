@@ -53,8 +53,6 @@ bool capnp_scan_string(struct capnp_scan *p, const struct capnp_list_builder *to
 /* Whether the string, from right behind its opening quote, is this name. Moves nowhere. */
 bool capnp_scan_string_is(const struct capnp_scan *p, const char *name);
 
-bool capnp_scan_skip_string(struct capnp_scan *p);
-
 /* ---------------------------------------------------------------------------
  * Numbers */
 

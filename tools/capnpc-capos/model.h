@@ -263,9 +263,6 @@ const char *name_string(struct capnp_text text);
 /* Gives a declaration its name; its scopes have been linked. */
 void name_decl(const struct model *model, struct decl *decl);
 
-/* The prefix of all names of a file. */
-const char *name_prefix(const struct decl *file);
-
 /* Gives an instance a name that is not taken. */
 void name_instance(const struct model *model, struct decl *decl, const char *wanted);
 
@@ -278,9 +275,6 @@ const char *name_member(const char *label, struct capnp_text text,
 
 /* PREFIX_NAME in capitals; with a number behind it where a generated macro has that name. */
 const char *name_constant(const struct decl *scope, const char *name);
-
-/* Whether $C.prefix or $C.name is among the annotations, and is not empty. */
-bool name_is_given(struct schema_annotation_list annotations);
 
 /* The name that `name` would have in C as a variable or member: no keyword. */
 const char *name_identifier(const char *name);

@@ -138,7 +138,8 @@ static const char *annotation(struct schema_annotation_list list, uint64_t id)
     return NULL;
 }
 
-bool name_is_given(struct schema_annotation_list annotations)
+/* Whether $C.prefix or $C.name is among the annotations, and is not empty. */
+static bool is_given(struct schema_annotation_list annotations)
 {
     return annotation(annotations, ANNOTATION_PREFIX) != NULL ||
            annotation(annotations, ANNOTATION_NAME) != NULL;
@@ -290,7 +291,7 @@ static void take_name(const struct model *model, struct decl *decl, const char *
             break;
         }
         if (by->file != decl->file || number > NUMBERS_MAX ||
-            name_is_given(schema_node_get_annotations(decl->node))) {
+            is_given(schema_node_get_annotations(decl->node))) {
             out_refuse(decl->label, "has the C name %s, and so has %s; rename one with $C.name",
                        name, by->label);
         }
@@ -307,7 +308,8 @@ static void take_name(const struct model *model, struct decl *decl, const char *
 /* ---------------------------------------------------------------------------
  * Declarations */
 
-const char *name_prefix(const struct decl *file)
+/* The prefix of all names of a file. */
+static const char *prefix_of(const struct decl *file)
 {
     const char *given = annotation(schema_node_get_annotations(file->node), ANNOTATION_PREFIX);
     const char *slash = strrchr(file->label, '/');
@@ -361,9 +363,9 @@ static struct decl *file_of(struct decl *decl)
 void name_decl(const struct model *model, struct decl *decl)
 {
     if (decl->kind == DECL_FILE) {
-        decl->name = name_prefix(decl);
+        decl->name = prefix_of(decl);
         decl->upper = in_capitals(decl->name);
-        decl->keeps_docs = name_is_given(schema_node_get_annotations(decl->node));
+        decl->keeps_docs = is_given(schema_node_get_annotations(decl->node));
         if (!is_name(decl->name)) {
             out_refuse(decl->label, "its name cannot be one in C; give another with $C.prefix");
         }
@@ -371,7 +373,7 @@ void name_decl(const struct model *model, struct decl *decl)
     }
     const char *own = scoped_name(decl, 0);
     decl->file = file_of(decl);
-    const char *name = out_string("%s_%s", name_prefix(decl->file), own);
+    const char *name = out_string("%s_%s", prefix_of(decl->file), own);
     /* A type may have a list and builders by its name; they come first. */
     if (decl->kind == DECL_STRUCT && (ends_in(name, "_list") || ends_in(name, "_builder"))) {
         name = out_string("%s_%s", name, decl->is_group ? "group" : "type");
@@ -393,7 +395,7 @@ void name_instance(const struct model *model, struct decl *decl, const char *wan
 
 const char *name_inside(const struct decl *decl, const struct decl *file)
 {
-    const char *prefix = name_prefix(decl->file);
+    const char *prefix = prefix_of(decl->file);
     size_t len = strlen(prefix);
 
     if (decl->file != file || strncmp(decl->name, prefix, len) != 0 || decl->name[len] != '_') {

@@ -126,9 +126,6 @@ struct pci_function {
 bool pci_function_read(const struct pci_access *access, struct pci_address at,
                        struct pci_function *out);
 
-/* Whether it is a bridge to the buses that the processor itself reaches. */
-bool pci_is_host_bridge(const struct pci_function *function);
-
 /*
  * All functions: those of bus 0, and of each bus that a bridge leads to as firmware has
  * numbered them. Each bus is visited once, however bridges point, in ascending order
