@@ -4,7 +4,7 @@
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = ("#1b6e53", "#c2602e", "#4a6fa5", "#8a5a9e", "#777777", "#b8a02e", "#3a9fb0")
+COLOURS = ("#1b6e53", "#c2602e", "#4a6fa5", "#8a5a9e", "#777777", "#b8a02e", "#3a9fb0", "#c23b6e")
 TEXT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -70,7 +70,7 @@ def short(value):
 
 def bars(path, title, names, groups):
     """Groups of horizontal bars: (label, values, mark). A value or the mark may be None."""
-    bar, gap, left, top, width = 11, 12, 300, 56, 960
+    bar, gap, left, top, width = 11, 12, 110, 56, 800
     step = len(names) * bar + gap
     drawing = Drawing(width, top + step * len(groups) + 10, title)
     values = [v for _, vs, mark in groups for v in (*vs, mark) if v]
@@ -99,9 +99,10 @@ def bars(path, title, names, groups):
 
 
 def panels(path, title, charts, columns=3):
-    """Small charts of lines: (title, what x counts, [(name, [(x, y)])])."""
+    """Small charts of lines: (title, what x counts, [(name, [(x, y)])]). A name has one colour."""
     width, height, left, right, top, bottom = 320, 280, 52, 12, 78, 34
     rows = -(-len(charts) // columns)
+    names = list(dict.fromkeys(label for _, _, lines in charts for label, _ in lines))
     drawing = Drawing(width * columns, 30 + height * rows, title)
     drawing.text(10, 20, title)
     for number, (name, counted, lines) in enumerate(charts):
@@ -117,9 +118,10 @@ def panels(path, title, charts, columns=3):
             drawing.text(xs.at(mark), y0 + height - bottom + 15, short(mark), "middle", "#777")
         drawing.text(x0 + width - right, y0 + height - 4, counted, "end", "#777")
         for i, (label, line) in enumerate(lines):
+            colour = COLOURS[names.index(label) % len(COLOURS)]
             places = [(xs.at(max(x, 1)), ys.at(y)) for x, y in line]
-            drawing.line(places, COLOURS[i], 1.5)
+            drawing.line(places, colour, 1.5)
             for place in places:
-                drawing.dot(*place, COLOURS[i])
-            drawing.text(x0 + left + 90 * (i % 3), y0 + 34 + 14 * (i // 3), label, fill=COLOURS[i])
+                drawing.dot(*place, colour)
+            drawing.text(x0 + left + 90 * (i % 3), y0 + 34 + 14 * (i // 3), label, fill=colour)
     drawing.write(path)
