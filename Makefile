@@ -39,7 +39,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/service.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -58,12 +58,12 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib generate
+test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
 debug_goals   := debug graph
 docs_goals    := docs interface-pages
-service_goals := new-service test-service
+service_goals := new-service test-service generate
 setup_asked   := $(strip $(foreach part,test bench image debug docs service,\
                  $(if $(filter-out $(if $(filter test,$(part)),$(service_goals)),\
                  $(filter $($(part)_goals),$(MAKECMDGOALS))),$(part))))
@@ -123,13 +123,15 @@ cc_of = $(or $(cc_of_$(1)),$(CC))
 cc_of_fuzz := clang
 cc_of_afl  := AFL_QUIET=1 afl-clang-fast
 
+# Where the tree lies does not matter: what was built moves with it.
+flags_text = $(subst $(CURDIR),.,$(cc_of) $(cc_version) $(flags_$(1)))
 define flags_file # VARIANT
-ifneq ($$(file <$(O)/flags/$(1)),$(cc_of) $(cc_version) $(flags_$(1)))
+ifneq ($$(file <$(O)/flags/$(1)),$(flags_text))
 $(O)/flags/$(1): FORCE
 endif
 $(O)/flags/$(1):
 	@mkdir -p $$(@D)
-	@printf '%s' '$(cc_of) $(cc_version) $(flags_$(1))' >$$@
+	@printf '%s' '$(flags_text)' >$$@
 endef
 $(foreach v,kernel kernel-bare user host san core fuzz afl,$(eval $(call flags_file,$(v))))
 
@@ -261,7 +263,7 @@ $(foreach v,host san fuzz afl,\
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/docs.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/service.mk mk/docs.mk mk/check.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

@@ -9,8 +9,12 @@ MANIFEST        := $(O)/manifest.bin
 other_manifests := $(wildcard system-*.json)
 manifests       := $(MANIFEST) $(other_manifests:%.json=$(O)/%.bin)
 
+# The programs that a manifest names.
+programs_of = $(addprefix $(O)/user/,$(shell sed -n 's/"path"/\n&/gp' $(1) | \
+              sed -n 's/^"path": "\([^"]*\)".*/\1/p'))
+
 define manifest # OUTPUT, JSON
-$(1): $(2) $(O)/host/mkmanifest $(programs)
+$(1): $(2) $(O)/host/mkmanifest $(call programs_of,$(2))
 	$$(call say,PACK,$$@)
 	$(Q)$(O)/host/mkmanifest -o $$@ --binaries $(O)/user $(2)
 endef

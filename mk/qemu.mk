@@ -15,6 +15,10 @@ run: $(KERNEL) $(MANIFEST)
 run-spawn: $(KERNEL) $(O)/system-spawn.bin
 	$(Q)$(qemu_run) $(RUN) --kernel $(KERNEL) --manifest $(O)/system-spawn.bin
 
+## run-NAME         boot the manifest of system-NAME.json
+run-%: $(KERNEL) $(O)/system-%.bin
+	$(Q)$(qemu_run) $(RUN) --kernel $(KERNEL) --manifest $(O)/system-$*.bin
+
 ## run-iso          the default manifest from the ISO, through BIOS and boot loader
 run-iso: $(ISO)
 	$(Q)$(qemu_run) $(RUN) --iso $(ISO)

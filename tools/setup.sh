@@ -42,7 +42,7 @@ packages() {
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
 	bench,service capnproto  capnp
-	bench libcapnp-dev       /usr/include/capnp/schema.capnp
+	bench,service libcapnp-dev /usr/include/capnp/schema.capnp
 	bench g++                g++
 	bench valgrind           valgrind
 	debug gdb                gdb
