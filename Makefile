@@ -11,6 +11,7 @@
 # directory of its own:
 #
 #   build/kernel  build/kernel-bare   the kernel, with and without QEMU's exit device
+#   build/kernel-san                  the kernel under the sanitizers, checked as it runs
 #   build/user                        programs that run on capOS
 #   build/host                        tools that run here
 #   build/san                         tools and tests that run here, under sanitizers
@@ -111,6 +112,7 @@ gen_SRCS := $(wildcard schema/gen/*.c)
 
 flags_kernel      := $(KFLAGS) -DCAPOS_QEMU=1
 flags_kernel-bare := $(KFLAGS) -DCAPOS_QEMU=0
+flags_kernel-san  := $(KFLAGS) -DCAPOS_QEMU=1 -DCAPOS_SANITIZE $(KERNEL_SANITIZE)
 flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
@@ -133,7 +135,8 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(flags_text)' >$$@
 endef
-$(foreach v,kernel kernel-bare user host san core fuzz afl,$(eval $(call flags_file,$(v))))
+$(foreach v,kernel kernel-bare kernel-san user host san core fuzz afl,\
+	$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
 objects_of = $(patsubst %,$(O)/$(1)/%.o,$(basename $(2)))
@@ -165,7 +168,7 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel user host san core fuzz afl,\
+$(foreach v,kernel kernel-san user host san core fuzz afl,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
@@ -174,13 +177,17 @@ lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS) \
 	$(if $(filter user,$(1)),$(capnp_reflect_SRCS)))
 
 # ---------------------------------------------------------------------------
-# The kernel, twice: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0).
+# The kernel: with QEMU's exit device (QEMU=1) and for hardware (QEMU=0), which share
+# their pure logic, and under the sanitizers, with its own.
 # It carries the names of its own functions, which a panic prints: it is linked
 # with an empty table first, and then with the table made from that link. The
 # table lies behind code and constants, so it moves no function. Of the pure logic
 # it takes what it uses.
 
 $(eval $(call archive,$(O)/kernel/lib.a,$(call lib_objects,kernel)))
+$(eval $(call archive,$(O)/kernel-san/lib.a,$(call lib_objects,kernel-san)))
+$(O)/kernel-san/$(basename $(firstword $(kernel_SAN_SRCS))).o: flags_here = -fno-sanitize=all
+$(call compile,kernel-san,$(kernel_SAN_SRCS),$(inc_kernel))
 
 # The system call's way is entered from assembler alone, which has saved all that the
 # calling convention has functions preserve. Other compilers preserve it once more.
@@ -188,15 +195,15 @@ flags_of_enter := $(if $(cc_is_gcc),-fomit-frame-pointer -ffixed-rbp \
                   -falign-loops=1 -falign-jumps=1 \
                   $(patsubst %,-fcall-used-r%,bx 12 13 14 15))
 
-define kernel_image # VARIANT
+define kernel_image # VARIANT, ARCHIVE OF PURE LOGIC, SOURCES MORE
 $(O)/$(1)/kernel/enter.o: flags_here = $$(flags_of_enter)
 $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
 $(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
 $(O)/$(1).elf: $(O)/$(1)/ksyms1.o
-$(O)/$(1)/first.elf $(O)/$(1).elf: kernel/link.ld $(call objects_of,$(1),$(kernel_SRCS)) \
-		$(O)/kernel/lib.a $(fragments)
+$(O)/$(1)/first.elf $(O)/$(1).elf: kernel/link.ld $(call objects_of,$(1),$(kernel_SRCS) $(3)) \
+		$(2) $(fragments)
 	$$(call say,LINK,$$@)
-	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^) $(O)/kernel/lib.a
+	$(Q)$(CC) $(LINK_BARE) -T kernel/link.ld -o $$@ $$(filter %.o,$$^) $(2)
 $(O)/$(1)/ksyms1.S: $(O)/$(1)/first.elf
 $(O)/$(1)/ksyms0.S $(O)/$(1)/ksyms1.S: $(kernel_KSYMS)
 	@mkdir -p $$(@D)
@@ -204,8 +211,9 @@ $(O)/$(1)/ksyms0.S $(O)/$(1)/ksyms1.S: $(kernel_KSYMS)
 $(O)/$(1)/ksyms%.o: $(O)/$(1)/ksyms%.S $(O)/flags/$(1)
 	$(Q)$(CC) $(flags_$(1)) -c -o $$@ $$<
 endef
-$(eval $(call kernel_image,kernel))
-$(eval $(call kernel_image,kernel-bare))
+$(eval $(call kernel_image,kernel,$(O)/kernel/lib.a))
+$(eval $(call kernel_image,kernel-bare,$(O)/kernel/lib.a))
+$(eval $(call kernel_image,kernel-san,$(O)/kernel-san/lib.a,$(kernel_SAN_SRCS)))
 
 KERNEL := $(O)/kernel$(if $(filter 0,$(QEMU)),-bare).elf
 .PHONY: kernel

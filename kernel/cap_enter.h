@@ -19,6 +19,7 @@
 
 #include "arch/x86_64/cpu.h"
 #include "cap/drain.h"
+#include "kcheck.h"
 #include "sched.h"
 #include "thread.h"
 
@@ -102,6 +103,7 @@ static inline __attribute__((always_inline)) enum went cap_enter_drain(struct th
 {
     enum went went = WENT_OTHER;
 
+    kcheck_count(n);
     switch (ring_drain(t, n, then)) {
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:

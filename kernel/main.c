@@ -17,6 +17,7 @@
 #include "pci.h"
 #include "power.h"
 #include "print.h"
+#include "sanitize.h"
 #include "selftest.h"
 #include "serial.h"
 #include "system.h"
@@ -69,6 +70,7 @@ void kernel_main(struct boot_info *info)
     need_memory(frame_init(info), info);  /* the frame bitmap, over low RAM */
     need_memory(paging_init(info), info); /* own page tables, W^X, direct map */
     frame_open_all(info);                 /* all RAM, the boot loader's too */
+    sanitize_init();                      /* a shadow of it, in the sanitized kernel */
     gdt_guard_stacks();                   /* interrupt stacks between guard pages */
     features_enable();                    /* SMEP, SMAP, UMIP, global pages */
     features_print();

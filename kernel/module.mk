@@ -49,6 +49,7 @@ kernel_SRCS := \
 	kernel/cap/table.c \
 	kernel/cap/transfer.c \
 	kernel/cap/virtual_memory.c \
+	kernel/kcheck.c \
 	kernel/ksyms.c \
 	kernel/enter.c \
 	kernel/main.c \
@@ -68,6 +69,12 @@ kernel_SRCS := \
 	kernel/system.c \
 	kernel/thread.c \
 	kernel/work.c
+
+# What the sanitized kernel has more; the first is compiled without what it implements.
+kernel_SAN_SRCS := \
+	kernel/sanitize.c \
+	kernel/kcheck_often.c \
+	kernel/sanitize_test.c
 
 # Prints, as assembler text, the symbol table of the ELF file it is given;
 # without one, an empty table of the same shape.

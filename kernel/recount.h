@@ -37,8 +37,8 @@ uint32_t recount_holds(void (*each_other)(void (*visit)(struct cap_object *held)
 uint32_t recount_accounts(void);
 
 /*
- * At the end of a run: recounts and compares with the start, holds and accounts included;
- * also checks that the kernel's counters agree with what they count. Prints a line for
- * each difference and returns their number.
+ * At the end of a run: recounts and compares with the start; also checks that the kernel's
+ * counters agree with what they count. Prints a line for each difference and returns their
+ * number.
  */
 uint32_t recount_compare(const struct recount *start, const struct account *root);

@@ -313,3 +313,17 @@ _Noreturn void sched_run(void)
     sched_switch();
     resume_current();
 }
+
+bool sched_check(void)
+{
+    if (!timer_wheel_check(&sched.timeouts)) {
+        return false;
+    }
+    for (struct list_node *n = list_first(&sched.ready); n != NULL;
+         n = list_next(&sched.ready, n)) {
+        if (LIST_OWNER(n, struct thread, ready)->state != THREAD_READY) {
+            return false;
+        }
+    }
+    return true;
+}

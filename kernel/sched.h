@@ -102,3 +102,6 @@ void sched_tick(void);
 
 /* Starts running threads, on the kernel's one stack. Does not return. */
 _Noreturn void sched_run(void);
+
+/* Whether who waits for a turn is ready, and the time-outs are in their places. */
+bool sched_check(void);

@@ -13,6 +13,7 @@
 #include "panic.h"
 #include "power.h"
 #include "print.h"
+#include "sanitize.h"
 #include "string.h"
 
 #define OPTION "capos.test"
@@ -307,6 +308,7 @@ void selftest_run(const struct boot_info *info)
             power_off(EXIT_FAILED);
         }
     }
+    sanitize_selftest(name, len);
     kprint("capos: " OPTION ": there is no test \"%.*s\"\n", (int)len, name);
     power_off(EXIT_FAILED);
 }

@@ -12,6 +12,7 @@
 #include "cap/process_spawner.h"
 #include "cap/ring.h"
 #include "cap/table.h"
+#include "kcheck.h"
 #include "mem/addr.h"
 #include "mem/frame.h"
 #include "panic.h"
@@ -34,22 +35,22 @@ static uint32_t found_early; /* differences before the end of the run */
 
 /*
  * A run that is stopped is stopped wherever it is: what is held and charged then is
- * recounted as at the end.
+ * checked as at the end.
  */
-static void recount_now(void)
+static void check_now(void)
 {
-    found_early = recount_holds(services_each_hold) + recount_accounts();
+    found_early = kcheck(services_each_hold);
 }
 
 static void stalled(void)
 {
-    recount_now();
+    check_now();
     services_stalled();
 }
 
 static void deadline(void)
 {
-    recount_now();
+    check_now();
     services_deadline();
 }
 
@@ -133,7 +134,7 @@ static void finish(void)
     print_boot_time();
     services_fini();
     ring_scratch_drop();
-    uint32_t leaks = found_early + recount_compare(&at_start, &root);
+    uint32_t leaks = found_early + recount_compare(&at_start, &root) + kcheck(NULL);
 
     if (services_trouble() == TROUBLE_STALLED) {
         kprint("capos: failed: services waited for what nobody could bring\n");
@@ -174,6 +175,7 @@ _Noreturn void system_start(const struct boot_info *info)
         kprint("capos: there is no memory for the services that the manifest declares\n");
         power_off(EXIT_MEMORY);
     }
+    kcheck_begin(services_each_hold);
     if (!services_start()) {
         power_off(EXIT_MEMORY);
     }

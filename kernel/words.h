@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "sanitize.h"
+
 /*
  * Copies `bytes`, a multiple of 8, upwards, at any alignment. Areas can overlap only if both
  * are one program's, which then finds there what it finds.
@@ -12,5 +14,7 @@ static inline void memcpy_words(void *to, const void *from, size_t bytes)
 {
     size_t words = bytes / 8u;
 
+    sanitize_check(to, bytes);
+    sanitize_check(from, bytes);
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }

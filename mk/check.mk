@@ -35,7 +35,7 @@ tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
 unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TESTS)) $(core_tests)
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
-.PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles hostile \
+.PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles test-kasan hostile \
         sanitize-lib capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
@@ -66,6 +66,11 @@ test-capnp: $(O)/san/capos-capnp
 ## test-cycles      processes spawned, called and reaped, 1,000 of them; CYCLES=100000 for more
 test-cycles: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -k cycles tests/test_scale.py
+
+## test-kasan       the whole-system tests on the sanitized kernel, but for those that measure
+test-kasan: test-parts
+	$(Q)CAPOS_KERNEL=kernel-san.elf $(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) \
+		-m 'not measures' $(PYTEST) tests
 
 ## hostile          programs that fight the kernel: ENTRIES=10000000 in one boot, or SECONDS=60; SEED=1
 hostile: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
@@ -270,8 +275,8 @@ checks := check-headers check-layers check-sources check-style check-claims \
 .PHONY: test test-system test-parts
 
 # What the tests run: built in one go, so that two of them never build the same file.
-test-parts: all $(O)/kernel-bare.elf $(manifests) $(unit_tests) $(tools:%=$(O)/san/%) \
-            $(fuzz_targets) $(afl_targets) $(plugins) $(trace_plugin) \
+test-parts: all $(O)/kernel-bare.elf $(O)/kernel-san.elf $(manifests) $(unit_tests) \
+            $(tools:%=$(O)/san/%) $(fuzz_targets) $(afl_targets) $(plugins) $(trace_plugin) \
             $(capnp_bench)/ours $(capnp_bench)/theirs
 
 ## test             build and run everything; the last line is "N passed, N failed"

@@ -39,6 +39,13 @@ COMMON := -std=c17 -g $(WARN) -ffile-prefix-map=$(CURDIR)=.
 KFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
           -mgeneral-regs-only -fno-stack-protector -fno-omit-frame-pointer \
           -fno-asynchronous-unwind-tables
+
+# Address and undefined behaviour, with handlers of our own (kernel/sanitize.c); clang is told
+# to call for each access, as gcc does.
+KERNEL_SANITIZE := -fsanitize=kernel-address -fsanitize=undefined \
+                   $(if $(cc_is_gcc),--param asan-stack=0 --param asan-globals=0,\
+                   $(patsubst %,-mllvm -asan-%,stack=0 globals=0 \
+                   instrumentation-with-call-threshold=0))
 UFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -ftls-model=local-exec \
           -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 HFLAGS := $(COMMON) -O2

@@ -11,6 +11,7 @@ may run side by side. Every run has a hard time-out, in tools/qemu-run.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-KERNEL = BUILD / "kernel.elf"
+KERNEL = BUILD / os.environ.get("CAPOS_KERNEL", "kernel.elf")
 KERNEL_BARE = BUILD / "kernel-bare.elf"
+KERNEL_SAN = BUILD / "kernel-san.elf"
 MANIFEST = BUILD / "manifest.bin"
 
 # What tools/qemu-run ends with.

@@ -65,3 +65,6 @@ static inline struct paddr memory_object_frame(const struct memory_object *m, ui
 
 /* Frames that are memory objects now, for the recount. That the ledger is whole is asserted. */
 uint64_t memory_object_frames(void);
+
+/* Whether the ledger of all memory objects is sound. */
+bool memory_object_check(void);

@@ -8,6 +8,7 @@
 #include "arch/x86_64/clear.h"
 #include "mem/fault.h"
 #include "panic.h"
+#include "sanitize.h"
 
 _Static_assert(PHYS_LIMIT >> FRAME_SHIFT <= FRAME_BITMAP_FRAMES_MAX, "the bitmap counts all RAM");
 _Static_assert(MEMORY_MAP_PAGE == FRAME_BYTES, "the boot map is made of frames");
@@ -125,6 +126,7 @@ enum status frame_alloc(struct account *payer, struct paddr *out)
         return status;
     }
     *out = (struct paddr){frame << FRAME_SHIFT};
+    sanitize_mark(phys_to_virt(*out), FRAME_BYTES, SANITIZE_NOTHING);
     return ST_OK;
 }
 
@@ -156,6 +158,7 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
         return status;
     }
     *out = (struct paddr){first << FRAME_SHIFT};
+    sanitize_mark(phys_to_virt(*out), n << FRAME_SHIFT, SANITIZE_NOTHING);
     return ST_OK;
 }
 
@@ -163,6 +166,7 @@ void frame_give_back(struct paddr frame)
 {
     ASSERT(frame_bitmap_free(&bitmap, frame.v >> FRAME_SHIFT) == ST_OK,
            "frame %lx was freed twice, or never handed out", frame.v);
+    sanitize_mark(phys_to_virt(frame), FRAME_BYTES, SANITIZE_FREE_FRAME);
 }
 
 void frame_free(struct account *payer, struct paddr frame)
@@ -175,6 +179,7 @@ void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n
 {
     ASSERT(frame_bitmap_free_run(&bitmap, first.v >> FRAME_SHIFT, n) == ST_OK,
            "one of %lu frames at %lx was freed twice, or never handed out", n, first.v);
+    sanitize_mark(phys_to_virt(first), n << FRAME_SHIFT, SANITIZE_FREE_FRAME);
     frame_release_charge(payer, n);
 }
 
@@ -191,4 +196,19 @@ uint64_t frame_recount(void)
         free += frame_bitmap_is_free(&bitmap, i) ? 1 : 0;
     }
     return free;
+}
+
+uint64_t frame_total(void)
+{
+    return bitmap.nframes;
+}
+
+bool frame_is_free(struct paddr frame)
+{
+    return frame_bitmap_is_free(&bitmap, frame.v >> FRAME_SHIFT);
+}
+
+bool frame_check(void)
+{
+    return frame_bitmap_check(&bitmap);
 }

@@ -14,6 +14,7 @@
 
 #include <lib/account.h>
 #include <lib/status.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "boot/boot_info.h"
@@ -62,3 +63,8 @@ uint64_t frame_free_count(void);
 
 /* Free frames counted from the bitmap itself: the ground that frame_free_count() must match. */
 uint64_t frame_recount(void);
+
+/* Frames that the bitmap covers, whether that one is free, and whether the bitmap is sound. */
+uint64_t frame_total(void);
+bool frame_is_free(struct paddr frame);
+bool frame_check(void);

@@ -25,6 +25,7 @@
 #include "mem/fault.h"
 #include "mem/frame.h"
 #include "panic.h"
+#include "sanitize.h"
 #include "string.h"
 
 #define HEADER_BYTES 64u
@@ -92,9 +93,15 @@ static struct heap_page *page_of(const void *p)
     return (struct heap_page *)((uint64_t)p & ~(uint64_t)(FRAME_BYTES - 1));
 }
 
+/* From one slot to the next. */
+static size_t stride_of(size_t class_index)
+{
+    return class_bytes[class_index] + SANITIZE_REDZONE;
+}
+
 static void *slot_at(struct heap_page *page, size_t i)
 {
-    return (char *)page + HEADER_BYTES + i * class_bytes[page->class_index];
+    return (char *)page + HEADER_BYTES + i * stride_of(page->class_index);
 }
 
 /* What one block of this page was charged. */
@@ -115,10 +122,11 @@ static struct heap_page *make_page(size_t class_index)
     *page = (struct heap_page){
         .class_index = (uint32_t)class_index,
         .frames = 1,
-        .slots = (uint16_t)((FRAME_BYTES - HEADER_BYTES) / class_bytes[class_index]),
+        .slots = (uint16_t)((FRAME_BYTES - HEADER_BYTES) / stride_of(class_index)),
     };
     list_init(&page->node);
     list_push_front(&partial[class_index], &page->node);
+    sanitize_mark((char *)page + HEADER_BYTES, FRAME_BYTES - HEADER_BYTES, SANITIZE_FREE_BLOCK);
     return page;
 }
 
@@ -134,9 +142,11 @@ static void *alloc_small(size_t class_index)
     }
     if (page->free != NULL) {
         slot = page->free;
+        sanitize_mark(slot, class_bytes[class_index], SANITIZE_NOTHING);
         memcpy(&page->free, slot, sizeof(page->free));
     } else {
         slot = slot_at(page, page->fresh++);
+        sanitize_mark(slot, class_bytes[class_index], SANITIZE_NOTHING);
     }
     page->used++;
     if (page->used == page->slots) {
@@ -144,6 +154,7 @@ static void *alloc_small(size_t class_index)
         list_push_front(&full, &page->node);
     }
     memset(slot, 0, class_bytes[class_index]);
+    sanitize_mark(slot, class_bytes[class_index], SANITIZE_BEHIND_BLOCK);
     return slot;
 }
 
@@ -161,6 +172,8 @@ static void *alloc_large(size_t bytes)
         .class_index = (uint32_t)LARGE, .frames = (uint32_t)frames, .used = 1, .slots = 1};
     list_init(&page->node);
     list_push_front(&full, &page->node);
+    sanitize_mark((char *)page + HEADER_BYTES, (frames << FRAME_SHIFT) - HEADER_BYTES,
+                  SANITIZE_BEHIND_BLOCK);
     return (char *)page + HEADER_BYTES;
 }
 
@@ -180,6 +193,9 @@ void *heap_alloc(struct account *payer, size_t bytes)
     if (block == NULL && payer != NULL) {
         account_release(payer, ACCOUNT_HEAP_BYTES, heap_charge(bytes));
     }
+    if (block != NULL) {
+        sanitize_open(block, bytes);
+    }
     return block;
 }
 
@@ -191,7 +207,7 @@ static void free_page(struct heap_page *page)
 
 static void free_small(struct heap_page *page, void *slot)
 {
-    ASSERT(((uint64_t)slot - (uint64_t)page - HEADER_BYTES) % class_bytes[page->class_index] == 0,
+    ASSERT(((uint64_t)slot - (uint64_t)page - HEADER_BYTES) % stride_of(page->class_index) == 0,
            "%p is not the start of a heap block", slot);
 
     if (page->used == page->slots) {
@@ -200,6 +216,7 @@ static void free_small(struct heap_page *page, void *slot)
     }
     memcpy(slot, &page->free, sizeof(page->free));
     page->free = slot;
+    sanitize_mark(slot, class_bytes[page->class_index], SANITIZE_FREE_BLOCK);
     page->used--;
     if (page->used == 0) {
         free_page(page);
@@ -269,4 +286,32 @@ uint64_t heap_live_blocks(void)
 uint64_t heap_live_frames(void)
 {
     return count_all().frames;
+}
+
+/* Invariant 1 of the pages of a class, or 2 of the others. */
+static bool list_is_sound(const struct list_node *head, bool is_full)
+{
+    if (!list_check(head, frame_total())) {
+        return false;
+    }
+    for (struct list_node *n = list_first(head); n != NULL; n = list_next(head, n)) {
+        const struct heap_page *page = LIST_OWNER(n, struct heap_page, node);
+        bool sound = is_full ? page->class_index == LARGE || page->used == page->slots
+                             : page->used > 0 && page->used < page->slots &&
+                                   head == &partial[page->class_index];
+        if (!sound) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool heap_check(void)
+{
+    bool sound = true;
+
+    for (size_t i = 0; ready && i < CLASSES; i++) {
+        sound = sound && list_is_sound(&partial[i], false);
+    }
+    return sound && (!ready || list_is_sound(&full, true));
 }

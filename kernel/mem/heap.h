@@ -10,6 +10,7 @@
 #pragma once
 
 #include <lib/account.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,3 +30,6 @@ size_t heap_charge(size_t bytes);
 uint64_t heap_live_bytes(void);
 uint64_t heap_live_blocks(void);
 uint64_t heap_live_frames(void);
+
+/* Whether every page is in the list that it belongs in. */
+bool heap_check(void);

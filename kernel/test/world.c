@@ -222,7 +222,9 @@ void world_remember(void)
 const char *world_leftover(void)
 {
     ring_scratch_drop();
-    return recount_compare(&remembered, &root) == 0 ? NULL : "something was left behind";
+    uint32_t differences =
+        recount_compare(&remembered, &root) + recount_holds(NULL) + recount_accounts();
+    return differences == 0 ? NULL : "something was left behind";
 }
 
 /* ---------------------------------------------------------------------------
