@@ -162,6 +162,20 @@ def test_what_is_not_there_is_refused_in_words(gdb, labels):
         assert expected in answer, f"{command}: {answer}"
 
 
+def test_at_a_prompt(labels, tmp_path):
+    """Commands from standard input; what the machine says comes to the same place."""
+    module = make_manifest(labels, tmp_path / "manifest.bin")
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/gdb/debug", "--kernel", KERNEL, "--manifest", module],
+        input="capos started\ncapos processes\ncontinue\n", stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert "`help capos` lists the commands" in done.stdout
+    assert re.search(r"^1 +client +live +ready", done.stdout, re.MULTILINE), done.stdout
+    assert "client 7: hello" in done.stdout
+    assert "capos: passed" in done.stdout
+
+
 def test_a_panic_can_be_stopped_where_it_begins(gdb, labels):
     _, _, trace = gdb(
         labels, "hbreak panic", "continue", "backtrace 2", options=["--append", "capos.test=panic"]
