@@ -58,6 +58,7 @@ kernel_SRCS := \
 	kernel/power.c \
 	kernel/print.c \
 	kernel/process.c \
+	kernel/program.c \
 	kernel/recount.c \
 	kernel/report.c \
 	kernel/sched.c \

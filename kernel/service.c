@@ -19,6 +19,7 @@ struct service {
     char name[CAP_NAME_MAX + 1];   /* [I] */
     /* [I] after services_init. Of each grant that is a hold the service has one itself. */
     struct spawn_params params;
+    struct spawn_grant grants[MANIFEST_CAPS_MAX];
     uint32_t first_export; /* [I] among the grants: owner facets stand behind the others */
     bool daemon;           /* [I] */
     struct spawn spawn;    /* its process is NULL when there is none */
@@ -349,7 +350,6 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     s->manifest = manifest_service_at(manifest, index);
     s->daemon = capos_service_get_daemon(s->manifest);
     struct capnp_text name = capos_service_get_name(s->manifest);
-    struct capos_binary binary;
     struct capos_ring_sizes ring = capos_service_get_ring(s->manifest);
     struct capos_limits limits = capos_service_get_limits(s->manifest);
 
@@ -359,9 +359,9 @@ static void service_init(struct service *s, struct capos_manifest manifest, uint
     s->params.parent = account;
     s->params.on_end = on_end;
     s->params.owner = s;
-    bool found = manifest_find_binary(manifest, capos_service_get_binary(s->manifest), &binary);
-    ASSERT(found, "the manifest has no binary for %s", s->name);
-    s->params.image = capos_binary_get_image(binary);
+    s->params.grants = s->grants;
+    s->params.program = program_find(capos_service_get_binary(s->manifest));
+    ASSERT(s->params.program != NULL, "the manifest has no binary for %s", s->name);
     enum status status = ring_region_layout(capos_ring_sizes_get_sq_entries(ring),
                                             capos_ring_sizes_get_cq_entries(ring),
                                             capos_ring_sizes_get_area_bytes(ring), &s->params.ring);

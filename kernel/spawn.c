@@ -5,6 +5,7 @@
 #include <abi/layout.h>
 #include <lib/bits.h>
 
+#include "arch/x86_64/clear.h"
 #include "cap/capability_manager.h"
 #include "cap/matching.h"
 #include "cap/virtual_memory.h"
@@ -12,24 +13,32 @@
 #include "mem/heap.h"
 #include "string.h"
 
-static void list_pieces(struct spawn *s)
+static uint32_t piece_count(const struct spawn *s)
 {
-    const struct elf_image *elf = &s->elf;
+    const struct elf_image *elf = &s->params->program->elf;
 
-    for (uint32_t i = 0; i < elf->segment_count; i++) {
-        s->pieces[s->piece_count++] = elf->segments[i];
+    return elf->segment_count + (elf->has_tls ? 1u : 0u) + 1u;
+}
+
+/* The image's segments, the TLS block if there is one, the stack. */
+static struct elf_segment piece_at(const struct spawn *s, uint32_t i)
+{
+    const struct elf_image *elf = &s->params->program->elf;
+
+    if (i < elf->segment_count) {
+        return elf->segments[i];
     }
-    if (elf->has_tls) {
+    if (i + 1u < piece_count(s)) {
         uint64_t start = elf_tls_start(elf);
-        s->pieces[s->piece_count++] = (struct elf_segment){.vaddr = start,
-                                                           .mem_bytes = USER_TLS_TOP - start,
-                                                           .file_offset = elf->tls_file_offset,
-                                                           .file_bytes = elf->tls_file_bytes,
-                                                           .writable = true};
+        return (struct elf_segment){.vaddr = start,
+                                    .mem_bytes = USER_TLS_TOP - start,
+                                    .file_offset = elf->tls_file_offset,
+                                    .file_bytes = elf->tls_file_bytes,
+                                    .writable = true};
     }
-    s->pieces[s->piece_count++] = (struct elf_segment){.vaddr = USER_STACK_TOP - USER_STACK_BYTES,
-                                                       .mem_bytes = USER_STACK_BYTES,
-                                                       .writable = true};
+    return (struct elf_segment){.vaddr = USER_STACK_TOP - USER_STACK_BYTES,
+                                .mem_bytes = USER_STACK_BYTES,
+                                .writable = true};
 }
 
 struct process_limits spawn_limits(struct capos_limits limits, const struct ring_layout *ring)
@@ -47,12 +56,6 @@ struct process_limits spawn_limits(struct capos_limits limits, const struct ring
 enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params, const char **reason)
 {
     *spawn = (struct spawn){.params = params};
-    enum elf_error error = elf_parse(params->image.ptr, params->image.len, &spawn->elf);
-    if (error != ELF_OK) {
-        *reason = elf_error_text(error);
-        return ST_INVALID;
-    }
-    list_pieces(spawn);
     enum status status = process_create(params->parent, &params->limits, params->on_end,
                                         params->owner, &spawn->process);
     if (status != ST_OK) {
@@ -63,7 +66,7 @@ enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params, 
     return ST_OK;
 }
 
-/* What of the image lies in the page at va. */
+/* What of the image lies in the page at va, and zeros. */
 static void fill_page(uint8_t *page, uint64_t va, const struct elf_segment *piece,
                       const uint8_t *image)
 {
@@ -71,68 +74,109 @@ static void fill_page(uint8_t *page, uint64_t va, const struct elf_segment *piec
     uint64_t from = va > piece->vaddr ? va : piece->vaddr;
     uint64_t to = va + FRAME_BYTES < file_end ? va + FRAME_BYTES : file_end;
 
+    if (to < from + FRAME_BYTES) {
+        clear_page(page);
+    }
     if (from < to) {
         memcpy(page + (from - va), image + piece->file_offset + (from - piece->vaddr), to - from);
     }
 }
 
-/* Maps a frame that the process has been charged for, or gives it back. */
-static enum status map_frame(struct process *p, uint64_t va, struct paddr frame, unsigned prot)
+/* Maps pages of the file itself: the process pays for none of them. */
+static enum status map_shared(struct spawn *s, const struct elf_segment *piece, uint64_t va,
+                              uint64_t n, unsigned prot)
 {
-    enum status status = aspace_map(&p->aspace, (struct uaddr){va}, frame, prot, true);
-    if (status != ST_OK) {
-        frame_free(&p->account, frame);
+    const uint8_t *file = s->params->program->image.ptr;
+    struct paddr frames[SPAWN_PAGES_PER_STEP];
+    struct paddr first = virt_to_phys(file + piece->file_offset + (va - piece->vaddr));
+
+    for (uint64_t i = 0; i < n; i++) {
+        frames[i] = (struct paddr){first.v + i * FRAME_BYTES};
+    }
+    return aspace_map_pages(&s->process->aspace, (struct uaddr){va}, frames, n, prot, false);
+}
+
+/* Maps frames that the process has been charged for, or gives them back. */
+static enum status map_frames(struct process *p, uint64_t va, const struct paddr frames[],
+                              uint64_t n, unsigned prot)
+{
+    enum status status = aspace_map_pages(&p->aspace, (struct uaddr){va}, frames, n, prot, true);
+
+    for (uint64_t i = 0; status != ST_OK && i < n; i++) {
+        frame_free(&p->account, frames[i]);
     }
     return status;
 }
 
-static enum status map_page(struct spawn *s, const struct elf_segment *piece, uint64_t va)
+/* Maps pages that are the process's own. */
+static enum status map_own(struct spawn *s, const struct elf_segment *piece, uint64_t va,
+                           uint64_t n, unsigned prot)
 {
-    struct process *p = s->process;
-    struct paddr frame;
+    struct paddr frames[SPAWN_PAGES_PER_STEP];
 
-    enum status status = frame_alloc_zeroed(&p->account, &frame);
+    enum status status = frame_alloc_many(&s->process->account, n, frames);
     if (status != ST_OK) {
         return status;
     }
-    fill_page(phys_to_virt(frame), va, piece, s->params->image.ptr);
+    for (uint64_t i = 0; i < n; i++) {
+        fill_page(phys_to_virt(frames[i]), va + i * FRAME_BYTES, piece,
+                  s->params->program->image.ptr);
+    }
+    return map_frames(s->process, va, frames, n, prot);
+}
+
+/* Maps a run of pages from `va` on, `most` at the most; *end is the address behind them. */
+static enum status map_run(struct spawn *s, const struct elf_segment *piece, uint64_t va,
+                           uint64_t most, uint64_t *end)
+{
     unsigned prot = (piece->writable ? PAGE_WRITE : 0u) | (piece->executable ? PAGE_EXEC : 0u);
-    return map_frame(p, va, frame, prot);
+    uint64_t file_at = (uint64_t)s->params->program->image.ptr;
+    bool shared = elf_segment_shares(piece, va, file_at, end);
+    uint64_t n = (*end - va) / FRAME_BYTES;
+
+    if (n > most) {
+        n = most;
+        *end = va + n * FRAME_BYTES;
+    }
+    return shared ? map_shared(s, piece, va, n, prot) : map_own(s, piece, va, n, prot);
 }
 
 /* A slice of pieces. ST_PENDING while some are left. */
 static enum status map_pieces(struct spawn *s)
 {
-    for (unsigned n = 0; n < SPAWN_PAGES_PER_STEP; n++) {
-        const struct elf_segment *piece = &s->pieces[s->piece];
-        uint64_t va = s->next_page != 0 ? s->next_page : elf_segment_page_first(piece);
+    uint64_t left = SPAWN_PAGES_PER_STEP;
 
-        enum status status = map_page(s, piece, va);
+    while (s->piece < piece_count(s)) {
+        struct elf_segment piece = piece_at(s, s->piece);
+        uint64_t va = s->next_page != 0 ? s->next_page : elf_segment_page_first(&piece);
+
+        if (left == 0) {
+            return ST_PENDING;
+        }
+        enum status status = map_run(s, &piece, va, left, &s->next_page);
         if (status != ST_OK) {
             return status;
         }
-        s->next_page = va + FRAME_BYTES;
-        if (s->next_page == elf_segment_page_end(piece)) {
+        left -= (s->next_page - va) / FRAME_BYTES;
+        if (s->next_page == elf_segment_page_end(&piece)) {
             s->next_page = 0;
             s->piece++;
         }
-        if (s->piece == s->piece_count) {
-            return ST_OK;
-        }
     }
-    return ST_PENDING;
+    return ST_OK;
 }
 
 /* FS base points to the control block, and its first word to itself. */
 static enum status make_tls_control(struct spawn *s)
 {
+    const struct elf_image *elf = &s->params->program->elf;
     struct process *p = s->process;
     struct paddr frame;
 
-    if (!s->elf.has_tls) {
+    if (!elf->has_tls) {
         return ST_OK;
     }
-    uint64_t base = elf_tls_control(&s->elf);
+    uint64_t base = elf_tls_control(elf);
     uint64_t page = bits_round_down(base, FRAME_BYTES);
     enum status status = aspace_find(&p->aspace, (struct uaddr){page}, &frame, NULL);
     if (status == ST_OK) {
@@ -171,6 +215,17 @@ static uint64_t places_for(uint32_t area_bytes, uint32_t bytes)
     return area_bytes < bytes ? 0 : (area_bytes - bytes) / 8u + 1u;
 }
 
+static enum status map_ring(struct process *p)
+{
+    struct paddr frames[USER_RING_BYTES / FRAME_BYTES];
+
+    for (uint64_t i = 0; i < p->ring_nframes; i++) {
+        frames[i] = (struct paddr){p->ring_frames.v + i * FRAME_BYTES};
+    }
+    return aspace_map_pages(&p->aspace, (struct uaddr){USER_RING_VADDR}, frames, p->ring_nframes,
+                            PAGE_WRITE, false);
+}
+
 /* At most USER_RING_BYTES, in one slice. */
 static enum status make_ring(struct spawn *s)
 {
@@ -184,6 +239,9 @@ static enum status make_ring(struct spawn *s)
     }
     p->ring_nframes = nframes;
     void *region = phys_to_virt(p->ring_frames);
+    for (uint64_t i = 0; i < nframes; i++) {
+        clear_page((uint8_t *)region + i * FRAME_BYTES);
+    }
     ring_format(region, layout);
     ring_view_init(&p->thread.ring, region, layout);
     p->thread.cq_entries = layout->cq_entries;
@@ -194,12 +252,7 @@ static enum status make_ring(struct spawn *s)
     p->area_short_places = places_for(layout->area_bytes, SHORT_MESSAGE_BYTES);
     p->area_long_places = places_for(layout->area_bytes, LONG_MESSAGE_BYTES);
     status = make_calls(s);
-    for (uint64_t i = 0; i < nframes && status == ST_OK; i++) {
-        struct paddr frame = {p->ring_frames.v + i * FRAME_BYTES};
-        struct uaddr va = {USER_RING_VADDR + i * FRAME_BYTES};
-        status = aspace_map(&p->aspace, va, frame, PAGE_WRITE, false);
-    }
-    return status;
+    return status == ST_OK ? map_ring(p) : status;
 }
 
 /* Makes, once each, the objects that the grants ask for; what is there belongs to the caller. */
@@ -243,9 +296,9 @@ static void fill_capset(struct spawn *s, struct cap_object *const made[SPAWN_SOU
 
         if (grant->source != SPAWN_HOLD) {
             hold = hold_of_made(made[grant->source]);
-            cap_table_commit(&s->process->caps, s->ids[i], &hold);
+            cap_table_commit(&s->process->caps, grant->id, &hold);
         }
-        entries[i] = (struct capset_entry){.cap_id = s->ids[i],
+        entries[i] = (struct capset_entry){.cap_id = grant->id,
                                            .interface_id = hold.interface_id,
                                            .name_len = (uint8_t)grant->name.len,
                                            .badge = hold.badge};
@@ -259,12 +312,28 @@ static enum status map_capset(struct process *p)
 
     enum status status = frame_alloc_zeroed(&p->account, &frame);
     if (status == ST_OK) {
-        status = map_frame(p, USER_CAPSET_VADDR, frame, PAGE_READ);
+        status = map_frames(p, USER_CAPSET_VADDR, &frame, 1, PAGE_READ);
     }
     if (status == ST_OK) {
         p->capset = phys_to_virt(frame);
     }
     return status;
+}
+
+static enum status reserve_ids(struct spawn *s)
+{
+    const struct spawn_params *params = s->params;
+    uint64_t ids[MANIFEST_CAPS_MAX];
+
+    enum status status = process_reserve_caps(s->process, params->grant_count, ids);
+    if (status != ST_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < params->grant_count; i++) {
+        params->grants[i].id = ids[i];
+    }
+    s->reserved = true;
+    return ST_OK;
 }
 
 static enum status make_capset(struct spawn *s)
@@ -277,10 +346,9 @@ static enum status make_capset(struct spawn *s)
         status = make_objects(s, made);
     }
     if (status == ST_OK) {
-        status = process_reserve_caps(p, s->params->grant_count, s->ids);
+        status = reserve_ids(s);
     }
     if (status == ST_OK) {
-        s->reserved = true;
         fill_capset(s, made, p->capset);
     }
     for (unsigned i = 0; i < SPAWN_SOURCES; i++) {
@@ -296,7 +364,7 @@ static enum status step(struct spawn *s)
     if (s->process->state == PROCESS_DYING) {
         return ST_DENIED; /* killed meanwhile */
     }
-    if (s->piece < s->piece_count) {
+    if (s->piece < piece_count(s)) {
         enum status status = map_pieces(s);
         return status == ST_OK ? ST_PENDING : status;
     }
@@ -316,8 +384,8 @@ enum status spawn_step(struct spawn *spawn)
 
     enum status status = step(spawn);
     if (status == ST_OK) {
-        context_init(&p->thread.context, spawn->elf.entry, USER_STACK_TOP - 8u, USER_RING_VADDR,
-                     p->pid, USER_CAPSET_VADDR);
+        context_init(&p->thread.context, spawn->params->program->elf.entry, USER_STACK_TOP - 8u,
+                     USER_RING_VADDR, p->pid, USER_CAPSET_VADDR);
     } else if (status != ST_PENDING) {
         spawn_abandon(spawn, status_text(status));
     }
@@ -331,7 +399,7 @@ void spawn_start(struct spawn *spawn)
 
     for (uint32_t i = 0; i < params->grant_count; i++) {
         if (params->grants[i].source == SPAWN_HOLD) {
-            cap_table_commit(&p->caps, spawn->ids[i], &params->grants[i].hold);
+            cap_table_commit(&p->caps, params->grants[i].id, &params->grants[i].hold);
         }
     }
     process_start(p);
@@ -343,7 +411,7 @@ void spawn_abandon(struct spawn *spawn, const char *reason)
 
     for (uint32_t i = spawn->reserved ? params->grant_count : 0; i > 0; i--) {
         if (params->grants[i - 1].source == SPAWN_HOLD) {
-            process_cancel_caps(spawn->process, 1, &spawn->ids[i - 1]);
+            process_cancel_caps(spawn->process, 1, &params->grants[i - 1].id);
         }
     }
     process_fail(spawn->process, reason);

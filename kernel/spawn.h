@@ -7,7 +7,8 @@
  *        └──────────────┴─► error: the process, if there is one, is being reaped
  *
  * A piece is a stretch of address space filled from the image: its segments, the
- * TLS template, the stack. Behind the pieces come ring region and CapSet page.
+ * TLS template, the stack. It is mapped in runs of pages: pages of the file itself, or
+ * frames of the process's own. Behind the pieces come ring region and CapSet page.
  *
  * All that may fail comes before spawn_start: the ids of what the process is born with
  * are reserved and stand in its CapSet, and only then are the capabilities put there.
@@ -17,19 +18,16 @@
 #include <abi/limits.h>
 #include <capos.capnp.h>
 #include <lib/cap_table.h>
-#include <lib/elf.h>
 #include <lib/ring.h>
 #include <lib/status.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "process.h"
+#include "program.h"
 
-/* Pages that one step fills at most. */
+/* Pages that one step maps at most. */
 #define SPAWN_PAGES_PER_STEP 64u
-
-/* The image's segments, the TLS block and the stack. */
-#define SPAWN_PIECES_MAX (ELF_SEGMENTS_MAX + 2u)
 
 /* Where a capability that the process is born with comes from. */
 enum spawn_source {
@@ -44,17 +42,18 @@ struct spawn_grant {
     struct capnp_text name; /* 1…CAP_NAME_MAX bytes */
     enum spawn_source source;
     struct cap_hold hold; /* SPAWN_HOLD: the process's from spawn_start on */
+    uint64_t id;          /* in the process's table, once it is reserved */
 };
 
 /* What to make. Borrowed, with all it points to, until the process runs or is given up. */
 struct spawn_params {
     char name[CAP_NAME_MAX + 1];
     struct account *parent; /* its budgets come out of this */
-    struct capnp_data image;
+    const struct program *program;
     struct ring_layout ring;
     struct process_limits limits;
-    struct spawn_grant grants[MANIFEST_CAPS_MAX];
-    uint32_t grant_count;
+    struct spawn_grant *grants;
+    uint32_t grant_count; /* at most MANIFEST_CAPS_MAX */
     void (*on_end)(void *owner, const struct process_report *report);
     void *owner;
 };
@@ -62,21 +61,17 @@ struct spawn_params {
 struct spawn {
     const struct spawn_params *params;
     struct process *process; /* NULL: none yet */
-    struct elf_image elf;
-    struct elf_segment pieces[SPAWN_PIECES_MAX];
-    uint32_t piece_count;
-    uint32_t piece;                  /* being filled */
-    uint64_t next_page;              /* in it; 0: its first */
-    uint64_t ids[MANIFEST_CAPS_MAX]; /* of the grants, in the process's table */
-    bool reserved;                   /* they are there */
+    uint32_t piece;          /* being mapped */
+    uint64_t next_page;      /* in it; 0: its first */
+    bool reserved;           /* the grants have their ids */
 };
 
 /* What the schema's Limits say of a process with this ring. */
 struct process_limits spawn_limits(struct capos_limits limits, const struct ring_layout *ring);
 
 /*
- * Checks the image and creates the process. On an error there is none, and
- * *reason, static, says why. Keeps `params`.
+ * Creates the process. On an error there is none, and *reason, static, says why. Keeps
+ * `params`.
  */
 enum status spawn_begin(struct spawn *spawn, const struct spawn_params *params,
                         const char **reason);

@@ -19,6 +19,7 @@
 #include "power.h"
 #include "print.h"
 #include "process.h"
+#include "program.h"
 #include "recount.h"
 #include "sched.h"
 #include "service.h"
@@ -162,8 +163,9 @@ _Noreturn void system_start(const struct boot_info *info)
     struct capos_manifest manifest = open_manifest(info);
     struct capos_kernel_params params = capos_manifest_get_kernel_params(manifest);
 
+    program_init(manifest);
     cap_init();
-    process_spawner_init(manifest);
+    process_spawner_init();
     boot_package_init(phys_to_virt((struct paddr){info->module_base}), info->module_bytes);
     process_init();
     sched_init(capos_kernel_params_get_tick_hz(params), capos_kernel_params_get_deadline(params),

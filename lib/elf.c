@@ -296,6 +296,38 @@ uint64_t elf_segment_page_end(const struct elf_segment *segment)
     return bits_round_up(segment->vaddr + segment->mem_bytes, USER_PAGE_BYTES);
 }
 
+bool elf_segment_shares(const struct elf_segment *segment, uint64_t va, uint64_t file_at,
+                        uint64_t *end)
+{
+    uint64_t whole = bits_round_up(segment->vaddr, USER_PAGE_BYTES);
+    uint64_t whole_end = bits_round_down(segment->vaddr + segment->file_bytes, USER_PAGE_BYTES);
+    bool fits = (file_at + segment->file_offset - segment->vaddr) % USER_PAGE_BYTES == 0;
+
+    if (segment->writable || !fits || va >= whole_end) {
+        *end = elf_segment_page_end(segment);
+        return false;
+    }
+    *end = va < whole ? whole : whole_end;
+    return va >= whole;
+}
+
+uint64_t elf_shared_pages(const struct elf_image *image, uint64_t file_at)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t i = 0; i < image->segment_count; i++) {
+        const struct elf_segment *s = &image->segments[i];
+        uint64_t end;
+
+        for (uint64_t va = elf_segment_page_first(s); va != elf_segment_page_end(s); va = end) {
+            if (elf_segment_shares(s, va, file_at, &end)) {
+                pages += (end - va) / USER_PAGE_BYTES;
+            }
+        }
+    }
+    return pages;
+}
+
 uint64_t elf_tls_control(const struct elf_image *image)
 {
     uint64_t align = image->tls_align;

@@ -306,7 +306,7 @@ static bool check_version(struct manifest_check *check)
 bool manifest_open(const void *bytes, size_t len, struct capnp_message *message,
                    struct capos_manifest *out, struct manifest_fault *fault)
 {
-    struct manifest_check check = {.fault = fault};
+    struct manifest_check check = {.start = bytes, .fault = fault};
     struct manifest_place nowhere = {.field = NULL};
 
     if (len == 0 || len > MANIFEST_BYTES_MAX || len % 8 != 0) {

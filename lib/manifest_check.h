@@ -25,6 +25,7 @@ struct manifest_place {
 };
 
 struct manifest_check {
+    const uint8_t *start; /* of the message */
     struct capos_manifest manifest;
     struct manifest_fault *fault;
 };

@@ -56,16 +56,19 @@ static uint64_t pages_of(uint64_t bytes)
 }
 
 /*
- * The frames without which the process cannot begin: its pages, and the page tables
- * above them. Everything lies in the first GiB, so there is one table of each of
- * the upper three levels; of the lowest, one for the fixed window and one for each
- * 2 MiB of address space that the image touches.
+ * The frames without which the process cannot begin: its pages, but for those of the file
+ * itself that are mapped into it, and the page tables above all of them. Boot loaders put
+ * the manifest at the start of a page. Everything lies in the first GiB, so there is one
+ * table of each of the upper three levels; of the lowest, one for the fixed window and one
+ * for each 2 MiB of address space that the image touches.
  */
-static uint64_t frames_to_begin(const struct elf_image *program, const struct ring_layout *ring)
+static uint64_t frames_to_begin(const struct elf_image *program, uint64_t image_at,
+                                const struct ring_layout *ring)
 {
-    uint64_t frames = program->pages + pages_of(USER_STACK_BYTES) + pages_of(ring->region_bytes);
+    uint64_t frames = program->pages - elf_shared_pages(program, image_at);
     uint64_t next_table = 0;
 
+    frames += pages_of(USER_STACK_BYTES) + pages_of(ring->region_bytes);
     frames += 3 + 1 + 1; /* tables; CapSet page */
     if (program->has_tls) {
         frames += pages_of(USER_TLS_TOP - elf_tls_start(program));
@@ -218,7 +221,8 @@ bool manifest_check_needs(struct manifest_check *check, struct capos_service ser
     }
     enum elf_error parsed = elf_parse(image.ptr, image.len, &program);
     LIB_ASSERT(parsed == ELF_OK, "an image that was accepted is accepted again");
-    return check_limits(check, service, at, frames_to_begin(&program, &ring)) &&
+    uint64_t image_at = (uint64_t)(image.ptr - check->start);
+    return check_limits(check, service, at, frames_to_begin(&program, image_at, &ring)) &&
            check_restart(check, at, capos_service_get_restart(service)) &&
            check_expect(check, at, capos_service_get_expect(service));
 }

@@ -43,7 +43,6 @@ void ring_format(void *region, const struct ring_layout *layout)
 {
     struct cap_ring_header *header = region;
 
-    memset(region, 0, layout->region_bytes);
     header->magic = CAP_RING_MAGIC;
     header->abi_version = CAP_RING_ABI_VERSION;
     header->features = CAP_RING_FEATURES;

@@ -24,7 +24,14 @@
 _Static_assert(CAP_TRANSFER_MAX < NOT_GIVEN, "the index of what came fits");
 _Static_assert(MANIFEST_CAPS_MAX + 1u <= CAP_TRANSFER_MAX, "handle and facets fit an answer");
 
-/* One spawn under way. */
+/* What a spawn under way has of each grant, beside what spawn.c needs. */
+struct spawning_grant {
+    struct cap_hold client; /* of the fresh endpoints, in order, whatever grants they are of */
+    char name[CAP_NAME_MAX];
+    uint8_t given_index; /* among what came */
+};
+
+/* One spawn under way. Its grants, params.grants, lie behind the last of `own`. */
 struct spawning {
     struct work work;
     struct list_node node;         /* among all that are under way */
@@ -33,14 +40,19 @@ struct spawning {
     struct process_handle *handle; /* a hold; NULL: not made yet, or handed over */
     struct spawn_params params;
     struct spawn spawn;
-    char names[MANIFEST_CAPS_MAX][CAP_NAME_MAX]; /* of the grants */
-    uint8_t given_index[MANIFEST_CAPS_MAX];      /* among what came */
-    struct cap_hold clients[MANIFEST_CAPS_MAX];  /* of the fresh endpoints, in order */
     uint32_t client_count;
+    struct spawning_grant own[]; /* one for each grant */
 };
 
+/* Bytes of it with n grants. */
+#define SPAWNING_BYTES(n)                                                                          \
+    (sizeof(struct spawning) + (n) * (sizeof(struct spawning_grant) + sizeof(struct spawn_grant)))
+
+_Static_assert(_Alignof(struct spawn_grant) <= _Alignof(struct spawning_grant),
+               "the one can lie behind the other");
+
 /* With what rounding up to frames adds, and a handle. */
-_Static_assert(sizeof(struct process) + sizeof(struct spawning) +
+_Static_assert(sizeof(struct process) + SPAWNING_BYTES(MANIFEST_CAPS_MAX) +
                        sizeof(struct transfer_item) * CAP_TRANSFER_MAX + 512u + 4096u <=
                    PROCESS_HEAP_PER_CHILD - PROCESS_HEAP_PER_PROCESS,
                "whoever may have a child has the heap to spawn it");
@@ -48,7 +60,6 @@ _Static_assert(sizeof(struct process) + sizeof(struct spawning) +
 /* Made by process_spawner_init. */
 static struct {
     struct cap_object object;
-    struct capos_manifest manifest;
     struct list_node under_way; /* struct spawning */
 } spawner;
 
@@ -76,7 +87,7 @@ static const char *check_given(struct spawning *s, struct capnp_call *call,
         return "a capability that came is granted twice";
     }
     *used |= 1ull << capability.index;
-    s->given_index[i] = (uint8_t)capability.index;
+    s->own[i].given_index = (uint8_t)capability.index;
     s->params.grants[i].hold = *hold;
     return NULL;
 }
@@ -90,7 +101,7 @@ static const char *check_source(struct spawning *s, struct capnp_call *call,
     struct capos_fresh_endpoint fresh;
     uint64_t interface_id;
 
-    s->given_index[i] = NOT_GIVEN;
+    s->own[i].given_index = NOT_GIVEN;
     grant->source = SPAWN_HOLD;
     switch (capos_spawn_grant_source_which(source)) {
     case CAPOS_SPAWN_GRANT_SOURCE_CAPABILITY:
@@ -101,7 +112,7 @@ static const char *check_source(struct spawning *s, struct capnp_call *call,
         if (!endpoint_can_be_client(interface_id)) {
             return endpoint_not_a_client;
         }
-        s->clients[s->client_count++] =
+        s->own[s->client_count++].client =
             (struct cap_hold){.interface_id = interface_id,
                               .badge = capos_fresh_endpoint_get_badge(fresh),
                               .transferable = true};
@@ -126,8 +137,8 @@ static const char *check_grant_name(struct spawning *s, struct capnp_text name, 
             return "two grants have the same name";
         }
     }
-    memcpy(s->names[i], name.ptr, name.len);
-    s->params.grants[i].name = (struct capnp_text){.ptr = s->names[i], .len = name.len};
+    memcpy(s->own[i].name, name.ptr, name.len);
+    s->params.grants[i].name = (struct capnp_text){.ptr = s->own[i].name, .len = name.len};
     return NULL;
 }
 
@@ -135,12 +146,8 @@ static const char *check_grants(struct spawning *s, struct capnp_call *call,
                                 struct capos_spawn_grant_list grants)
 {
     uint64_t used = 0;
-    uint32_t count = capos_spawn_grant_list_len(grants);
 
-    if (count > MANIFEST_CAPS_MAX) {
-        return "a process is born with at most 63 capabilities";
-    }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < s->params.grant_count; i++) {
         struct capos_spawn_grant grant = capos_spawn_grant_list_at(grants, i);
         const char *why = check_grant_name(s, capos_spawn_grant_get_name(grant), i);
         if (why == NULL) {
@@ -150,14 +157,11 @@ static const char *check_grants(struct spawning *s, struct capnp_call *call,
             return why;
         }
     }
-    s->params.grant_count = count;
     if (call->params_capabilities != 0 && used != UINT64_MAX >> (64 - call->params_capabilities)) {
         return "a capability that came is not granted";
     }
     return NULL;
 }
-
-_Static_assert(MANIFEST_CAPS_MAX == 63 && CAP_NAME_MAX == 31, "the sentences say so");
 
 static const char *check_sizes(struct spawning *s, struct capos_ring_sizes ring,
                                struct capos_limits limits)
@@ -183,17 +187,15 @@ static const char *check_params(struct spawning *s, struct capnp_call *call,
                                 struct capos_process_spawner_spawn_params params)
 {
     struct capnp_text name = capos_process_spawner_spawn_params_get_name(params);
-    struct capos_binary binary;
 
     if (!manifest_name_is_valid(name)) {
         return "the child's name is not one: 1 to 31 of a-z, 0-9, '-', '_' and '.'";
     }
-    if (!manifest_find_binary(spawner.manifest,
-                              capos_process_spawner_spawn_params_get_binary(params), &binary)) {
+    s->params.program = program_find(capos_process_spawner_spawn_params_get_binary(params));
+    if (s->params.program == NULL) {
         return "the boot manifest has no binary of that name";
     }
     memcpy(s->params.name, name.ptr, name.len);
-    s->params.image = capos_binary_get_image(binary);
     const char *why = check_grants(s, call, capos_process_spawner_spawn_params_get_grants(params));
     if (why == NULL) {
         why = check_sizes(s, capos_process_spawner_spawn_params_get_ring(params),
@@ -213,12 +215,12 @@ static enum status make_endpoints(struct spawning *s, struct account *payer)
     for (uint32_t i = 0; i < s->params.grant_count; i++) {
         struct spawn_grant *grant = &s->params.grants[i];
 
-        if (grant->source != SPAWN_HOLD || s->given_index[i] != NOT_GIVEN) {
+        if (grant->source != SPAWN_HOLD || s->own[i].given_index != NOT_GIVEN) {
             continue;
         }
         grant->hold = (struct cap_hold){.interface_id = CAPOS_ENDPOINT_ID, .transferable = true};
         enum status status =
-            endpoint_create(payer, &grant->hold.object, &s->clients[next++].object);
+            endpoint_create(payer, &grant->hold.object, &s->own[next++].client.object);
         if (status != ST_OK) {
             return status;
         }
@@ -232,7 +234,7 @@ static void drop_owners(struct spawning *s)
     for (uint32_t i = 0; i < s->params.grant_count; i++) {
         struct cap_object *object = s->params.grants[i].hold.object;
 
-        if (s->given_index[i] == NOT_GIVEN && object != NULL) {
+        if (s->own[i].given_index == NOT_GIVEN && object != NULL) {
             cap_drop(object);
         }
     }
@@ -242,8 +244,8 @@ static void drop_owners(struct spawning *s)
 static void drop_results(struct spawning *s)
 {
     for (uint32_t i = 0; i < s->client_count; i++) {
-        if (s->clients[i].object != NULL) {
-            cap_drop(s->clients[i].object);
+        if (s->own[i].client.object != NULL) {
+            cap_drop(s->own[i].client.object);
         }
     }
     if (s->handle != NULL) {
@@ -298,7 +300,7 @@ static bool answer(struct spawning *s)
     struct capnp_list_builder clients =
         capos_process_spawner_spawn_results_init_clients(results, s->client_count);
     for (uint32_t i = 0; i < s->client_count; i++) {
-        holds[1 + i] = s->clients[i];
+        holds[1 + i] = s->own[i].client;
         capnp_list_builder_set_capability(clients, i, 1 + i);
     }
     ASSERT(capnp_arena_ok(&arena), "an answer of %u facets has no room", s->client_count);
@@ -405,7 +407,6 @@ static enum status prepare(struct spawning *s, struct capnp_call *call)
     s->params.on_end = process_handle_ended;
     s->params.owner = s->handle;
     status = spawn_begin(&s->spawn, &s->params, &reason);
-    ASSERT(status != ST_INVALID, "the manifest has an image that is refused: %s", reason);
     if (status == ST_OK) {
         process_handle_attach(s->handle, s->spawn.process);
     }
@@ -443,6 +444,8 @@ static enum capnp_answer begin(struct spawning *s, struct capnp_call *call)
     return CAPNP_PENDING;
 }
 
+_Static_assert(MANIFEST_CAPS_MAX == 63 && CAP_NAME_MAX == 31, "the sentences say so");
+
 static enum capnp_answer spawner_spawn(void *self, struct capnp_call *call,
                                        struct capos_process_spawner_spawn_params params,
                                        struct capos_process_spawner_spawn_results_builder results)
@@ -450,12 +453,20 @@ static enum capnp_answer spawner_spawn(void *self, struct capnp_call *call,
     (void)self;
     (void)results;
     struct account *payer = &cap_call_process(call)->account;
-    struct spawning *s = heap_alloc(payer, sizeof *s);
+    uint32_t count =
+        capos_spawn_grant_list_len(capos_process_spawner_spawn_params_get_grants(params));
 
+    if (count > MANIFEST_CAPS_MAX) {
+        return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT,
+                                 "a process is born with at most 63 capabilities");
+    }
+    struct spawning *s = heap_alloc(payer, SPAWNING_BYTES(count));
     if (s == NULL) {
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED, no_budget);
     }
     list_init(&s->node);
+    s->params.grant_count = count;
+    s->params.grants = (struct spawn_grant *)&s->own[count];
     const char *why = check_params(s, call, params);
     if (why != NULL) {
         heap_free(payer, s);
@@ -476,12 +487,12 @@ static void spawning_each_hold(const struct spawning *s, void (*visit)(struct ca
 {
     visit(process_handle_object(s->handle));
     for (uint32_t i = 0; i < s->client_count; i++) {
-        visit(s->clients[i].object);
+        visit(s->own[i].client.object);
     }
     for (uint32_t i = 0; i < s->params.grant_count; i++) {
         const struct spawn_grant *grant = &s->params.grants[i];
 
-        if (grant->source == SPAWN_HOLD && s->given_index[i] == NOT_GIVEN) {
+        if (grant->source == SPAWN_HOLD && s->own[i].given_index == NOT_GIVEN) {
             visit(grant->hold.object);
         }
     }
@@ -507,9 +518,8 @@ const struct cap_type process_spawner_type = {
     .each_hold = spawner_each_hold,
 };
 
-void process_spawner_init(struct capos_manifest manifest)
+void process_spawner_init(void)
 {
-    spawner.manifest = manifest;
     list_init(&spawner.under_way);
     cap_object_init(&spawner.object, &process_spawner_type);
     kernel_table_keep(&spawner.object);

@@ -23,11 +23,9 @@
  */
 #pragma once
 
-#include <capos.capnp.h>
-
 #include "cap/cap.h"
 
 extern const struct cap_type process_spawner_type;
 
-/* Makes it. Keeps the validated manifest, which stays where it is. */
-void process_spawner_init(struct capos_manifest manifest);
+/* Makes it. */
+void process_spawner_init(void);

@@ -140,6 +140,31 @@ enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
     return status;
 }
 
+enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out[])
+{
+    enum status status = ST_OK;
+    uint64_t frame;
+
+    if (alloc_fails(__builtin_return_address(0))) {
+        return ST_NO_MEMORY;
+    }
+    if (charge(payer, n) != ST_OK) {
+        return ST_OVER_BUDGET;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        status = frame_bitmap_alloc(&bitmap, &frame);
+        if (status != ST_OK) {
+            while (i > 0) {
+                frame_give_back(out[--i]);
+            }
+            frame_release_charge(payer, n);
+            break;
+        }
+        out[i] = (struct paddr){frame << FRAME_SHIFT};
+    }
+    return status;
+}
+
 enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct paddr *out)
 {
     uint64_t first;

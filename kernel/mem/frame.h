@@ -42,6 +42,9 @@ enum status frame_alloc(struct account *payer, struct paddr *out);
 /* The same, filled with zeros. */
 enum status frame_alloc_zeroed(struct account *payer, struct paddr *out);
 
+/* The same for n frames wherever they lie, not zeroed: all or none. */
+enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out[]);
+
 /* Takes n > 0 adjacent frames, not zeroed. Searches; not for hot paths. */
 enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct paddr *out);
 

@@ -427,24 +427,54 @@ enum status aspace_create(struct aspace *as, struct account *payer)
 enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
                        bool owned)
 {
+    return aspace_map_pages(as, va, &frame, 1, prot, owned);
+}
+
+/* Fills `n` entries of one table, from the path's on. ST_EXISTS: one was taken, none is filled. */
+static enum status fill_entries(struct aspace *as, const struct path *path,
+                                const struct paddr frames[], uint64_t n, uint64_t flags)
+{
+    uint64_t *entries = path->entry[1];
+
+    for (uint64_t i = 0; i < n; i++) {
+        if ((entries[i] & ENTRY_PRESENT) != 0) {
+            return ST_EXISTS;
+        }
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        entries[i] = frames[i].v | flags;
+    }
+    *path->entry[2] += n * COUNT_ONE;
+    as->pages += n;
+    as->owned += (flags & ENTRY_OWNED) != 0 ? n : 0;
+    return ST_OK;
+}
+
+enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
+                             uint64_t n, unsigned prot, bool owned)
+{
     struct path path;
+    uint64_t done = 0;
 
     enum status status = check_mapping(va, prot);
-    if (status != ST_OK) {
-        return status;
+    if (status == ST_OK && n > (USER_END - va.v) / FRAME_BYTES) {
+        status = ST_INVALID;
     }
-    status = walk_making(as, va.v, &path);
-    if (status != ST_OK) {
-        return status;
+    while (status == ST_OK && done < n) {
+        uint64_t at = va.v + done * FRAME_BYTES;
+        uint64_t count =
+            n - done < ENTRIES - index_at(at, 1) ? n - done : ENTRIES - index_at(at, 1);
+
+        status = walk_making(as, at, &path);
+        if (status == ST_OK) {
+            status = fill_entries(as, &path, frames + done, count, leaf_flags(prot, owned));
+        }
+        done += status == ST_OK ? count : 0;
     }
-    if ((*path.entry[1] & ENTRY_PRESENT) != 0) {
-        return ST_EXISTS;
+    for (uint64_t i = 0; status != ST_OK && i < done; i++) {
+        (void)aspace_unmap(as, (struct uaddr){va.v + i * FRAME_BYTES}, NULL);
     }
-    *path.entry[1] = frame.v | leaf_flags(prot, owned);
-    count_up(as, &path, 1);
-    as->pages++;
-    as->owned += owned ? 1 : 0;
-    return ST_OK;
+    return status;
 }
 
 enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out)
@@ -519,17 +549,17 @@ struct teardown {
 };
 
 /* The first entry at or behind i that is present; there is one. Eight empty ones at a time. */
-static unsigned next_present(const uint64_t *table, unsigned i)
+static uint64_t next_present(const uint64_t *table, uint64_t i)
 {
-    for (;; i++) {
-        while (i % 8 == 0 && (table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
-                              table[i + 5] | table[i + 6] | table[i + 7]) == 0) {
-            i += 8;
-        }
-        if ((table[i] & ENTRY_PRESENT) != 0) {
-            return i;
-        }
+    while ((table[i] & ENTRY_PRESENT) == 0) {
+        const uint64_t *eight = &table[i];
+
+        i += i % 8 == 0 && (eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] |
+                            eight[6] | eight[7]) == 0
+                 ? 8
+                 : 1;
     }
+    return i;
 }
 
 static void give_back(struct teardown *slice, uint64_t entry)
@@ -543,7 +573,7 @@ static bool drop_pages(struct aspace *as, uint64_t *entry, struct teardown *slic
 {
     uint64_t *table = table_at(*entry);
 
-    for (unsigned i = 0; entry_count(*entry) != 0; i++) {
+    for (uint64_t i = 0; entry_count(*entry) != 0; i++) {
         if (slice->budget == 0) {
             return false;
         }
@@ -574,7 +604,7 @@ static bool drop_table(struct aspace *as, uint64_t *entry, unsigned level, struc
             return false;
         }
     } else {
-        for (unsigned i = 0; entry_count(*entry) != 0; i++) {
+        for (uint64_t i = 0; entry_count(*entry) != 0; i++) {
             i = next_present(table, i);
             if (slice->budget == 0 || !drop_table(as, &table[i], level - 1, slice)) {
                 return false;
@@ -594,7 +624,7 @@ static bool drop_all(struct aspace *as, struct teardown *slice)
 {
     uint64_t *root = phys_to_virt(as->root);
 
-    for (unsigned i = 0; as->top_used != 0; i++) {
+    for (uint64_t i = 0; as->top_used != 0; i++) {
         i = next_present(root, i);
         if (slice->budget == 0 || !drop_table(as, &root[i], TOP_LEVEL, slice)) {
             return false;

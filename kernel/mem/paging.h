@@ -78,6 +78,10 @@ enum status aspace_create(struct aspace *as, struct account *payer);
 enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
                        bool owned);
 
+/* The same for n pages side by side, onto these frames: all or none. */
+enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
+                             uint64_t n, unsigned prot, bool owned);
+
 /*
  * Takes one page out; its frame, owned or not, is the caller's again. `out` may
  * be NULL. ST_INVALID, ST_NOT_FOUND.

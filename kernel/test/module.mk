@@ -7,6 +7,7 @@ core_SRCS := \
 	kernel/arch/x86_64/context.c \
 	kernel/mem/fault.c \
 	kernel/process.c \
+	kernel/program.c \
 	kernel/recount.c \
 	kernel/sched.c \
 	kernel/spawn.c \

@@ -151,7 +151,8 @@ static void open_manifest(void)
            "no manifest");
     struct capos_manifest opened = capos_manifest_read_root(&message);
     ASSERT(capos_manifest_check(opened), "a manifest that is none");
-    process_spawner_init(opened);
+    program_init(opened);
+    process_spawner_init();
     boot_package_init(bytes, capnp_arena_bytes(&arena));
 }
 
@@ -488,7 +489,7 @@ bool actor_start(struct actor *a, const struct actor_params *params)
     *a = (struct actor){0};
     ASSERT(sp != NULL, "the host has no memory");
     sp->parent = &root;
-    sp->image = image();
+    sp->program = program_find(CAPNP_TEXT(WORLD_BINARY));
     sp->limits = (struct process_limits){.frames = wanted->frames != 0 ? wanted->frames : 256,
                                          .slots = or_default(wanted->slots, 64),
                                          .calls = calls + wanted->children * CHILD_CALLS,

@@ -66,6 +66,7 @@ static struct ring_view new_view(void)
     observer_start();
     memset(region, 0xa5, sizeof(region));
     assert_int_equal(ring_region_layout(SQ, CQ, CAP_AREA_MIN, &layout), ST_OK);
+    memset(region, 0, layout.region_bytes);
     ring_format(region, &layout);
     ring_view_init(&view, region, &layout);
     assert_true(ring_view_check(&view));
@@ -168,7 +169,7 @@ static void test_layout_limits(void **state)
     }
 }
 
-static void test_format_leaves_nothing_behind(void **state)
+static void test_format_writes_the_header_alone(void **state)
 {
     struct cap_ring_header expected = {0};
 
@@ -407,6 +408,7 @@ static void test_equal_queues_reserve_nothing(void **state)
 
     (void)state;
     assert_int_equal(ring_region_layout(8, 8, CAP_AREA_MIN, &layout), ST_OK);
+    memset(region, 0, sizeof(region));
     ring_format(region, &layout);
     ring_view_init(&view, region, &layout);
     assert_true(ring_view_check(&view));
@@ -483,7 +485,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout_limits),
-        cmocka_unit_test(test_format_leaves_nothing_behind),
+        cmocka_unit_test(test_format_writes_the_header_alone),
         cmocka_unit_test(test_every_tail),
         cmocka_unit_test(test_every_cq_head),
         cmocka_unit_test(test_take_reads_each_byte_once),

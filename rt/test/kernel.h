@@ -111,6 +111,7 @@ static int set_up(void **state)
     assert_int_equal(ring_region_layout(4, 8, 4096, &kernel.layout), ST_OK);
     kernel.region = aligned_alloc(4096, kernel.layout.region_bytes);
     assert_non_null(kernel.region);
+    memset(kernel.region, 0, kernel.layout.region_bytes);
     ring_format(kernel.region, &kernel.layout);
     ring_view_init(&kernel.view, kernel.region, &kernel.layout);
     assert_true(rt_ring_init(&ring, kernel.region));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "encode.h"
 
+#include <abi/layout.h>
 #include <capnp/build.h>
 #include <capos.capnp.h>
+#include <lib/bits.h>
 #include <lib/manifest.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
  * hang on it alone, its list's tag and its pointer. Texts and images come on top.
  */
 #define MANIFEST_WORDS 32u
-#define BINARY_WORDS   8u
+#define BINARY_WORDS   (8u + USER_PAGE_BYTES / 8u)
 #define SERVICE_WORDS  40u
 #define GRANT_WORDS    16u
 #define EXPORT_WORDS   8u
@@ -60,10 +62,24 @@ static size_t manifest_words(const struct cue_manifest *manifest, const struct e
 /* ---------------------------------------------------------------------------
  * Pieces */
 
+/* Leaves out, as zeros, what is left of a page of the message. */
+static void fill_page(struct capnp_arena *arena)
+{
+    size_t bytes =
+        bits_round_up(capnp_arena_bytes(arena), USER_PAGE_BYTES) - capnp_arena_bytes(arena);
+    uint8_t *at = capnp_arena_take(arena, bytes / 8);
+
+    if (at != NULL) {
+        memset(at, 0, bytes);
+    }
+}
+
+/* The image begins a page, so that the kernel can map pages of it. */
 static void encode_binary(struct capos_binary_builder b, const struct cue_binary *binary,
-                          const struct embed_image *image)
+                          const struct embed_image *image, struct capnp_arena *arena)
 {
     capos_binary_set_name(b, capnp_text_from(binary->name));
+    fill_page(arena);
     capos_binary_set_image(b,
                            (struct capnp_data){.ptr = image->bytes, .len = (uint32_t)image->len});
 }
@@ -204,7 +220,7 @@ static void encode(struct capnp_arena *arena, const struct cue_manifest *manifes
         capos_manifest_init_binaries(b, (uint32_t)manifest->binary_count);
     for (uint32_t i = 0; i < manifest->binary_count; i++) {
         encode_binary(capos_binary_list_builder_at(binaries, i), &manifest->binaries[i],
-                      &embed->images[i]);
+                      &embed->images[i], arena);
     }
 }
 

@@ -136,6 +136,22 @@ enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
     return status;
 }
 
+enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out[])
+{
+    enum status status = ST_OK;
+    uint64_t i = 0;
+
+    while (i < n && status == ST_OK) {
+        status = take_frames(payer, 1, &out[i], __builtin_return_address(0));
+        i += status == ST_OK ? 1 : 0;
+    }
+    while (status != ST_OK && i > 0) {
+        i--;
+        frame_free(payer, out[i]);
+    }
+    return status;
+}
+
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n)
 {
     if (payer != NULL) {
@@ -292,6 +308,23 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
         (struct page){.va = va.v, .frame = frame, .prot = prot, .owned = owned};
     as->owned += owned ? 1 : 0;
     return ST_OK;
+}
+
+enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
+                             uint64_t n, unsigned prot, bool owned)
+{
+    enum status status = ST_OK;
+    uint64_t i = 0;
+
+    while (i < n && status == ST_OK) {
+        status = aspace_map(as, (struct uaddr){va.v + i * FRAME_BYTES}, frames[i], prot, owned);
+        i += status == ST_OK ? 1 : 0;
+    }
+    while (status != ST_OK && i > 0) {
+        i--;
+        (void)aspace_unmap(as, (struct uaddr){va.v + i * FRAME_BYTES}, NULL);
+    }
+    return status;
 }
 
 static void forget_page(struct aspace *as, struct page *page)

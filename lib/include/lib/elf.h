@@ -103,6 +103,17 @@ uint64_t elf_segment_page_first(const struct elf_segment *segment);
 uint64_t elf_segment_page_end(const struct elf_segment *segment);
 
 /*
+ * How far the pages from `va` on, a page of the segment, are all alike: either each is just
+ * a page of the file, read-only, which can be mapped from where it lies if the file lies at
+ * `file_at`; or none is. Says which, and the address behind the last.
+ */
+bool elf_segment_shares(const struct elf_segment *segment, uint64_t va, uint64_t file_at,
+                        uint64_t *end);
+
+/* Pages of the image that can be mapped from a file that lies at `file_at`. */
+uint64_t elf_shared_pages(const struct elf_image *image, uint64_t file_at);
+
+/*
  * Where the TLS of a thread lies that ends at USER_TLS_TOP (variant II of the ELF TLS
  * specification): its block's first byte, and the control block right above the block,
  * whose address is the thread pointer. Only for an image that has TLS. No more than

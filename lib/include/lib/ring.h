@@ -94,8 +94,8 @@ enum status ring_region_layout(uint32_t sq_entries, uint32_t cq_entries, uint32_
                                struct ring_layout *layout);
 
 /*
- * Writes every byte of a region: the header for this layout, zeros elsewhere.
- * `region` is 64-byte aligned and has layout->region_bytes bytes.
+ * Makes a region of what is all zeros: writes the header for this layout. `region` is
+ * 64-byte aligned and has layout->region_bytes bytes.
  */
 void ring_format(void *region, const struct ring_layout *layout);
 
