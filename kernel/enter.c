@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) struct thread *successor(struct thr
 }
 
 /* Apart, so that an entry without submissions needs no stack frame. */
-static __attribute__((noinline)) struct thread *
+static inline __attribute__((always_inline)) struct thread *
 enter_drain(uint64_t min_complete, uint64_t timeout_ns, struct thread *t, uint32_t pending)
 {
     return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY));

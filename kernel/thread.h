@@ -47,8 +47,8 @@ static inline bool thread_state_waits(enum thread_state state)
 
 /* [o] used by the thread's own CPU, [s] scheduler's; interrupts are off for both. */
 struct thread {
-    struct context context;  /* [o] first: entry.S finds it here */
-    struct ring_view ring;   /* [o] the kernel's own copy of counts and sizes */
+    struct ring_view ring;   /* [o] the kernel's own copy of counts; first: what is used most */
+    struct context context;  /* [o] entry.S finds it here */
     struct process *process; /* [I] */
     uint64_t cq_entries;     /* [I] of the ring */
     enum thread_state state; /* [s] */
@@ -66,7 +66,7 @@ struct thread {
     uint32_t reap_cursor;    /* [o] in the pool */
 };
 
-_Static_assert(offsetof(struct thread, context) == 0, "entry.S");
+_Static_assert(offsetof(struct thread, context) == 64, "entry.S");
 
 /*
  * A NEW thread of this process, with clean vector state and without thread-local

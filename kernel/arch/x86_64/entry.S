@@ -16,32 +16,34 @@
  * not matter on which side of SWAPGS they strike.
  *
  * Offsets: struct cpu (arch/x86_64/cpu.h), struct context and struct trap_frame
- * (arch/x86_64/context.h), asserted there. A struct thread begins with its context.
+ * (arch/x86_64/context.h), asserted there; where a struct thread has its context, in thread.h.
  */
 #include "arch/x86_64/gdt.h"
 
 #define CPU_CURRENT      0
 #define CPU_KERNEL_STACK 8
 
-#define CTX_RAX    0
-#define CTX_RBX    8
-#define CTX_RBP    16
-#define CTX_R12    24
-#define CTX_R13    32
-#define CTX_R14    40
-#define CTX_R15    48
-#define CTX_RIP    56
-#define CTX_RFLAGS 64
-#define CTX_RSP    72
-#define CTX_FULL   80
-#define CTX_RCX    88
-#define CTX_RDX    96
-#define CTX_RSI    104
-#define CTX_RDI    112
-#define CTX_R8     120
-#define CTX_R9     128
-#define CTX_R10    136
-#define CTX_R11    144
+#define THREAD_CONTEXT 64
+
+#define CTX_RAX    (THREAD_CONTEXT + 0)
+#define CTX_RBX    (THREAD_CONTEXT + 8)
+#define CTX_RBP    (THREAD_CONTEXT + 16)
+#define CTX_R12    (THREAD_CONTEXT + 24)
+#define CTX_R13    (THREAD_CONTEXT + 32)
+#define CTX_R14    (THREAD_CONTEXT + 40)
+#define CTX_R15    (THREAD_CONTEXT + 48)
+#define CTX_RIP    (THREAD_CONTEXT + 56)
+#define CTX_RFLAGS (THREAD_CONTEXT + 64)
+#define CTX_RSP    (THREAD_CONTEXT + 72)
+#define CTX_FULL   (THREAD_CONTEXT + 80)
+#define CTX_RCX    (THREAD_CONTEXT + 88)
+#define CTX_RDX    (THREAD_CONTEXT + 96)
+#define CTX_RSI    (THREAD_CONTEXT + 104)
+#define CTX_RDI    (THREAD_CONTEXT + 112)
+#define CTX_R8     (THREAD_CONTEXT + 120)
+#define CTX_R9     (THREAD_CONTEXT + 128)
+#define CTX_R10    (THREAD_CONTEXT + 136)
+#define CTX_R11    (THREAD_CONTEXT + 144)
 
 #define FRAME_VECTOR 120
 #define FRAME_CS     144
@@ -154,6 +156,7 @@ trap_common:
     movq FRAME_VECTOR+8(%rsp), %r13
     movq %rsp, %rsi
     movq %gs:CPU_CURRENT, %rdi
+    addq $THREAD_CONTEXT, %rdi
     xorl %ebp, %ebp
     call context_save_trap              /* (context, frame) */
     movq %gs:CPU_KERNEL_STACK, %rsp     /* leaves an IST stack, if it was one */
