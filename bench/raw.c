@@ -12,34 +12,37 @@ void empty_cap_enter(uint32_t n)
 }
 
 /* A batch at a time: each completion taken from the queue and compared. */
-static void raw_batches(uint32_t n, uint32_t batch, const struct cap_sqe *like)
+static void raw_batches(uint32_t n, uint32_t batch, struct cap_sqe like)
 {
     struct rt_ring *ring = bench.ring;
 
     for (; n != 0; n -= batch) {
+        uint32_t tail = ring->sq_tail;
         for (uint32_t i = 0; i < batch; i++) {
-            struct cap_sqe *sqe = &ring->sq[ring->sq_tail++ & ring->sq_mask];
-            *sqe = *like;
-            sqe->user_data = entry + i;
+            like.user_data = entry + i;
+            ring->sq[tail++ & ring->sq_mask] = like;
         }
+        ring->sq_tail = tail;
         CHECK(rt_ring_enter(ring, batch, CAP_TIMEOUT_FOREVER) == batch);
+        uint32_t head = ring->cq_head;
         for (uint32_t i = 0; i < batch; i++) {
-            const struct cap_cqe *cqe = &ring->cq[ring->cq_head++ & ring->cq_mask];
+            const struct cap_cqe *cqe = &ring->cq[head++ & ring->cq_mask];
             CHECK(cqe->user_data == entry + i && cqe->result == 0);
         }
-        __atomic_store_n(&ring->header->cq_head, ring->cq_head, __ATOMIC_RELEASE);
+        ring->cq_head = head;
+        __atomic_store_n(&ring->header->cq_head, head, __ATOMIC_RELEASE);
         entry += batch;
     }
 }
 
 void nop(uint32_t n)
 {
-    raw_batches(n, 1, &(struct cap_sqe){.opcode = CAP_OP_NOP});
+    raw_batches(n, 1, (struct cap_sqe){.opcode = CAP_OP_NOP});
 }
 
 void nop_batch(uint32_t n)
 {
-    raw_batches(n, BATCH, &(struct cap_sqe){.opcode = CAP_OP_NOP});
+    raw_batches(n, BATCH, (struct cap_sqe){.opcode = CAP_OP_NOP});
 }
 
 /* NullCap.ping without the typed client. Its empty messages lie in the area, as the client's do. */
@@ -57,16 +60,12 @@ static struct cap_sqe raw_ping_entry(void)
 
 void raw_ping(uint32_t n)
 {
-    struct cap_sqe sqe = raw_ping_entry();
-
-    raw_batches(n, 1, &sqe);
+    raw_batches(n, 1, raw_ping_entry());
     bench.served += n;
 }
 
 void raw_ping_batch(uint32_t n)
 {
-    struct cap_sqe sqe = raw_ping_entry();
-
-    raw_batches(n, BATCH, &sqe);
+    raw_batches(n, BATCH, raw_ping_entry());
     bench.served += n;
 }
