@@ -106,11 +106,13 @@ def test_a_message_costs_no_more_than_its_copying(costs):
 
 
 def test_an_entry_costs_the_less_the_more_there_are(costs):
-    """A NOP shares its way into the kernel; calls of a server that takes one at a time do not."""
+    """A NOP shares its way into the kernel. Calls of a server that takes one at a time wait in
+    its queue, which costs something once, and no more the longer it is."""
     nops, calls = costs["nop", "batch"], costs["round-trip", "batch"]
     assert [count for count, _ in nops] == [1, 2, 4, 8, 16, 32, 64]
     assert [cost for _, cost in nops] == sorted((cost for _, cost in nops), reverse=True)
-    assert all(cost <= 1.05 * calls[0][1] for _, cost in calls), str(calls)
+    assert all(cost <= calls[0][1] + 250 for _, cost in calls), str(calls)
+    assert calls[-1][1] <= 1.05 * dict(calls)[8], str(calls)
 
 
 # Operations of tests/programs/faults, and the places where each asks for memory, at least.
