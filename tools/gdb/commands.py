@@ -97,6 +97,10 @@ class Command(gdb.Command):
             raise gdb.GdbError(
                 f"{error}: the kernel's memory cannot be read here; try: capos started"
             ) from error
+        except gdb.error as error:
+            raise gdb.GdbError(
+                f"{error} (if the kernel's structs have changed, tools/gdb/model.py must too)"
+            ) from error
 
     def run(self, argument):
         raise NotImplementedError

@@ -264,7 +264,7 @@ class System:
         kind = self.kind(at)
         if kind == "Endpoint":
             yield Edge(self.facets[at].client, "its owner facet")
-        elif kind == "EndpointClient" and bool(self.facets[at].value["is_matching"]):
+        elif kind == "EndpointClient" and bool(self.facets[at].value["endpoint"]["is_matching"]):
             yield Edge(at, "itself, while it matches calls")
         elif kind == "MemoryReader":
             fields = gdb.lookup_type("struct memory_object").fields()
