@@ -221,3 +221,39 @@ def test_a_drawing_is_drawn(tree):
     assert done.returncode == 0, done.stdout
     page = (tree / "out/docs/memory.md").read_text()
     assert '<figure class="diagram">' in page and "digraph" not in page
+
+
+# The generator of the interface pages, under the sanitizers.
+
+GENERATOR = BUILD / "san/interface-pages"
+
+
+def test_the_pages_of_the_interfaces_are_those_of_the_schema(tmp_path):
+    done = run(GENERATOR, tmp_path)
+    assert done.returncode == 0 and done.stdout == ""
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    kept = {path.name: path.read_text() for path in (ROOT / "docs/interfaces").iterdir()}
+    assert made == kept and len(made) >= 15
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        ([], 2, "usage: interface-pages FOLDER"),
+        (["a", "b"], 2, "usage: interface-pages FOLDER"),
+        (["no-such-folder"], 1, "interface-pages: no-such-folder/"),
+        (["x" * 5000], 1, "cannot be written"),
+        (["/dev/full"], 1, "cannot be written"),
+    ],
+    ids=["none", "two", "no-folder", "long", "no-directory"],
+)
+def test_the_generator_says_what_is_wrong(arguments, status, sentence):
+    done = run(GENERATOR, *arguments)
+    assert done.returncode == status
+    assert sentence in done.stdout
+
+
+def test_the_generator_sees_that_a_page_was_not_written_to_its_end(tmp_path):
+    (tmp_path / "Console.md").symlink_to("/dev/full")
+    done = run(GENERATOR, tmp_path)
+    assert done.returncode == 1 and "Console.md cannot be written" in done.stdout
