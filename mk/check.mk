@@ -106,7 +106,7 @@ $(call header_part,$(wildcard init/*.h init/include/*/*.h),$(UFLAGS) $(inc_init)
 $(foreach l,$(tools),$(call header_part,$(wildcard tools/$(l)/*.h),$(HFLAGS) $(inc_tools) $($(l)_INC)))
 
 .PHONY: check-headers check-layers check-sources check-style check-claims \
-        fmt fmt-check lint shell-check \
+        check-panic-surface panic-surface dependency-policy-check fmt fmt-check lint shell-check \
         generated-code-check generate check-cue evaluate check-other-cc
 
 ## check-headers    each header compiles by itself
@@ -146,6 +146,18 @@ check-sources:
 ## check-style      what no compiler minds: licence line, include guard, white space, words
 check-style:
 	$(Q)$(PYTHON) tools/check-style
+
+## check-panic-surface  docs/panic-surface.md counts the places where the kernel may end itself
+check-panic-surface:
+	$(Q)$(PYTHON) tools/panic-surface --check
+
+## panic-surface    write these counts again, after a change of asserts or panics
+panic-surface:
+	$(Q)$(PYTHON) tools/panic-surface --write
+
+## dependency-policy-check  docs/dependencies.md has all packages, with version, licence and reason
+dependency-policy-check:
+	$(Q)$(PYTHON) tools/dependency-policy-check
 
 ## check-claims     tests and commands that docs/threats.md and docs/claims.md name are there
 check-claims:
@@ -268,6 +280,7 @@ check-other-cc:
 # Everything, counted.
 
 checks := check-headers check-layers check-sources check-style check-claims \
+          check-panic-surface dependency-policy-check \
           fmt-check lint shell-check \
           generated-code-check check-cue check-docs check-map docs \
           check-other-cc fuzz-smoke fuzz-afl-smoke bench-check bench-capnp

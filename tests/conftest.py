@@ -137,6 +137,12 @@ def qemu_run(*options, timeout=60):
     )
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "measures: costs, sizes or much time, which the sanitized kernel has others of"
+    )
+
+
 @pytest.fixture(name="boot")
 def boot_fixture(tmp_path):
     """Boots by PVH: manifest data, the bytes of a boot module, its path, or None for none."""

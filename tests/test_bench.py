@@ -8,6 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.measures
+
 COSTS = {"cap_enter": 83.01, "echo": 575.01, "spawn": 48707.43}
 
 

@@ -72,12 +72,14 @@ def test_a_processor_without_protection_features(boot):
     assert run.status == PASS, str(run)
 
 
+@pytest.mark.measures
 def test_a_kernel_for_hardware_comes_to_its_end_and_halts(boot):
     run = boot(MANIFEST, kernel=KERNEL_BARE, timeout=15)
     assert run.status == TIMEOUT, str(run)
     run.says("capos: passed", "capos: halted")
 
 
+@pytest.mark.measures
 def test_two_runs_that_count_instructions_are_identical(boot):
     runs = [boot(MANIFEST, "--icount", timeout=120) for _ in range(2)]
     assert runs[0].status == PASS, str(runs[0])
@@ -92,11 +94,13 @@ def test_more_than_four_gigabytes(boot, good):
 # The machine
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("megabytes", [8, 12, 16])
 def test_too_little_memory(boot, good, megabytes):
     refused(boot(good, "--memory", megabytes), NO_MEMORY)
 
 
+@pytest.mark.measures
 def test_the_documented_minimum_of_memory_is_enough(boot, good):
     """16 MiB, and room for kernel, manifest and firmware."""
     run = boot(good, "--memory", "18")

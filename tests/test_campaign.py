@@ -13,6 +13,7 @@ from conftest import DEADLINE, PASS
 ENTRIES = 30000
 
 
+@pytest.mark.measures
 def test_a_hostile_campaign_hits_every_outcome_and_leaves_the_kernel_standing():
     """T-01 to T-03, T-05, T-06, T-14, T-15, T-17 and T-18, all at once."""
     report = hostile.Report()

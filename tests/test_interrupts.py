@@ -32,6 +32,7 @@ RUNS = {
 }
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("what", RUNS)
 def test_interrupts_are_off_for_a_bounded_time(boot, tmp_path, what):
     out = tmp_path / "interrupts"

@@ -77,6 +77,7 @@ def test_a_long_batch_lets_others_run_when_its_drain_is_at_its_limit(boot):
     assert LIMITS["CAP_DRAIN_BUDGET"] in batches, str(runs)
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("name", ["leave", "tls-smoke"])
 def test_the_frames_that_a_program_is_said_to_take_are_those_it_takes(boot, tmp_path, name):
     refused = pack(manifest(service(name, limits={"frames": 1})), tmp_path / "small.bin")

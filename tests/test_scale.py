@@ -78,6 +78,7 @@ def costs_fixture():
 OPERATIONS = ["ping", "round-trip", "copy-release", "map-unmap", "spawn-to-reap"]
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize(
     "name, what", [*itertools.product(OPERATIONS, MOST), ("take-first", "calls")]
 )
@@ -89,6 +90,7 @@ def test_an_operation_costs_the_same_however_many_there_are(costs, name, what):
     assert all(cost <= 1.05 * least + 50 for _, cost in row), f"{name} {what}: {row}"
 
 
+@pytest.mark.measures
 def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
     """It has to be found among them: a dozen instructions for each that is in flight."""
     row = costs["cancel", "calls"]
@@ -193,6 +195,7 @@ def test_who_takes_all_is_refused_more_and_a_neighbour_does_not_notice(boot, tas
         run.says(f"glutton: {taste}: ", "and no more", f"glutton: {taste}: all", "cycles: pass")
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("frames, status", [(31000, PASS), (32100, NO_MEMORY)])
 def test_what_the_heap_may_take_is_not_promised_as_frames_too(boot, frames, status):
     """Of the 32,300 frames there are 1,000 set aside for the heap that the others may cause."""
