@@ -161,6 +161,7 @@ enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out
             break;
         }
         out[i] = (struct paddr){frame << FRAME_SHIFT};
+        sanitize_mark(phys_to_virt(out[i]), FRAME_BYTES, SANITIZE_NOTHING);
     }
     return status;
 }
