@@ -15,6 +15,11 @@ from conftest import CONSOLE, KERNEL, MANIFEST, ROOT, make_manifest, manifest, s
 
 DRAW = ROOT / "tools/graph/draw"
 STOP_AT_SYSTEM_CALLS = "hbreak *syscall_entry"
+STOP_AT_RETURNS = (
+    "python entry = int(gdb.parse_and_eval('(unsigned long)&syscall_entry')); "
+    "code = gdb.selected_frame().architecture().disassemble(entry, entry + 256); "
+    "[gdb.execute('hbreak *%d' % i['addr']) for i in code if i['asm'].startswith('sysret')]"
+)
 LABELLED = {
     "name": "console", "interface": "Console", "badge": 7,
     "source": {"service": "server", "export": "labelled"},
@@ -129,9 +134,9 @@ def test_a_call_that_waits(gdb):
 
 def test_a_completion_that_has_not_been_taken(gdb, labels):
     answers = gdb(
-        labels, "hbreak resume_current", *["continue", "capos ring client"] * 6
+        labels, "capos started", STOP_AT_RETURNS, *["continue", "capos ring client"] * 6
     )  # fmt: skip
-    seen = [text for text in answers[2::2] if "completions: 1 posted, 1 not taken yet" in text]
+    seen = [text for text in answers[3::2] if "completions: 1 posted, 1 not taken yet" in text]
     assert seen, answers
     assert re.search(r"^  0: ok, 0 bytes, user data 0x", seen[0], re.MULTILINE), seen[0]
 
