@@ -46,7 +46,7 @@ packages() {
 	bench g++                g++
 	bench valgrind           valgrind
 	debug gdb                gdb
-	debug graphviz           dot
+	debug,docs graphviz      dot
 	image grub-common        grub-mkrescue
 	image grub-pc-bin        /usr/lib/grub/i386-pc
 	image grub-efi-amd64-bin /usr/lib/grub/x86_64-efi
@@ -55,7 +55,6 @@ packages() {
 	image ovmf               /usr/share/OVMF/OVMF_CODE_4M.fd
 	docs  mkdocs             mkdocs
 	docs  mkdocs-material    /usr/share/mkdocs/themes/material/mkdocs_theme.yml
-	docs  graphviz           dot
 	EOF
 }
 
