@@ -114,15 +114,13 @@ static uint8_t *map_memory(uint64_t bytes)
 /* One piece of the manifest; how many bytes there were. */
 static uint32_t read_piece(struct capos_boot_package package, uint64_t offset, uint8_t *to)
 {
-    struct capos_boot_package_read_manifest_results results;
-    struct capnp_message m;
+    struct capnp_data data = {.ptr = NULL, .len = 0};
     struct rt_call call;
 
     must("reading the manifest",
          capos_boot_package_read_manifest_call(&call, init.ring, package, offset, BOOT_READ_MAX,
                                                BOOT_READ_MAX + 64u));
-    must("a piece of the manifest", capos_boot_package_read_manifest_take(&call, &m, &results));
-    struct capnp_data data = capos_boot_package_read_manifest_results_get_data(results);
+    must("a piece of the manifest", capos_boot_package_read_manifest_take(&call, &data));
     memcpy(to, data.ptr, data.len);
     rt_call_end(&call);
     return data.len;

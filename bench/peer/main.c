@@ -22,7 +22,7 @@ struct peer {
     uint64_t thing; /* in the depot; CAP_ID_NONE: nothing */
 };
 
-static enum capnp_answer ping(void *self, struct capnp_call *call)
+static inline enum capnp_answer ping(void *self, struct capnp_call *call)
 {
     (void)call;
     struct peer *peer = self;
@@ -31,22 +31,22 @@ static enum capnp_answer ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer echo(void *self, struct capnp_call *call,
-                              struct capos_null_cap_echo_params params,
-                              struct capos_null_cap_echo_results_builder results)
+static inline enum capnp_answer echo(void *self, struct capnp_call *call, uint64_t value,
+                                     struct capnp_data data,
+                                     struct capos_null_cap_echo_results_builder results)
 {
     (void)call;
     struct peer *peer = self;
 
     peer->served++;
-    capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
-    capos_null_cap_echo_results_set_data(results, capos_null_cap_echo_params_get_data(params));
+    capos_null_cap_echo_results_set_value(results, value);
+    capos_null_cap_echo_results_set_data(results, data);
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer add(void *self, struct capnp_call *call,
-                             struct capos_null_cap_add_params params,
-                             struct capos_null_cap_add_results_builder results)
+static inline enum capnp_answer add(void *self, struct capnp_call *call,
+                                    struct capos_null_cap_add_params params,
+                                    struct capos_null_cap_add_results_builder results)
 {
     (void)call;
     struct peer *peer = self;
@@ -92,11 +92,19 @@ static enum capnp_answer fetch(void *self, struct capnp_call *call,
 static const struct capos_null_cap_server null_cap = {.ping = ping, .echo = echo, .add = add};
 static const struct demo_depot_server depot = {.store = store, .fetch = fetch};
 
+/* The dispatch with the handlers known, which so are part of it. */
+static enum capnp_answer serve_null_cap(const void *handlers, void *self, struct capnp_call *call)
+{
+    (void)handlers;
+    return capos_null_cap_dispatch(&null_cap, self, call);
+}
+
 int main(void)
 {
     static struct rt_server server;
     struct peer peer = {.served = 0, .thing = CAP_ID_NONE};
-    struct capnp_service service = capos_null_cap_service(&null_cap, &peer);
+    struct capnp_service service = {
+        .serves = capos_null_cap_serves, .dispatch = serve_null_cap, .self = &peer};
     struct rt_offer offer = {
         .services = &service,
         .service_count = 1,

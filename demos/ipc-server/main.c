@@ -42,23 +42,20 @@ static enum capnp_answer who_calls(void *self, struct capnp_call *call,
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer echo(void *self, struct capnp_call *call,
-                              struct demo_depot_echo_params params,
-                              struct demo_depot_echo_results_builder results)
+static enum capnp_answer echo(void *self, struct capnp_call *call, struct capnp_text text,
+                              uint32_t times, struct demo_depot_echo_results_builder results)
 {
     (void)self;
-    struct capnp_text text = demo_depot_echo_params_get_text(params);
-    uint64_t times = demo_depot_echo_params_get_times(params);
     char all[TEXT_MAX];
 
-    if (text.len * times > TEXT_MAX) {
+    if ((uint64_t)text.len * times > TEXT_MAX) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT, "an echo has 256 bytes at most");
     }
-    for (uint64_t i = 0; i < times; i++) {
+    for (uint32_t i = 0; i < times; i++) {
         memcpy(all + i * text.len, text.ptr, text.len);
     }
-    demo_depot_echo_results_set_text(
-        results, (struct capnp_text){.ptr = all, .len = (uint32_t)(text.len * times)});
+    demo_depot_echo_results_set_text(results,
+                                     (struct capnp_text){.ptr = all, .len = text.len * times});
     return CAPNP_ANSWERED;
 }
 

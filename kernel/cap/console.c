@@ -18,12 +18,9 @@ static void note_first_line(void)
     }
 }
 
-static enum capnp_answer console_write(void *self, struct capnp_call *call,
-                                       struct capos_console_write_params params)
+static enum capnp_answer console_write(void *self, struct capnp_call *call, struct capnp_data data)
 {
     (void)self;
-    struct capnp_data data = capos_console_write_params_get_data(params);
-
     if (data.len > CAP_CONSOLE_WRITE_MAX) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT,
                                  "Console.write takes at most 4096 bytes");
@@ -34,11 +31,9 @@ static enum capnp_answer console_write(void *self, struct capnp_call *call,
 }
 
 static enum capnp_answer console_write_line(void *self, struct capnp_call *call,
-                                            struct capos_console_write_line_params params)
+                                            struct capnp_text text)
 {
     (void)self;
-    struct capnp_text text = capos_console_write_line_params_get_text(params);
-
     if (text.len > CAP_CONSOLE_WRITE_MAX) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT,
                                  "Console.writeLine takes at most 4096 bytes");

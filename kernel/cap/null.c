@@ -24,18 +24,17 @@ static inline __attribute__((always_inline)) enum capnp_answer null_ping(void *s
 }
 
 static inline __attribute__((always_inline)) enum capnp_answer
-null_echo(void *self, struct capnp_call *call, struct capos_null_cap_echo_params params,
+null_echo(void *self, struct capnp_call *call, uint64_t value, struct capnp_data data,
           struct capos_null_cap_echo_results_builder results)
 {
     struct null_cap *n = self;
-    struct capnp_data data = capos_null_cap_echo_params_get_data(params);
 
     if (data.len > ECHO_BYTES_MAX) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT,
                                  "NullCap.echo takes at most 64 bytes of data");
     }
     n->calls++;
-    capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
+    capos_null_cap_echo_results_set_value(results, value);
     capos_null_cap_echo_results_set_data(results, data);
     return CAPNP_ANSWERED;
 }

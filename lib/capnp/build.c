@@ -41,26 +41,31 @@ void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad)
     }
 }
 
-void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
-                             uint32_t pad)
+uint32_t capnp_lay_down_within(uint8_t *to, uint32_t room, const void *bytes, uint32_t len,
+                               uint32_t pad)
+{
+    uint64_t total = (uint64_t)len + pad;
+    uint64_t taken = (total + 7u) & ~7ull;
+
+    if (taken > room || total > CAPNP_LIST_MAX) {
+        return UINT32_MAX;
+    }
+    capnp_lay_down(to, bytes, len, pad);
+    return (uint32_t)taken;
+}
+
+struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, const void *bytes,
+                                         uint32_t len, uint32_t pad)
 {
     uint64_t total = (uint64_t)len + pad;
     uint64_t words = (total + 7u) / 8u;
-    uint64_t word = capnp_bytes_word(total);
+    uint8_t *to = capnp_arena_take(&a, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
 
-    if (p.slot == NULL) {
-        return;
+    if (to != NULL) {
+        capnp_lay_down(to, bytes, len, pad);
+        capnp_arena_point(&a, slot, to, capnp_bytes_word(total));
     }
-    uint8_t *to = capnp_arena_take(p.arena, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
-    if (to == NULL) {
-        return;
-    }
-    capnp_lay_down(to, bytes, len, pad);
-    if (CAPNP_LIKELY(p.arena->growth == NULL)) {
-        capnp_store_pointer(p.slot, to, word);
-    } else {
-        capnp_arena_point(p.arena, p.slot, to, word);
-    }
+    return a;
 }
 
 struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,

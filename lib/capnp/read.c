@@ -290,17 +290,11 @@ struct capnp_struct capnp_root_any_shape(struct capnp_message *m)
     });
 }
 
-const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint16_t data_words,
-                                          uint64_t *scratch)
+/* The data section of at least data_words words: as it lies, or filled up in `scratch`. */
+static const uint8_t *whole_data(struct capnp_struct s, uint16_t data_words, uint64_t *scratch)
 {
-    struct capnp_message m;
     uint32_t wanted = data_words * 8u;
 
-    capnp_message_open_flat(&m, words, bytes);
-    struct capnp_struct s = capnp_root_any_shape(&m);
-    if (m.error != CAPNP_ERROR_NONE) {
-        return NULL;
-    }
     if (s.data_bytes >= wanted && s.data != NULL) {
         return s.data;
     }
@@ -309,6 +303,16 @@ const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint1
         __builtin_memcpy(scratch, s.data, s.data_bytes);
     }
     return (const uint8_t *)scratch;
+}
+
+const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint16_t data_words,
+                                          uint64_t *scratch)
+{
+    struct capnp_message m;
+
+    capnp_message_open_flat(&m, words, bytes);
+    struct capnp_struct s = capnp_root_any_shape(&m);
+    return m.error != CAPNP_ERROR_NONE ? NULL : whole_data(s, data_words, scratch);
 }
 
 /* ---------------------------------------------------------------------------
@@ -454,24 +458,23 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
     return (struct capnp_data){.ptr = list.data, .len = list.len};
 }
 
-struct capnp_struct capnp_open_bytes_any_shape(struct capnp_message *m, const void *words,
-                                               size_t bytes, uint16_t data_words,
-                                               uint16_t pointer_count, uint32_t texts)
+const uint8_t *capnp_bytes_root_any_shape(const void *words, size_t bytes, uint16_t data_words,
+                                          uint16_t pointer_count, uint32_t texts, uint64_t *scratch,
+                                          struct capnp_data *fields)
 {
-    struct capnp_struct malformed = {.message = NULL};
+    struct capnp_message m;
 
-    if (!capnp_message_open_flat(m, words, bytes)) {
-        return malformed;
+    if (!capnp_message_open_flat(&m, words, bytes)) {
+        return NULL;
     }
-    struct capnp_struct s = capnp_root(m, data_words, pointer_count);
+    struct capnp_struct s = capnp_root(&m, data_words, pointer_count);
     for (uint16_t i = 0; i < pointer_count; i++) {
+        fields[i] = capnp_get_data(s, i);
         if ((texts >> i & 1u) != 0) {
             (void)capnp_get_text(s, i);
-        } else {
-            (void)capnp_get_data(s, i);
         }
     }
-    return capnp_check_passed(s) ? s : malformed;
+    return m.error == CAPNP_ERROR_NONE ? whole_data(s, data_words, scratch) : NULL;
 }
 
 /* ---------------------------------------------------------------------------

@@ -35,14 +35,14 @@ static enum capnp_answer ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer echo(void *self, struct capnp_call *call,
-                              struct capos_null_cap_echo_params params,
+static enum capnp_answer echo(void *self, struct capnp_call *call, uint64_t value,
+                              struct capnp_data data,
                               struct capos_null_cap_echo_results_builder results)
 {
     (void)self;
     (void)call;
-    capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
-    capos_null_cap_echo_results_set_data(results, capos_null_cap_echo_params_get_data(params));
+    capos_null_cap_echo_results_set_value(results, value);
+    capos_null_cap_echo_results_set_data(results, data);
     return CAPNP_ANSWERED;
 }
 
@@ -116,8 +116,8 @@ static uint64_t slots_used(struct capos_capability_manager manager)
 
 static void check_messages(struct capos_null_cap null)
 {
-    struct capos_null_cap_echo_results results;
-    struct capnp_message m;
+    struct capnp_data data = {.ptr = NULL, .len = 0};
+    uint64_t value = 0;
     struct rt_call call;
     struct rt_call calls[3];
 
@@ -130,9 +130,10 @@ static void check_messages(struct capos_null_cap null)
     CHECK(rt_ok(capos_null_cap_echo_send(&call, ring, null, 7,
                                          (struct capnp_data){(const uint8_t *)"echo", 4}, 128)));
     CHECK(rt_ok(served(&call)));
-    CHECK(rt_ok(capos_null_cap_echo_take(&call, &m, &results)));
-    CHECK_EQ(capos_null_cap_echo_results_get_value(results), 7);
-    CHECK_EQ(memcmp(capos_null_cap_echo_results_get_data(results).ptr, "echo", 4), 0);
+    CHECK(rt_ok(capos_null_cap_echo_take(&call, &value, &data)));
+    CHECK_EQ(value, 7);
+    CHECK_EQ(data.len, 4);
+    CHECK_EQ(memcmp(data.ptr, "echo", 4), 0);
     rt_call_end(&call);
 
     /* More calls than receivers, waited for as they complete. */

@@ -181,12 +181,11 @@ static enum capnp_answer dispatch_point(void *self, struct capnp_call *call,
     return note('d');
 }
 
-static enum capnp_answer stream(void *self, struct capnp_call *call,
-                                struct every_file_stream_params params)
+static enum capnp_answer stream(void *self, struct capnp_call *call, struct capnp_data data)
 {
     (void)self;
     (void)call;
-    assert_int_equal(every_file_stream_params_get_data(params).len, 3);
+    assert_int_equal(data.len, 3);
     return note('t');
 }
 
@@ -210,12 +209,11 @@ static enum capnp_answer read_some(void *self, struct capnp_call *call,
     return note('r');
 }
 
-static enum capnp_answer close_reader(void *self, struct capnp_call *call,
-                                      struct every_reader_close_params params)
+static enum capnp_answer close_reader(void *self, struct capnp_call *call, struct capnp_text reason)
 {
     (void)self;
     (void)call;
-    expect_text(every_reader_close_params_get_reason(params), "enough");
+    expect_text(reason, "enough");
     return note('c');
 }
 
@@ -226,13 +224,12 @@ static enum capnp_answer close_other(void *self, struct capnp_call *call)
     return note('C');
 }
 
-static enum capnp_answer write_some(void *self, struct capnp_call *call,
-                                    struct every_writer_write_params params,
+static enum capnp_answer write_some(void *self, struct capnp_call *call, struct capnp_data data,
                                     struct every_writer_write_results_builder results)
 {
     (void)self;
     (void)call;
-    every_writer_write_results_set_count(results, every_writer_write_params_get_data(params).len);
+    every_writer_write_results_set_count(results, data.len);
     return note('w');
 }
 
@@ -329,9 +326,8 @@ static void test_own_methods(void **state)
 static void test_inherited_methods(void **state)
 {
     struct capnp_data data = {.ptr = (const uint8_t *)"1234567", .len = 7};
-    struct every_reader_read_results bytes;
-    struct every_handle_name_results results;
-    struct capnp_message m;
+    struct capnp_data bytes;
+    struct capnp_text text;
     struct rt_call call;
     uint32_t count = 0;
     int32_t result = 0;
@@ -339,16 +335,17 @@ static void test_inherited_methods(void **state)
     (void)state;
     kernel.serve = serve_file;
     expect_seen(every_file_read_call(&call, &ring, file, 4, 128), 'r');
-    assert_true(rt_ok(every_file_read_take(&call, &m, &bytes)));
-    assert_int_equal(every_reader_read_results_get_data(bytes).len, 4);
+    assert_true(rt_ok(every_file_read_take(&call, &bytes)));
+    assert_int_equal(bytes.len, 4);
+    assert_int_equal(bytes.ptr[3], 4);
     rt_call_end(&call);
     expect_seen(every_file_write(&ring, file, data, &count), 'w');
     assert_int_equal(count, 7);
     expect_seen(every_file_switch(&ring, file, 5, false, &result), 'S');
     assert_int_equal(result, -5);
     expect_seen(every_file_name_call(&call, &ring, file, 128), 'n');
-    assert_true(rt_ok(every_file_name_take(&call, &m, &results)));
-    expect_text(every_handle_name_results_get_name(results), "a file");
+    assert_true(rt_ok(every_file_name_take(&call, &text)));
+    expect_text(text, "a file");
     rt_call_end(&call);
 
     /* One name of two interfaces, of which one is inherited twice. */
@@ -400,15 +397,14 @@ static void test_what_is_not_served(void **state)
 /* ---------------------------------------------------------------------------
  * A store of texts, which is a generic store with its parameter bound */
 
-static enum capnp_answer put(void *self, struct capnp_call *call,
-                             struct every_store_put_params_of_text params,
+static enum capnp_answer put(void *self, struct capnp_call *call, struct capnp_text key,
+                             struct capnp_text value,
                              struct every_store_put_results_of_text_builder results)
 {
     (void)self;
     (void)call;
-    expect_text(every_store_put_params_of_text_get_key(params), "key");
-    every_store_put_results_of_text_set_old(results,
-                                            every_store_put_params_of_text_get_value(params));
+    expect_text(key, "key");
+    every_store_put_results_of_text_set_old(results, value);
     return note('p');
 }
 
@@ -440,7 +436,7 @@ static enum capnp_answer serve_store(struct capnp_call *call)
 static void test_generic_methods(void **state)
 {
     struct every_text_store store = {TARGET};
-    struct every_store_put_results_of_text old;
+    struct capnp_text old;
     struct every_store_list_results_of_text listed;
     struct capnp_message m;
     struct rt_call call;
@@ -451,8 +447,8 @@ static void test_generic_methods(void **state)
     expect_seen(every_text_store_put_call(&call, &ring, store, CAPNP_TEXT("key"),
                                           CAPNP_TEXT("a value"), 128),
                 'p');
-    assert_true(rt_ok(every_text_store_put_take(&call, &m, &old)));
-    expect_text(every_store_put_results_of_text_get_old(old), "a value");
+    assert_true(rt_ok(every_text_store_put_take(&call, &old)));
+    expect_text(old, "a value");
     rt_call_end(&call);
     expect_seen(every_text_store_list_call(&call, &ring, store, 512), 'l');
     assert_true(rt_ok(every_text_store_list_take(&call, &m, &listed)));

@@ -40,14 +40,14 @@ static enum capnp_answer ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer echo(void *self, struct capnp_call *call,
-                              struct capos_null_cap_echo_params params,
+static enum capnp_answer echo(void *self, struct capnp_call *call, uint64_t value,
+                              struct capnp_data data,
                               struct capos_null_cap_echo_results_builder results)
 {
     (void)self;
     note(call);
-    capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
-    capos_null_cap_echo_results_set_data(results, capos_null_cap_echo_params_get_data(params));
+    capos_null_cap_echo_results_set_value(results, value);
+    capos_null_cap_echo_results_set_data(results, data);
     return CAPNP_ANSWERED;
 }
 

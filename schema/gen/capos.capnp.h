@@ -4220,51 +4220,51 @@ struct capos_console_server {
      * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
      * invalidArgument: there are more.
      */
-    enum capnp_answer (*write)(void *self, struct capnp_call *call,
-                               struct capos_console_write_params params);
+    enum capnp_answer (*write)(void *self, struct capnp_call *call, struct capnp_data data);
     /*
      * Writes the text, which must be UTF-8 and may hold at most
      * CAP_CONSOLE_WRITE_MAX bytes, and ends the line.
      * invalidArgument: it is not UTF-8, or longer.
      */
-    enum capnp_answer (*write_line)(void *self, struct capnp_call *call,
-                                    struct capos_console_write_line_params params);
+    enum capnp_answer (*write_line)(void *self, struct capnp_call *call, struct capnp_text text);
 };
 
 static inline enum capnp_answer
 capos_console_dispatch_write(const struct capos_console_server *server, void *self,
                              struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct capos_console_write_params params = {capnp_open_bytes(&m, call->params,
-                                                                 call->params_bytes, 0, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->write(self, call, params);
+    return server->write(self, call, bytes_[0]);
 }
 
 static inline enum capnp_answer
 capos_console_dispatch_write_line(const struct capos_console_server *server, void *self,
                                   struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->write_line == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct capos_console_write_line_params params = {capnp_open_bytes(&m, call->params,
-        call->params_bytes, 0, 1, 0x1)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->write_line(self, call, params);
+    return server->write_line(self, call, capnp_field_text(bytes_[0]));
 }
 
 /* Serves one call: checks it, calls the handler, measures the answer. */
@@ -4331,8 +4331,8 @@ struct capos_null_cap_server {
      * Answers with what it was given. At most 64 bytes of data.
      * invalidArgument: there are more.
      */
-    enum capnp_answer (*echo)(void *self, struct capnp_call *call,
-                              struct capos_null_cap_echo_params params,
+    enum capnp_answer (*echo)(void *self, struct capnp_call *call, uint64_t value,
+                              struct capnp_data data,
                               struct capos_null_cap_echo_results_builder results);
     /*
      * a + b + c modulo 2^64; carry says whether it wrapped; count is the number of
@@ -4361,24 +4361,26 @@ static inline enum capnp_answer
 capos_null_cap_dispatch_echo(const struct capos_null_cap_server *server, void *self,
                              struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->echo == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct capos_null_cap_echo_params params = {capnp_open_bytes(&m, call->params,
-                                                                 call->params_bytes, 1, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_null_cap_echo_results_builder results =
-        capos_null_cap_echo_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_null_cap_echo_params values = {capnp_plain_struct(data_, 1)};
+    struct capos_null_cap_echo_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->echo(self, call, params, results));
+    return capnp_call_built(call, &arena, server->echo(self, call,
+        capos_null_cap_echo_params_get_value(values), bytes_[0], results));
 }
 
 static inline enum capnp_answer
@@ -4396,10 +4398,8 @@ capos_null_cap_dispatch_add(const struct capos_null_cap_server *server, void *se
         return capnp_call_malformed(call);
     }
     struct capos_null_cap_add_params params = {capnp_plain_struct(data, 3)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_null_cap_add_results_builder results =
-        capos_null_cap_add_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_null_cap_add_results_builder results;
+    if (!capnp_call_build(call, &arena, 3, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->add(self, call, params, results));
@@ -4491,10 +4491,8 @@ capos_endpoint_dispatch_mint(const struct capos_endpoint_server *server, void *s
         return capnp_call_malformed(call);
     }
     struct capos_endpoint_mint_params params = {capnp_plain_struct(data, 2)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_endpoint_mint_results_builder results =
-        capos_endpoint_mint_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_endpoint_mint_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->mint(self, call, params, results));
@@ -4571,10 +4569,8 @@ capos_endpoint_factory_dispatch_create(const struct capos_endpoint_factory_serve
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_endpoint_factory_create_results_builder results =
-        capos_endpoint_factory_create_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_endpoint_factory_create_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->create(self, call, results));
@@ -4656,10 +4652,8 @@ capos_memory_object_dispatch_size(const struct capos_memory_object_server *serve
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_memory_object_size_results_builder results =
-        capos_memory_object_size_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_memory_object_size_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->size(self, call, results));
@@ -4677,10 +4671,8 @@ capos_memory_object_dispatch_reader(const struct capos_memory_object_server *ser
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_memory_object_reader_results_builder results =
-        capos_memory_object_reader_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_memory_object_reader_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->reader(self, call, results));
@@ -4757,10 +4749,8 @@ capos_memory_reader_dispatch_size(const struct capos_memory_reader_server *serve
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_memory_reader_size_results_builder results =
-        capos_memory_reader_size_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_memory_reader_size_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->size(self, call, results));
@@ -4857,10 +4847,8 @@ capos_frame_allocator_dispatch_alloc_frame(const struct capos_frame_allocator_se
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_frame_allocator_alloc_frame_results_builder results =
-        capos_frame_allocator_alloc_frame_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_frame_allocator_alloc_frame_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->alloc_frame(self, call, results));
@@ -4902,10 +4890,8 @@ capos_frame_allocator_dispatch_alloc_contiguous(const struct capos_frame_allocat
         return capnp_call_malformed(call);
     }
     struct capos_frame_allocator_alloc_contiguous_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_frame_allocator_alloc_contiguous_results_builder results =
-        capos_frame_allocator_alloc_contiguous_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_frame_allocator_alloc_contiguous_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->alloc_contiguous(self, call, params, results));
@@ -5028,10 +5014,8 @@ capos_virtual_memory_dispatch_map(const struct capos_virtual_memory_server *serv
         return capnp_call_malformed(call);
     }
     struct capos_virtual_memory_map_params params = {capnp_plain_struct(data, 3)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_virtual_memory_map_results_builder results =
-        capos_virtual_memory_map_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_virtual_memory_map_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->map(self, call, params, results));
@@ -5091,10 +5075,8 @@ capos_virtual_memory_dispatch_map_object(const struct capos_virtual_memory_serve
     if (!capos_virtual_memory_map_object_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_virtual_memory_map_object_results_builder results =
-        capos_virtual_memory_map_object_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_virtual_memory_map_object_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->map_object(self, call, params, results));
@@ -5189,10 +5171,8 @@ capos_process_spawner_dispatch_spawn(const struct capos_process_spawner_server *
     if (!capos_process_spawner_spawn_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_process_spawner_spawn_results_builder results =
-        capos_process_spawner_spawn_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_process_spawner_spawn_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 2, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->spawn(self, call, params, results));
@@ -5277,10 +5257,8 @@ capos_process_handle_dispatch_wait(const struct capos_process_handle_server *ser
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_process_handle_wait_results_builder results =
-        capos_process_handle_wait_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_process_handle_wait_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->wait(self, call, results));
@@ -5382,10 +5360,8 @@ capos_boot_package_dispatch_manifest_size(const struct capos_boot_package_server
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_boot_package_manifest_size_results_builder results =
-        capos_boot_package_manifest_size_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_boot_package_manifest_size_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->manifest_size(self, call, results));
@@ -5406,10 +5382,8 @@ capos_boot_package_dispatch_read_manifest(const struct capos_boot_package_server
         return capnp_call_malformed(call);
     }
     struct capos_boot_package_read_manifest_params params = {capnp_plain_struct(data, 2)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_boot_package_read_manifest_results_builder results =
-        capos_boot_package_read_manifest_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_boot_package_read_manifest_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read_manifest(self, call, params, results));
@@ -5501,10 +5475,8 @@ capos_capability_manager_dispatch_list(const struct capos_capability_manager_ser
         return capnp_call_malformed(call);
     }
     struct capos_capability_manager_list_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_capability_manager_list_results_builder results =
-        capos_capability_manager_list_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_capability_manager_list_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, params, results));
@@ -5522,10 +5494,8 @@ capos_capability_manager_dispatch_usage(const struct capos_capability_manager_se
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_capability_manager_usage_results_builder results =
-        capos_capability_manager_usage_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_capability_manager_usage_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 5, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->usage(self, call, results));
@@ -5630,10 +5600,8 @@ capos_fault_injector_dispatch_disarm(const struct capos_fault_injector_server *s
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct capos_fault_injector_disarm_results_builder results =
-        capos_fault_injector_disarm_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct capos_fault_injector_disarm_results_builder results;
+    if (!capnp_call_build(call, &arena, 2, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->disarm(self, call, results));

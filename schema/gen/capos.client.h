@@ -327,16 +327,22 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status capos_null_cap_echo_take(const struct rt_call *call,
-                                                        struct capnp_message *m,
-                                                        struct capos_null_cap_echo_results *out)
+                                                        uint64_t *value_out,
+                                                        struct capnp_data *data_out)
 {
-    *out = (struct capos_null_cap_echo_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 1, 1, 0x0)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 1, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    struct capos_null_cap_echo_results values = {capnp_plain_struct(data_, 1)};
+    *value_out = capos_null_cap_echo_results_get_value(values);
+    *data_out = bytes_[0];
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -1411,16 +1417,19 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status
-capos_boot_package_read_manifest_take(const struct rt_call *call, struct capnp_message *m,
-                                      struct capos_boot_package_read_manifest_results *out)
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
+static inline struct rt_status capos_boot_package_read_manifest_take(const struct rt_call *call,
+                                                                     struct capnp_data *data_out)
 {
-    *out = (struct capos_boot_package_read_manifest_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x0)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *data_out = bytes_[0];
     return (struct rt_status){.code = RT_OK};
 }
 

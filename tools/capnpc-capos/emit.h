@@ -59,6 +59,17 @@ const char *emit_nested_name(const struct decl *owner, const char *verb, unsigne
 void emit_nested_at(const struct field *field, struct out *out);
 void emit_nested_init(const struct field *field, struct out *out);
 
+/* Whether it is scalars, and Text or Data among them, so that they are given as values. */
+bool emit_is_values(const struct model *model, const struct decl *decl);
+
+/*
+ * Opens and checks a message of such a struct, given as the two arguments that say where it is;
+ * returns `otherwise` if it is malformed. Behind it, emit_value_of is the value of a field.
+ */
+void emit_open_values(const struct model *model, const struct decl *decl, const char *message,
+                      const char *otherwise, struct out *out);
+const char *emit_value_of(const struct decl *decl, const struct field *field);
+
 /* The lines at the top of each file. */
 void emit_top(const struct model_file *file, const char *purpose, struct out *out);
 

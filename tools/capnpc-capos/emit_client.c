@@ -4,9 +4,9 @@
  * it for programs that keep several in flight.
  *
  * A method whose parameters are scalars, bytes and capabilities takes them as
- * arguments; one whose results are scalars and capabilities gives them through
- * pointers. The others hand out the builder, or the reader; where capabilities can be
- * inside, the caller says how many at most.
+ * arguments; one whose results are scalars and bytes, or scalars and capabilities, gives
+ * them through pointers. The others hand out the builder, or the reader; where
+ * capabilities can be inside, the caller says how many at most.
  */
 #include "emit.h"
 
@@ -389,16 +389,7 @@ static void emit_open_results(const struct model *model, const struct decl *resu
                               const char *type, const char *reader, struct out *out)
 {
     const char *malformed = "        return (struct rt_status){.code = RT_ERR_MESSAGE};\n    }\n";
-    uint32_t texts;
 
-    if (model_is_bytes(model, results, &texts)) {
-        out_line(out,
-                 "    %s = (struct %s){capnp_open_bytes(%s, call->results, "
-                 "rt_call_results_bytes(call), %u, %u, 0x%x)};",
-                 reader, results->name, m, results->data_words, results->pointer_count, texts);
-        out_print(out, "    if (out->s.message == NULL) {\n%s", malformed);
-        return;
-    }
     out_line(out,
              "    if (!capnp_message_open_flat(%s, call->results, rt_call_results_bytes(call))) {",
              m);
@@ -464,6 +455,29 @@ static void emit_plain_take(const struct model *model, const struct decl *decl,
         if (field.type.kind != TYPE_VOID) {
             out_print(out, "    *%s_out = %s_get_%s(results);\n", field.name, results->name,
                       field.name);
+        }
+    }
+    out_print(out, "    return (struct rt_status){.code = RT_OK};\n}\n\n");
+}
+
+/* Scalars, and bytes that stay where they came. */
+static void emit_values_take(const struct model *model, const struct decl *decl,
+                             const struct method *method, struct out *out)
+{
+    const struct decl *results = method->results;
+    struct args args = args_for(results, NULL);
+
+    add(&args, "const struct rt_call *call");
+    add_outs(model, results, true, &args);
+    out_print(
+        out, "/* The results of a completed call, checked; bytes are good until rt_call_end. */\n");
+    open_function(out, out_string("%s_%s_take", decl->name, method->name), &args);
+    emit_open_values(model, results, "call->results, rt_call_results_bytes(call)",
+                     "(struct rt_status){.code = RT_ERR_MESSAGE}", out);
+    for (uint32_t i = 0; i < model_field_count(results); i++) {
+        struct field field = model_field(model, results, i);
+        if (field.type.kind != TYPE_VOID) {
+            out_line(out, "    *%s_out = %s;", field.name, emit_value_of(results, &field));
         }
     }
     out_print(out, "    return (struct rt_status){.code = RT_OK};\n}\n\n");
@@ -559,7 +573,9 @@ static void emit_method(const struct model *model, const struct decl *decl,
     } else {
         emit_begin(model, decl, method, out);
     }
-    if (has_results(method) && !plain) {
+    if (has_results(method) && emit_is_values(model, method->results)) {
+        emit_values_take(model, decl, method, out);
+    } else if (has_results(method) && !plain) {
         emit_message_take(model, decl, method, out);
     } else if (method->results->pointer_count != 0) {
         emit_capability_take(model, decl, method, out);

@@ -4,20 +4,45 @@
  */
 #include "emit.h"
 
-/* The members of a table: what a handler takes beyond `self` and the call. */
-static size_t handler_args(const struct method *method, const char *args[4])
+#include <string.h>
+
+/* A parameter's name, apart from those of the arguments that every handler has. */
+static const char *value_name(const struct field *field)
 {
+    static const char *const taken[] = {"self", "call", "results"};
+
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        if (strcmp(field->name, taken[i]) == 0) {
+            return out_string("%s_", field->name);
+        }
+    }
+    return name_identifier(field->name);
+}
+
+/* The members of a table: what a handler takes beyond `self` and the call. */
+static const char **handler_args(const struct model *model, const struct method *method,
+                                 size_t *count)
+{
+    const char **args = out_alloc((model_field_count(method->params) + 4u) * sizeof(const char *));
     size_t n = 0;
 
     args[n++] = "void *self";
     args[n++] = "struct capnp_call *call";
-    if (model_field_count(method->params) != 0) {
+    if (emit_is_values(model, method->params)) {
+        for (uint32_t i = 0; i < model_field_count(method->params); i++) {
+            struct field field = model_field(model, method->params, i);
+            if (field.type.kind != TYPE_VOID) {
+                args[n++] = out_string("%s%s", emit_value_type(&field.type), value_name(&field));
+            }
+        }
+    } else if (model_field_count(method->params) != 0) {
         args[n++] = out_string("struct %s params", method->params->name);
     }
     if (model_field_count(method->results) != 0) {
         args[n++] = out_string("struct %s_builder results", method->results->name);
     }
-    return n;
+    *count = n;
+    return args;
 }
 
 static void emit_table(const struct model *model, const struct decl *decl, struct out *out)
@@ -31,8 +56,8 @@ static void emit_table(const struct model *model, const struct decl *decl, struc
     out_print(out, "struct %s_server {\n", decl->name);
     for (uint32_t i = 0; i < methods.count; i++) {
         struct method method = methods.list[i];
-        const char *args[4];
-        size_t count = handler_args(&method, args);
+        size_t count;
+        const char **args = handler_args(model, &method, &count);
         out_comment(out, 4, method.doc);
         out_function(out, "    enum capnp_answer ",
                      out_string("(*%s)", name_identifier(method.name)), args, count, 1);
@@ -45,15 +70,8 @@ static void emit_table(const struct model *model, const struct decl *decl, struc
 static void emit_open_params(const struct model *model, const struct decl *params, struct out *out)
 {
     const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
-    uint32_t texts;
 
-    if (model_is_bytes(model, params, &texts)) {
-        out_line(out,
-                 "    struct %s params = {capnp_open_bytes(&m, call->params, call->params_bytes, "
-                 "%u, %u, 0x%x)};",
-                 params->name, params->data_words, params->pointer_count, texts);
-        out_print(out, "    if (params.s.message == NULL) {\n%s", malformed);
-    } else if (params->pointer_count != 0) {
+    if (params->pointer_count != 0) {
         out_print(out,
                   "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s%s"
                   "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",
@@ -76,46 +94,69 @@ static void emit_open_params(const struct model *model, const struct decl *param
     }
 }
 
+/* The call of the handler, and before it the answer's beginning. */
+static void emit_answer(const struct method *method, const char *member, const char *params,
+                        struct out *out)
+{
+    const struct decl *results = method->results;
+
+    if (model_field_count(results) == 0) {
+        out_print(out, "    call->results_bytes = 0;\n");
+        out_line(out, "    return server->%s(self, call%s);", member, params);
+        out_print(out, "}\n\n");
+        return;
+    }
+    out_print(out,
+              "    struct %s_builder results;\n"
+              "    if (!capnp_call_build(call, &arena, %u, %u, &results.b)) {\n"
+              "        return CAPNP_NO_ROOM;\n    }\n",
+              results->name, results->data_words, results->pointer_count);
+    out_line(out, "    return capnp_call_built(call, &arena, server->%s(self, call%s, results));",
+             member, params);
+    out_print(out, "}\n\n");
+}
+
 static void emit_method(const struct model *model, const struct decl *decl,
                         const struct method *method, struct out *out)
 {
     const struct decl *params = method->params;
-    const struct decl *results = method->results;
     bool has_params = model_field_count(params) != 0;
-    bool has_results = model_field_count(results) != 0;
+    bool has_results = model_field_count(method->results) != 0;
+    bool values = emit_is_values(model, params);
     const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
                           "struct capnp_call *call"};
     const char *member = name_identifier(method->name);
+    const char *handed = has_params ? ", params" : "";
 
     out_function(out, "static inline enum capnp_answer ",
                  out_string("%s_dispatch_%s", decl->name, method->name), args, 3, 0);
     out_print(out, "\n{\n");
-    if (params->pointer_count != 0) {
+    if (!values && params->pointer_count != 0) {
         out_print(out, "    struct capnp_message m;\n");
-    } else if (has_params) {
+    } else if (!values && has_params) {
         out_print(out, "    uint64_t scratch[%u];\n", params->data_words);
     }
     if (has_results) {
         out_print(out, "    struct capnp_arena arena;\n");
     }
-    bool locals = has_params || has_results;
     out_print(out,
               "%s    if (server->%s == NULL) {\n"
               "        return capnp_call_unimplemented(call);\n    }\n",
-              locals ? "\n" : "", member);
-    emit_open_params(model, params, out);
-    if (!has_results) {
-        out_print(out, "    call->results_bytes = 0;\n    return server->%s(self, call%s);\n}\n\n",
-                  member, has_params ? ", params" : "");
-        return;
+              (!values && has_params) || has_results ? "\n" : "", member);
+    if (values) {
+        emit_open_values(model, params, "call->params, call->params_bytes",
+                         "capnp_call_malformed(call)", out);
+        handed = "";
+        for (uint32_t i = 0; i < model_field_count(params); i++) {
+            struct field field = model_field(model, params, i);
+            if (field.type.kind != TYPE_VOID) {
+                handed = out_string("%s, %s", handed, emit_value_of(params, &field));
+            }
+        }
+    } else {
+        emit_open_params(model, params, out);
     }
-    out_print(
-        out,
-        "    capnp_arena_init(&arena, call->results, call->results_room);\n"
-        "    struct %s_builder results =\n        %s_build_root(&arena);\n"
-        "    if (!capnp_arena_ok(&arena)) {\n        return CAPNP_NO_ROOM;\n    }\n"
-        "    return capnp_call_built(call, &arena, server->%s(self, call%s, results));\n}\n\n",
-        results->name, results->name, member, has_params ? ", params" : "");
+    emit_answer(method, member, handed, out);
 }
 
 /* Takes a call to one interface apart, as the body of a block. */

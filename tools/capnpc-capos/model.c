@@ -229,7 +229,7 @@ bool model_is_bytes(const struct model *model, const struct decl *decl, uint32_t
         }
         pointers++;
     }
-    return pointers == decl->pointer_count && pointers != 0 && pointers <= 8u;
+    return pointers == decl->pointer_count && pointers != 0 && pointers <= CAPNP_BYTES_MAX;
 }
 
 void model_init(struct model *model, struct schema_code_generator_request request)

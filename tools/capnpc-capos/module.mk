@@ -14,6 +14,7 @@ capnpc-capos_SRCS := \
 	tools/capnpc-capos/emit_server.c \
 	tools/capnpc-capos/emit_source.c \
 	tools/capnpc-capos/emit_type.c \
+	tools/capnpc-capos/emit_values.c \
 	tools/capnpc-capos/json_annotation.c \
 	tools/capnpc-capos/main.c \
 	tools/capnpc-capos/member.c \

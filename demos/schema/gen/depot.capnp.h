@@ -641,9 +641,8 @@ struct demo_depot_server {
     enum capnp_answer (*who_calls)(void *self, struct capnp_call *call,
                                    struct demo_depot_who_calls_results_builder results);
     /* The text so many times over. */
-    enum capnp_answer (*echo)(void *self, struct capnp_call *call,
-                              struct demo_depot_echo_params params,
-                              struct demo_depot_echo_results_builder results);
+    enum capnp_answer (*echo)(void *self, struct capnp_call *call, struct capnp_text text,
+                              uint32_t times, struct demo_depot_echo_results_builder results);
     /* Keeps it. Refused as `failed`, and then it is lost, if there is something already. */
     enum capnp_answer (*store)(void *self, struct capnp_call *call,
                                struct demo_depot_store_params params);
@@ -682,10 +681,8 @@ demo_depot_dispatch_who_calls(const struct demo_depot_server *server, void *self
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_who_calls_results_builder results =
-        demo_depot_who_calls_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_who_calls_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->who_calls(self, call, results));
@@ -694,24 +691,26 @@ demo_depot_dispatch_who_calls(const struct demo_depot_server *server, void *self
 static inline enum capnp_answer demo_depot_dispatch_echo(const struct demo_depot_server *server,
                                                          void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->echo == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct demo_depot_echo_params params = {capnp_open_bytes(&m, call->params, call->params_bytes,
-                                                             1, 1, 0x1)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x1, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_echo_results_builder results =
-        demo_depot_echo_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_echo_params values = {capnp_plain_struct(data_, 1)};
+    struct demo_depot_echo_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->echo(self, call, params, results));
+    return capnp_call_built(call, &arena, server->echo(self, call, capnp_field_text(bytes_[0]),
+        demo_depot_echo_params_get_times(values), results));
 }
 
 static inline enum capnp_answer demo_depot_dispatch_store(const struct demo_depot_server *server,
@@ -745,10 +744,8 @@ static inline enum capnp_answer demo_depot_dispatch_fetch(const struct demo_depo
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_fetch_results_builder results =
-        demo_depot_fetch_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_fetch_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->fetch(self, call, results));
@@ -765,10 +762,8 @@ static inline enum capnp_answer demo_depot_dispatch_share(const struct demo_depo
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_share_results_builder results =
-        demo_depot_share_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_share_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->share(self, call, results));
@@ -788,10 +783,8 @@ static inline enum capnp_answer demo_depot_dispatch_open(const struct demo_depot
         return capnp_call_malformed(call);
     }
     struct demo_depot_open_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_open_results_builder results =
-        demo_depot_open_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_open_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->open(self, call, params, results));
@@ -824,10 +817,8 @@ static inline enum capnp_answer demo_depot_dispatch_waiting(const struct demo_de
         return capnp_call_malformed(call);
     }
     struct demo_depot_waiting_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_waiting_results_builder results =
-        demo_depot_waiting_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_waiting_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->waiting(self, call, params, results));
@@ -847,10 +838,8 @@ static inline enum capnp_answer demo_depot_dispatch_go(const struct demo_depot_s
         return capnp_call_malformed(call);
     }
     struct demo_depot_go_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct demo_depot_go_results_builder results =
-        demo_depot_go_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct demo_depot_go_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->go(self, call, params, results));

@@ -98,16 +98,19 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status demo_depot_echo_take(const struct rt_call *call,
-                                                    struct capnp_message *m,
-                                                    struct demo_depot_echo_results *out)
+                                                    struct capnp_text *text_out)
 {
-    *out = (struct demo_depot_echo_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x1)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x1,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *text_out = capnp_field_text(bytes_[0]);
     return (struct rt_status){.code = RT_OK};
 }
 

@@ -29,18 +29,18 @@ static enum capnp_answer ping(void *self, struct capnp_call *call)
     return CAPNP_ANSWERED;
 }
 
-static enum capnp_answer echo(void *self, struct capnp_call *call,
-                              struct capos_null_cap_echo_params params,
+static enum capnp_answer echo(void *self, struct capnp_call *call, uint64_t value,
+                              struct capnp_data data,
                               struct capos_null_cap_echo_results_builder results)
 {
     struct seen *seen = self;
 
     seen->calls++;
-    if (capos_null_cap_echo_params_get_data(params).len > 64) {
+    if (data.len > 64) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT, "more than 64 bytes");
     }
-    capos_null_cap_echo_results_set_value(results, capos_null_cap_echo_params_get_value(params));
-    capos_null_cap_echo_results_set_data(results, capos_null_cap_echo_params_get_data(params));
+    capos_null_cap_echo_results_set_value(results, value);
+    capos_null_cap_echo_results_set_data(results, data);
     return CAPNP_ANSWERED;
 }
 
@@ -61,11 +61,9 @@ static enum capnp_answer add(void *self, struct capnp_call *call,
 
 static const struct capos_null_cap_server null_server = {.ping = ping, .echo = echo, .add = add};
 
-static enum capnp_answer write_line(void *self, struct capnp_call *call,
-                                    struct capos_console_write_line_params params)
+static enum capnp_answer write_line(void *self, struct capnp_call *call, struct capnp_text text)
 {
     struct seen *seen = self;
-    struct capnp_text text = capos_console_write_line_params_get_text(params);
 
     (void)call;
     seen->calls++;
@@ -191,6 +189,25 @@ static void answers_that_come_later(void **state)
     assert_string_equal(x.seen.text, "hello");
 }
 
+/* No message at all, and a null root: every parameter is its default. */
+static void bytes_that_are_not_there(void **state)
+{
+    struct exchange x;
+
+    (void)state;
+    for (uint32_t bytes = 0; bytes <= 8; bytes += 8) {
+        exchange_init(&x, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE);
+        strcpy(x.seen.text, "before");
+        x.call.params_bytes = bytes;
+        assert_int_equal(capos_console_dispatch(&console_server, &x.seen, &x.call), CAPNP_PENDING);
+        assert_string_equal(x.seen.text, "");
+        exchange_init(&x, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO);
+        x.call.params_bytes = bytes;
+        assert_int_equal(exchange_null(&x), CAPNP_ANSWERED);
+        assert_int_equal(x.results[1], 0);
+    }
+}
+
 static void refuse_unimplemented(struct exchange *x, enum capnp_answer answer)
 {
     assert_int_equal(answer, CAPNP_REFUSED);
@@ -294,10 +311,15 @@ static void every_bit_of_the_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(methods_of_nothing),     cmocka_unit_test(methods_of_scalars),
-        cmocka_unit_test(methods_of_bytes),       cmocka_unit_test(answers_that_come_later),
-        cmocka_unit_test(what_is_not_served),     cmocka_unit_test(malformed_parameters),
-        cmocka_unit_test(no_room_for_the_answer), cmocka_unit_test(every_bit_of_the_parameters),
+        cmocka_unit_test(methods_of_nothing),
+        cmocka_unit_test(methods_of_scalars),
+        cmocka_unit_test(methods_of_bytes),
+        cmocka_unit_test(answers_that_come_later),
+        cmocka_unit_test(bytes_that_are_not_there),
+        cmocka_unit_test(what_is_not_served),
+        cmocka_unit_test(malformed_parameters),
+        cmocka_unit_test(no_room_for_the_answer),
+        cmocka_unit_test(every_bit_of_the_parameters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

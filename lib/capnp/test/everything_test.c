@@ -448,11 +448,10 @@ static enum capnp_answer file_dispatch(void *self, struct capnp_call *call,
     return note(self, 'd');
 }
 
-static enum capnp_answer file_close(void *self, struct capnp_call *call,
-                                    struct every_reader_close_params params)
+static enum capnp_answer file_close(void *self, struct capnp_call *call, struct capnp_text reason)
 {
     (void)call;
-    assert_text(every_reader_close_params_get_reason(params), "reason");
+    assert_text(reason, "reason");
     return note(self, 'c');
 }
 
@@ -583,13 +582,13 @@ static void dispatch_of_nothing(void **state)
     assert_int_equal(seen, 0);
 }
 
-static enum capnp_answer store_put(void *self, struct capnp_call *call,
-                                   struct every_store_put_params_of_text params,
+static enum capnp_answer store_put(void *self, struct capnp_call *call, struct capnp_text key,
+                                   struct capnp_text value,
                                    struct every_store_put_results_of_text_builder results)
 {
     (void)call;
-    every_store_put_results_of_text_set_old(results,
-                                            every_store_put_params_of_text_get_value(params));
+    assert_int_equal(key.len, 0);
+    every_store_put_results_of_text_set_old(results, value);
     return note(self, 'p');
 }
 

@@ -254,16 +254,14 @@ static void other_table(void)
 /* How many bytes come, and into `to`. */
 static uint32_t read_at(uint64_t offset, uint32_t most, uint8_t to[BOOT_READ_MAX])
 {
-    struct capos_boot_package_read_manifest_results r;
-    struct capnp_message m;
+    struct capnp_data data = {.ptr = NULL, .len = 0};
     struct rt_call call;
 
     CHECK_EQ(capos_boot_package_read_manifest_call(&call, inventory.ring, inventory.boot, offset,
                                                    most, BOOT_READ_MAX + 64)
                  .code,
              RT_OK);
-    CHECK_EQ(capos_boot_package_read_manifest_take(&call, &m, &r).code, RT_OK);
-    struct capnp_data data = capos_boot_package_read_manifest_results_get_data(r);
+    CHECK_EQ(capos_boot_package_read_manifest_take(&call, &data).code, RT_OK);
     CHECK(data.len <= most);
     memcpy(to, data.ptr, data.len);
     rt_call_end(&call);

@@ -4,11 +4,8 @@
 #include <rt/print.h>
 #include <rt/server.h>
 
-static enum capnp_answer write_line(void *self, struct capnp_call *call,
-                                    struct capos_console_write_line_params params)
+static enum capnp_answer write_line(void *self, struct capnp_call *call, struct capnp_text text)
 {
-    struct capnp_text text = capos_console_write_line_params_get_text(params);
-
     (void)self;
     rt_printf("client %lu: %.*s\n", call->badge, (int)text.len, text.ptr);
     return CAPNP_ANSWERED;

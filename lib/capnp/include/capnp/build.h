@@ -273,28 +273,49 @@ static inline void capnp_lay_down_short(uint8_t *to, const void *bytes, uint32_t
 /* The same for any number of bytes, and any number of zeros below 2. */
 void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad);
 
-/* The general part of capnp_any_set_bytes. */
-void capnp_any_set_any_bytes(struct capnp_any_builder p, const uint8_t *bytes, uint32_t len,
-                             uint32_t pad);
+/* Of capnp_any_set_bytes the part for an arena that may grow. Returns what becomes of it. */
+struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, const void *bytes,
+                                         uint32_t len, uint32_t pad);
+
+/*
+ * The same as capnp_lay_down where there may not be room for it, in the `room` bytes
+ * there are. Returns how many it takes; more than there are, and nothing was written.
+ */
+uint32_t capnp_lay_down_within(uint8_t *to, uint32_t room, const void *bytes, uint32_t len,
+                               uint32_t pad);
 
 /*
  * Lays down `len` bytes and `pad` zeros behind them, at most 1, as a list of bytes.
- * The 8 to 16 bytes of a small call are two words, which may overlap.
+ * The 8 to 16 bytes of a small call are two words, which may overlap. Nothing that is
+ * called gets the arena's address, so that it can live in registers.
  */
 static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes, uint32_t len,
                                        uint32_t pad)
 {
     struct capnp_arena *a = p.arena;
 
-    if (CAPNP_UNLIKELY(p.slot == NULL || len - 8u > 8u ||
-                       a->room - a->used < ((len + pad + 7u) & ~7u))) {
-        capnp_any_set_any_bytes(p, bytes, len, pad);
+    if (CAPNP_UNLIKELY(p.slot == NULL)) {
+        return;
+    }
+    if (CAPNP_UNLIKELY(a->growth != NULL)) {
+        *a = capnp_arena_set_bytes(*a, p.slot, bytes, len, pad);
         return;
     }
     uint8_t *to = a->base + a->used;
-    a->used += ((len + pad + 7u) & ~7u);
-    capnp_lay_down_short(to, bytes, len, pad);
-    capnp_store_pointer(p.slot, to, capnp_bytes_word(len + pad));
+    uint32_t room = a->room - a->used;
+    uint32_t taken = (len + pad + 7u) & ~7u;
+    if (CAPNP_LIKELY(len - 8u <= 8u && taken <= room)) {
+        capnp_lay_down_short(to, bytes, len, pad);
+    } else {
+        taken = capnp_lay_down_within(to, room, bytes, len, pad);
+        if (CAPNP_UNLIKELY(taken > room)) {
+            a->full = true;
+            a->room = a->used;
+            return;
+        }
+    }
+    a->used += taken;
+    capnp_store_pointer(p.slot, to, capnp_bytes_word((uint64_t)len + pad));
 }
 
 /* Copies the data in; it must not lie in the arena. */

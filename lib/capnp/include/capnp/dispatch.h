@@ -20,6 +20,24 @@ static inline enum capnp_answer capnp_call_malformed(struct capnp_call *call)
                              "the parameters are not a valid message of the method's type");
 }
 
+/* Begins the results, a struct of this shape. False: there is no room for so much. */
+static inline bool capnp_call_build(const struct capnp_call *call, struct capnp_arena *arena,
+                                    uint16_t data_words, uint16_t pointer_count,
+                                    struct capnp_struct_builder *root)
+{
+    if (CAPNP_UNLIKELY(call->results_room < CAPNP_ROOT_BYTES(data_words, pointer_count))) {
+        return false;
+    }
+    *arena = (struct capnp_arena){
+        .base = call->results,
+        .room = call->results_room,
+        .used = CAPNP_ROOT_BYTES(data_words, pointer_count),
+    };
+    *root = capnp_flat_root(arena->base, data_words, pointer_count);
+    root->arena = arena;
+    return true;
+}
+
 /* What the handler answered, and how long the results are that it built. */
 static inline enum capnp_answer
 capnp_call_built(struct capnp_call *call, const struct capnp_arena *arena, enum capnp_answer answer)

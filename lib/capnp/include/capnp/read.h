@@ -43,6 +43,9 @@
 #define CAPNP_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define CAPNP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Of what is short only where its arguments are known. */
+#define CAPNP_INLINE __attribute__((always_inline))
+
 /* Levels of pointers below the root; as in the reference implementation. */
 #define CAPNP_DEPTH_MAX 64u
 
@@ -53,14 +56,8 @@
  */
 #define CAPNP_DEPTH_QUICK 0x8000u
 
-/*
- * Set in the depth of a root that capnp_open_bytes gave, and in nothing else: all its
- * pointers are to bytes in the message. They are followed without looking again.
- */
-#define CAPNP_DEPTH_CHECKED 0x4000u
-
 /* The rest of a depth: its levels. */
-#define CAPNP_DEPTH_LEVELS 0x3fffu
+#define CAPNP_DEPTH_LEVELS 0x7fffu
 
 /*
  * The words that may be traversed in a message of n words: so many times n, and
@@ -69,6 +66,12 @@
  */
 #define CAPNP_BUDGET_FACTOR 8u /* as many as bytes in a word */
 #define CAPNP_BUDGET_EXTRA  512u
+
+/* The most pointers of a struct of bytes that is read without the general reader. */
+#define CAPNP_BYTES_MAX 8u
+
+/* The longest message that is recognised as its builder lays it down, about. */
+#define CAPNP_BUILT_MAX (1u << 28)
 
 /* Why a message could not be read. X(name, "sentence"). */
 #define CAPNP_ERROR_LIST(X)                                                                        \
@@ -130,7 +133,7 @@ struct capnp_struct {
     const uint8_t *data; /* the pointer section lies data_bytes behind */
     uint32_t data_bytes;
     uint16_t pointer_count;
-    uint16_t depth; /* levels that may still follow, and CAPNP_DEPTH_QUICK and _CHECKED */
+    uint16_t depth; /* levels that may still follow, and CAPNP_DEPTH_QUICK */
 };
 
 /* A pointer slot in a message; slot is NULL for one that is not there. */
@@ -505,12 +508,6 @@ struct capnp_data capnp_data_any_shape(struct capnp_message *m, const struct cap
 /* The bytes of a Data; the pointer may be NULL when there are none. */
 static inline struct capnp_data capnp_any_data(struct capnp_any p)
 {
-    if ((p.depth & CAPNP_DEPTH_CHECKED) != 0 && CAPNP_LIKELY(p.slot != NULL)) {
-        uint64_t word = capnp_load_u64(p.slot);
-        /* Twice the lower half is the offset in bytes and 2 for the kind. */
-        return (struct capnp_data){.ptr = p.slot + 6 + (uint64_t)(uint32_t)word * 2u,
-                                   .len = (uint32_t)(word >> 35)};
-    }
     if ((p.depth & CAPNP_DEPTH_QUICK) != 0 && CAPNP_LIKELY(p.slot != NULL)) {
         uint64_t word = capnp_load_u64(p.slot);
         /* A list of bytes, near, and behind its pointer. */
@@ -543,56 +540,83 @@ static inline struct capnp_text capnp_any_text(struct capnp_any p)
     return CAPNP_TEXT("");
 }
 
-/* The general part of capnp_open_bytes. */
-struct capnp_struct capnp_open_bytes_any_shape(struct capnp_message *m, const void *words,
-                                               size_t bytes, uint16_t data_words,
-                                               uint16_t pointer_count, uint32_t texts);
-
 /*
- * Opens a flat message whose root has pointers to bytes only, and checks all of it: bit i of
- * `texts` says that pointer i is of a Text, the others are of Data. The root's reader,
- * whose getters cannot fail; its message is NULL if anything is malformed.
- *
- * A message as its builder lays it down, the bytes behind the struct in the order of
- * their pointers and nothing else, is recognised by a compare for each word that is
- * not data.
+ * Whether a flat message of a root with pointers to bytes only lies just as its builder
+ * lays it down: the bytes behind the struct, in the order of their pointers, each where
+ * the one before ends, and nothing else. Bit i of `texts` says that pointer i is of a
+ * Text, the others are of Data. What they lead to goes to fields[i], a text with its NUL
+ * byte. It is a few compares for each word that is not data; a message of another
+ * layout, or with nothing behind its last pointer, may be as good.
  */
-static inline struct capnp_struct capnp_open_bytes(struct capnp_message *m, const void *words,
-                                                   size_t bytes, uint16_t data_words,
-                                                   uint16_t pointer_count, uint32_t texts)
+static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t bytes,
+                                                     uint16_t data_words, uint16_t pointer_count,
+                                                     uint32_t texts, struct capnp_data *fields)
 {
     const uint8_t *base = words;
     uint64_t end = 8u + (data_words + pointer_count) * 8u; /* of what has been recognised */
 
-    /* No pointer leads further than 2^31 bytes. */
-    if (CAPNP_UNLIKELY(bytes < end || bytes > INT32_MAX ||
+    /* Whole words, one behind the struct at least, and so few that no length is mistaken. */
+    uint64_t behind = bytes - (end + 8u);
+    if (CAPNP_UNLIKELY((behind >> 3 | behind << 61) > CAPNP_BUILT_MAX / 8u ||
                        capnp_load_u64(base) != CAPNP_STRUCT_WORD(data_words, pointer_count))) {
-        return capnp_open_bytes_any_shape(m, words, bytes, data_words, pointer_count, texts);
+        return false;
     }
     for (uint32_t i = 0; i < pointer_count; i++) {
         uint64_t slot = 8u + (data_words + i) * 8u;
         uint64_t word = capnp_load_u64(base + slot);
-        uint64_t distance = (end - slot) / 2u - 4u;
-        uint64_t len = word >> 35;
-        uint64_t start = end;
-        end += (len + 7u) & ~7ull;
-        if (CAPNP_UNLIKELY((word & 0x7ffffffffu) !=
-                               ((uint64_t)CAPNP_ELEMENT_BYTE << 32 | distance | 1u) ||
-                           (i + 1u == pointer_count ? end != bytes : end > bytes)) ||
-            ((texts >> i & 1u) != 0 && (len == 0 || base[start + len - 1u] != 0))) {
-            return capnp_open_bytes_any_shape(m, words, bytes, data_words, pointer_count, texts);
+        /* The length, and behind it, in its upper bits, how the rest differs: not at all. */
+        uint64_t rest = (uint64_t)CAPNP_ELEMENT_BYTE << 32 | ((end - slot) / 2u - 4u) | 1u;
+        uint64_t len = (word >> 35 | word << 29) - (rest << 29);
+        if (i + 1u < pointer_count
+                ? CAPNP_UNLIKELY(len > bytes || ((end + len + 7u) & ~7ull) >= bytes)
+                : CAPNP_UNLIKELY(bytes - end - len > 7u)) {
+            return false;
         }
+        if ((texts >> i & 1u) != 0 && (len == 0 || base[end + len - 1u] != 0)) {
+            return false;
+        }
+        fields[i] = (struct capnp_data){.ptr = base + end, .len = (uint32_t)len};
+        end = (end + len + 7u) & ~7ull;
     }
-    capnp_message_begin_flat(m, words, bytes);
-    m->budget = UINT64_MAX;
-    return (struct capnp_struct){
-        .message = m,
-        .segment = &m->flat,
-        .data = base + 8,
-        .data_bytes = data_words * 8u,
-        .pointer_count = pointer_count,
-        .depth = CAPNP_DEPTH_MAX | CAPNP_DEPTH_QUICK | CAPNP_DEPTH_CHECKED,
-    };
+    return true;
+}
+
+/* The general part of capnp_bytes_root. */
+const uint8_t *capnp_bytes_root_any_shape(const void *words, size_t bytes, uint16_t data_words,
+                                          uint16_t pointer_count, uint32_t texts, uint64_t *scratch,
+                                          struct capnp_data *fields);
+
+/*
+ * Opens a flat message whose root has pointers to bytes only, and checks all of it: the
+ * data section as capnp_plain_root gives it, and what pointer i leads to in fields[i], a
+ * text with its NUL byte, nothing for null. NULL: the message is malformed. `scratch` is
+ * data_words words, and not NULL if they are none.
+ */
+static inline CAPNP_INLINE const uint8_t *
+capnp_bytes_root(const void *words, size_t bytes, uint16_t data_words, uint16_t pointer_count,
+                 uint32_t texts, uint64_t *scratch, struct capnp_data *fields)
+{
+    struct capnp_data found[CAPNP_BYTES_MAX];
+
+    if (CAPNP_LIKELY(
+            capnp_bytes_as_built(words, bytes, data_words, pointer_count, texts, fields))) {
+        return (const uint8_t *)words + 8;
+    }
+    /* Found apart, so that in the likely case nothing of it need be in memory. */
+    const uint8_t *data =
+        capnp_bytes_root_any_shape(words, bytes, data_words, pointer_count, texts, scratch, found);
+    for (uint32_t i = 0; i < pointer_count && data != NULL; i++) {
+        fields[i] = found[i];
+    }
+    return data;
+}
+
+/* A Text among such fields, whose NUL byte has been seen; never a NULL pointer. */
+static inline struct capnp_text capnp_field_text(struct capnp_data field)
+{
+    return field.len == 0
+               ? CAPNP_TEXT("")
+               : (struct capnp_text){.ptr = (const char *)field.ptr, .len = field.len - 1u};
 }
 
 /* The capability of a pointer; none for null, and for what names none that came. */

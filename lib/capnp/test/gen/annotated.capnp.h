@@ -1103,26 +1103,26 @@ enum annotated_calls_method {
 
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct annotated_calls_server {
-    enum capnp_answer (*note)(void *self, struct capnp_call *call,
-                              struct annotated_calls_note_params params);
+    enum capnp_answer (*note)(void *self, struct capnp_call *call, struct capnp_data value);
 };
 
 static inline enum capnp_answer
 annotated_calls_dispatch_note(const struct annotated_calls_server *server, void *self,
                               struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->note == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct annotated_calls_note_params params = {capnp_open_bytes(&m, call->params,
-                                                                  call->params_bytes, 0, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->note(self, call, params);
+    return server->note(self, call, bytes_[0]);
 }
 
 /* Serves one call: checks it, calls the handler, measures the answer. */

@@ -8051,10 +8051,8 @@ static inline enum capnp_answer every_handle_dispatch_name(const struct every_ha
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_name_results_builder results =
-        every_handle_name_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_name_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->name(self, call, results));
@@ -8072,10 +8070,8 @@ every_handle_dispatch_clone(const struct every_handle_server *server, void *self
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_clone_results_builder results =
-        every_handle_clone_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_clone_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->clone(self, call, results));
@@ -8098,10 +8094,8 @@ static inline enum capnp_answer every_handle_dispatch_same(const struct every_ha
     if (!every_handle_same_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_same_results_builder results =
-        every_handle_same_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_same_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->same(self, call, params, results));
@@ -8167,8 +8161,7 @@ struct every_reader_server {
                               struct every_reader_read_params params,
                               struct every_reader_read_results_builder results);
     /* The same name as what it inherits. */
-    enum capnp_answer (*close)(void *self, struct capnp_call *call,
-                               struct every_reader_close_params params);
+    enum capnp_answer (*close)(void *self, struct capnp_call *call, struct capnp_text reason);
     enum capnp_answer (*read_send_2)(void *self, struct capnp_call *call);
     enum capnp_answer (*other_closeable_close)(void *self, struct capnp_call *call);
 };
@@ -8187,10 +8180,8 @@ static inline enum capnp_answer every_reader_dispatch_read(const struct every_re
         return capnp_call_malformed(call);
     }
     struct every_reader_read_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_reader_read_results_builder results =
-        every_reader_read_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_reader_read_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read(self, call, params, results));
@@ -8200,18 +8191,19 @@ static inline enum capnp_answer
 every_reader_dispatch_close(const struct every_reader_server *server, void *self,
                             struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_reader_close_params params = {capnp_open_bytes(&m, call->params,
-                                                                call->params_bytes, 0, 1, 0x1)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->close(self, call, params);
+    return server->close(self, call, capnp_field_text(bytes_[0]));
 }
 
 static inline enum capnp_answer
@@ -8306,8 +8298,7 @@ enum every_writer_method {
 
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct every_writer_server {
-    enum capnp_answer (*write)(void *self, struct capnp_call *call,
-                               struct every_writer_write_params params,
+    enum capnp_answer (*write)(void *self, struct capnp_call *call, struct capnp_data data,
                                struct every_writer_write_results_builder results);
     enum capnp_answer (*switch_)(void *self, struct capnp_call *call,
                                  struct every_writer_switch_params params,
@@ -8319,24 +8310,24 @@ static inline enum capnp_answer
 every_writer_dispatch_write(const struct every_writer_server *server, void *self,
                             struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_writer_write_params params = {capnp_open_bytes(&m, call->params,
-                                                                call->params_bytes, 0, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_writer_write_results_builder results =
-        every_writer_write_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_writer_write_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->write(self, call, params, results));
+    return capnp_call_built(call, &arena, server->write(self, call, bytes_[0], results));
 }
 
 static inline enum capnp_answer
@@ -8354,10 +8345,8 @@ every_writer_dispatch_switch(const struct every_writer_server *server, void *sel
         return capnp_call_malformed(call);
     }
     struct every_writer_switch_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_writer_switch_results_builder results =
-        every_writer_switch_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_writer_switch_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
@@ -8447,8 +8436,7 @@ struct every_file_server {
                               struct every_file_seek_results_builder results);
     enum capnp_answer (*dispatch_2)(void *self, struct capnp_call *call, struct every_point params,
                                     struct other_measure_builder results);
-    enum capnp_answer (*stream)(void *self, struct capnp_call *call,
-                                struct every_file_stream_params params);
+    enum capnp_answer (*stream)(void *self, struct capnp_call *call, struct capnp_data data);
     enum capnp_answer (*empty)(void *self, struct capnp_call *call);
     enum capnp_answer (*floats)(void *self, struct capnp_call *call,
                                 struct every_file_floats_params params,
@@ -8457,12 +8445,10 @@ struct every_file_server {
                               struct every_reader_read_params params,
                               struct every_reader_read_results_builder results);
     /* The same name as what it inherits. */
-    enum capnp_answer (*close)(void *self, struct capnp_call *call,
-                               struct every_reader_close_params params);
+    enum capnp_answer (*close)(void *self, struct capnp_call *call, struct capnp_text reason);
     enum capnp_answer (*read_send_2)(void *self, struct capnp_call *call);
     enum capnp_answer (*other_closeable_close)(void *self, struct capnp_call *call);
-    enum capnp_answer (*write)(void *self, struct capnp_call *call,
-                               struct every_writer_write_params params,
+    enum capnp_answer (*write)(void *self, struct capnp_call *call, struct capnp_data data,
                                struct every_writer_write_results_builder results);
     enum capnp_answer (*switch_)(void *self, struct capnp_call *call,
                                  struct every_writer_switch_params params,
@@ -8490,10 +8476,8 @@ static inline enum capnp_answer every_file_dispatch_seek(const struct every_file
         return capnp_call_malformed(call);
     }
     struct every_file_seek_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_file_seek_results_builder results =
-        every_file_seek_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_file_seek_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->seek(self, call, params, results));
@@ -8509,14 +8493,15 @@ every_file_dispatch_dispatch_2(const struct every_file_server *server, void *sel
     if (server->dispatch_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_point params = {capnp_open_bytes(&m, call->params, call->params_bytes, 3, 1, 0x1)};
-    if (params.s.message == NULL) {
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct other_measure_builder results =
-        other_measure_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_point params = every_point_read_root(&m);
+    if (!every_point_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    struct other_measure_builder results;
+    if (!capnp_call_build(call, &arena, 2, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->dispatch_2(self, call, params, results));
@@ -8525,18 +8510,19 @@ every_file_dispatch_dispatch_2(const struct every_file_server *server, void *sel
 static inline enum capnp_answer every_file_dispatch_stream(const struct every_file_server *server,
                                                            void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->stream == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_file_stream_params params = {capnp_open_bytes(&m, call->params, call->params_bytes,
-                                                               0, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->stream(self, call, params);
+    return server->stream(self, call, bytes_[0]);
 }
 
 static inline enum capnp_answer every_file_dispatch_empty(const struct every_file_server *server,
@@ -8566,10 +8552,8 @@ static inline enum capnp_answer every_file_dispatch_floats(const struct every_fi
         return capnp_call_malformed(call);
     }
     struct every_file_floats_params params = {capnp_plain_struct(data, 2)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_file_floats_results_builder results =
-        every_file_floats_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_file_floats_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->floats(self, call, params, results));
@@ -8589,10 +8573,8 @@ static inline enum capnp_answer every_file_dispatch_read(const struct every_file
         return capnp_call_malformed(call);
     }
     struct every_reader_read_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_reader_read_results_builder results =
-        every_reader_read_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_reader_read_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read(self, call, params, results));
@@ -8601,18 +8583,19 @@ static inline enum capnp_answer every_file_dispatch_read(const struct every_file
 static inline enum capnp_answer every_file_dispatch_close(const struct every_file_server *server,
                                                           void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_reader_close_params params = {capnp_open_bytes(&m, call->params,
-                                                                call->params_bytes, 0, 1, 0x1)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     call->results_bytes = 0;
-    return server->close(self, call, params);
+    return server->close(self, call, capnp_field_text(bytes_[0]));
 }
 
 static inline enum capnp_answer
@@ -8646,24 +8629,24 @@ every_file_dispatch_other_closeable_close(const struct every_file_server *server
 static inline enum capnp_answer every_file_dispatch_write(const struct every_file_server *server,
                                                           void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_writer_write_params params = {capnp_open_bytes(&m, call->params,
-                                                                call->params_bytes, 0, 1, 0x0)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_writer_write_results_builder results =
-        every_writer_write_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_writer_write_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->write(self, call, params, results));
+    return capnp_call_built(call, &arena, server->write(self, call, bytes_[0], results));
 }
 
 static inline enum capnp_answer every_file_dispatch_switch(const struct every_file_server *server,
@@ -8680,10 +8663,8 @@ static inline enum capnp_answer every_file_dispatch_switch(const struct every_fi
         return capnp_call_malformed(call);
     }
     struct every_writer_switch_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_writer_switch_results_builder results =
-        every_writer_switch_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_writer_switch_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
@@ -8700,10 +8681,8 @@ static inline enum capnp_answer every_file_dispatch_name(const struct every_file
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_name_results_builder results =
-        every_handle_name_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_name_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->name(self, call, results));
@@ -8720,10 +8699,8 @@ static inline enum capnp_answer every_file_dispatch_clone(const struct every_fil
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_clone_results_builder results =
-        every_handle_clone_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_clone_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->clone(self, call, results));
@@ -8746,10 +8723,8 @@ static inline enum capnp_answer every_file_dispatch_same(const struct every_file
     if (!every_handle_same_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_handle_same_results_builder results =
-        every_handle_same_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_handle_same_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->same(self, call, params, results));
@@ -8891,10 +8866,8 @@ static inline enum capnp_answer every_store_dispatch_put(const struct every_stor
     if (!every_store_put_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_put_results_builder results =
-        every_store_put_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_put_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->put(self, call, params, results));
@@ -8911,10 +8884,8 @@ static inline enum capnp_answer every_store_dispatch_list(const struct every_sto
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_list_results_builder results =
-        every_store_list_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_list_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
@@ -8938,10 +8909,8 @@ every_store_dispatch_convert(const struct every_store_server *server, void *self
     if (!every_store_convert_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_convert_results_builder results =
-        every_store_convert_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_convert_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->convert(self, call, params, results));
@@ -8964,10 +8933,8 @@ static inline enum capnp_answer every_store_dispatch_box(const struct every_stor
     if (!every_box_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_box_of_box_builder results =
-        every_box_of_box_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_box_of_box_builder results;
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->box(self, call, params, results));
@@ -9030,8 +8997,8 @@ enum every_text_store_method {
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct every_text_store_server {
     enum capnp_answer (*clear)(void *self, struct capnp_call *call);
-    enum capnp_answer (*put)(void *self, struct capnp_call *call,
-                             struct every_store_put_params_of_text params,
+    enum capnp_answer (*put)(void *self, struct capnp_call *call, struct capnp_text key,
+                             struct capnp_text value,
                              struct every_store_put_results_of_text_builder results);
     enum capnp_answer (*list)(void *self, struct capnp_call *call,
                               struct every_store_list_results_of_text_builder results);
@@ -9060,24 +9027,25 @@ static inline enum capnp_answer
 every_text_store_dispatch_put(const struct every_text_store_server *server, void *self,
                               struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->put == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct every_store_put_params_of_text params = {capnp_open_bytes(&m, call->params,
-        call->params_bytes, 0, 2, 0x3)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[2];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 2, 0x3, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_put_results_of_text_builder results =
-        every_store_put_results_of_text_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_put_results_of_text_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->put(self, call, params, results));
+    return capnp_call_built(call, &arena, server->put(self, call, capnp_field_text(bytes_[0]),
+                                                      capnp_field_text(bytes_[1]), results));
 }
 
 static inline enum capnp_answer
@@ -9092,10 +9060,8 @@ every_text_store_dispatch_list(const struct every_text_store_server *server, voi
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_list_results_of_text_builder results =
-        every_store_list_results_of_text_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_list_results_of_text_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
@@ -9119,10 +9085,8 @@ every_text_store_dispatch_convert(const struct every_text_store_server *server, 
     if (!every_store_convert_params_of_text_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_convert_results_of_text_builder results =
-        every_store_convert_results_of_text_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_convert_results_of_text_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->convert(self, call, params, results));
@@ -9145,10 +9109,8 @@ every_text_store_dispatch_box(const struct every_text_store_server *server, void
     if (!every_box_of_text_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_box_of_box_of_text_builder results =
-        every_box_of_box_of_text_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_box_of_box_of_text_builder results;
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->box(self, call, params, results));
@@ -9246,10 +9208,8 @@ every_point_stores_dispatch_texts(const struct every_point_stores_server *server
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_point_stores_texts_results_builder results =
-        every_point_stores_texts_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_point_stores_texts_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 2, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->texts(self, call, results));
@@ -9272,10 +9232,8 @@ every_point_stores_dispatch_put(const struct every_point_stores_server *server, 
     if (!every_store_put_params_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_put_results_of_point_builder results =
-        every_store_put_results_of_point_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_put_results_of_point_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->put(self, call, params, results));
@@ -9293,10 +9251,8 @@ every_point_stores_dispatch_list(const struct every_point_stores_server *server,
     if (!capnp_plain_empty(call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_list_results_of_point_builder results =
-        every_store_list_results_of_point_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_list_results_of_point_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
@@ -9320,10 +9276,8 @@ every_point_stores_dispatch_convert(const struct every_point_stores_server *serv
     if (!every_store_convert_params_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_store_convert_results_of_point_builder results =
-        every_store_convert_results_of_point_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_store_convert_results_of_point_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->convert(self, call, params, results));
@@ -9346,10 +9300,8 @@ every_point_stores_dispatch_box(const struct every_point_stores_server *server, 
     if (!every_box_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct every_box_of_box_of_point_builder results =
-        every_box_of_box_of_point_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct every_box_of_box_of_point_builder results;
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->box(self, call, params, results));

@@ -102,16 +102,19 @@ static inline struct rt_status every_handle_name_send(struct rt_call *call, stru
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status every_handle_name_take(const struct rt_call *call,
-                                                      struct capnp_message *m,
-                                                      struct every_handle_name_results *out)
+                                                      struct capnp_text *name_out)
 {
-    *out = (struct every_handle_name_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x1)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x1,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *name_out = capnp_field_text(bytes_[0]);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -258,16 +261,19 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status every_reader_read_take(const struct rt_call *call,
-                                                      struct capnp_message *m,
-                                                      struct every_reader_read_results *out)
+                                                      struct capnp_data *data_out)
 {
-    *out = (struct every_reader_read_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x0)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *data_out = bytes_[0];
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -605,9 +611,11 @@ static inline struct rt_status every_file_dispatch_2_take(const struct rt_call *
                                                           struct capnp_message *m,
                                                           struct other_measure *out)
 {
-    *out = (struct other_measure){capnp_open_bytes(m, call->results, rt_call_results_bytes(call), 2,
-                                                   1, 0x1)};
-    if (out->s.message == NULL) {
+    if (!capnp_message_open_flat(m, call->results, rt_call_results_bytes(call))) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *out = other_measure_read_root(m);
+    if (!other_measure_check(*out)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
     return (struct rt_status){.code = RT_OK};
@@ -737,16 +745,19 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status every_file_read_take(const struct rt_call *call,
-                                                    struct capnp_message *m,
-                                                    struct every_reader_read_results *out)
+                                                    struct capnp_data *data_out)
 {
-    *out = (struct every_reader_read_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x0)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *data_out = bytes_[0];
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -978,16 +989,19 @@ static inline struct rt_status every_file_name_send(struct rt_call *call, struct
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
 static inline struct rt_status every_file_name_take(const struct rt_call *call,
-                                                    struct capnp_message *m,
-                                                    struct every_handle_name_results *out)
+                                                    struct capnp_text *name_out)
 {
-    *out = (struct every_handle_name_results){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x1)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x1,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *name_out = capnp_field_text(bytes_[0]);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -1360,16 +1374,19 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
     return s;
 }
 
-/* The results of a completed call, checked; good until rt_call_end. */
-static inline struct rt_status
-every_text_store_put_take(const struct rt_call *call, struct capnp_message *m,
-                          struct every_store_put_results_of_text *out)
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
+static inline struct rt_status every_text_store_put_take(const struct rt_call *call,
+                                                         struct capnp_text *old_out)
 {
-    *out = (struct every_store_put_results_of_text){capnp_open_bytes(m, call->results,
-        rt_call_results_bytes(call), 0, 1, 0x1)};
-    if (out->s.message == NULL) {
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x1,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return (struct rt_status){.code = RT_ERR_MESSAGE};
     }
+    *old_out = capnp_field_text(bytes_[0]);
     return (struct rt_status){.code = RT_OK};
 }
 

@@ -1956,8 +1956,8 @@ struct sample_tester_server {
                                  struct sample_choice_builder results);
     enum capnp_answer (*switch_)(void *self, struct capnp_call *call,
                                  struct sample_tester_switch_params params);
-    enum capnp_answer (*mixed)(void *self, struct capnp_call *call,
-                               struct sample_tester_mixed_params params,
+    enum capnp_answer (*mixed)(void *self, struct capnp_call *call, struct capnp_text name,
+                               struct capnp_data call_, uint8_t value,
                                struct sample_tester_mixed_results_builder results);
 };
 
@@ -1976,10 +1976,8 @@ sample_tester_dispatch_scalars(const struct sample_tester_server *server, void *
         return capnp_call_malformed(call);
     }
     struct sample_tester_scalars_params params = {capnp_plain_struct(data, 1)};
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct sample_tester_scalars_results_builder results =
-        sample_tester_scalars_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct sample_tester_scalars_results_builder results;
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->scalars(self, call, params, results));
@@ -2002,10 +2000,8 @@ sample_tester_dispatch_structs(const struct sample_tester_server *server, void *
     if (!sample_tree_check(params)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct sample_choice_builder results =
-        sample_choice_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct sample_choice_builder results;
+    if (!capnp_call_build(call, &arena, 3, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->structs(self, call, params, results));
@@ -2035,24 +2031,26 @@ static inline enum capnp_answer
 sample_tester_dispatch_mixed(const struct sample_tester_server *server, void *self,
                              struct capnp_call *call)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
 
     if (server->mixed == NULL) {
         return capnp_call_unimplemented(call);
     }
-    struct sample_tester_mixed_params params = {capnp_open_bytes(&m, call->params,
-                                                                 call->params_bytes, 1, 2, 0x1)};
-    if (params.s.message == NULL) {
+    struct capnp_data bytes_[2];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 2, 0x1, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    capnp_arena_init(&arena, call->results, call->results_room);
-    struct sample_tester_mixed_results_builder results =
-        sample_tester_mixed_results_build_root(&arena);
-    if (!capnp_arena_ok(&arena)) {
+    struct sample_tester_mixed_params values = {capnp_plain_struct(data_, 1)};
+    struct sample_tester_mixed_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
-    return capnp_call_built(call, &arena, server->mixed(self, call, params, results));
+    return capnp_call_built(call, &arena, server->mixed(self, call, capnp_field_text(bytes_[0]),
+        bytes_[1], sample_tester_mixed_params_get_value(values), results));
 }
 
 /* Serves one call: checks it, calls the handler, measures the answer. */
