@@ -100,6 +100,7 @@ version() {
 		set -- $1
 		echo "$1"
 		;;
+	dot) dot -V 2>&1 ;;
 	mformat) mformat --version 2>/dev/null | head -n 1 ;;
 	afl-clang-fast) afl-fuzz --version 2>/dev/null | sed -n 's/.*\(afl-fuzz++[0-9a-z.]*\).*/\1/p' ;;
 	xorriso) xorriso -version 2>/dev/null | grep -m 1 '^xorriso version' ;;
