@@ -190,10 +190,17 @@ static void test_frames(void)
     uint64_t before = frame_free_count();
     uint64_t slices = 0;
     struct uaddr at = {USER_MAP_BASE};
-    struct paddr frame;
+    struct paddr frame = {0};
     enum status status = ST_OK;
 
     ASSERT(before == frame_recount(), "%lu frames are free, %lu counted", before, frame_recount());
+    for (unsigned i = 0; i < 2; i++) { /* it is kept, and counted, and taken like any other below */
+        uint64_t last = frame.v;
+        ASSERT(frame_alloc_zeroed(NULL, &frame) == ST_OK, "no frame");
+        ASSERT(i == 0 || frame.v == last, "a zeroed frame is not the next");
+        frame_give_back_zeroed(frame);
+        ASSERT(frame_free_count() == before && frame_recount() == before, "a frame was lost");
+    }
     ASSERT(aspace_create(&as, NULL) == ST_OK, "no address space");
     while (status == ST_OK && frame_alloc(NULL, &frame) == ST_OK) {
         status = aspace_map(&as, at, frame, PAGE_WRITE, true);

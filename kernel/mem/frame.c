@@ -16,6 +16,15 @@ _Static_assert(CLEAR_BYTES == FRAME_BYTES, "a frame is a page");
 
 static struct frame_bitmap bitmap;
 
+/*
+ * Free frames that are all zeros, as page tables are that were emptied: whoever needs a
+ * zeroed frame next takes the last of them. In the bitmap they are used.
+ */
+#define ZEROED_MAX 8u
+
+static struct paddr zeroed[ZEROED_MAX];
+static uint32_t zeroed_count;
+
 /* The frame behind the last region of a kind that may ever be opened. */
 static uint64_t frames_needed(const struct memory_map *map)
 {
@@ -108,10 +117,36 @@ void frame_release_charge(struct account *payer, uint64_t n)
     }
 }
 
-enum status frame_alloc(struct account *payer, struct paddr *out)
+/* Makes the zeroed frames free like others. False: there was none. */
+static bool mix_zeroed(void)
+{
+    bool any = zeroed_count != 0;
+
+    while (zeroed_count != 0) {
+        zeroed_count--;
+        frame_give_back(zeroed[zeroed_count]);
+    }
+    return any;
+}
+
+/* Takes a frame that is paid for. */
+static inline enum status take(struct paddr *out)
 {
     uint64_t frame;
+    enum status status = frame_bitmap_alloc(&bitmap, &frame);
 
+    if (__builtin_expect(status != ST_OK, 0) && mix_zeroed()) {
+        status = frame_bitmap_alloc(&bitmap, &frame);
+    }
+    if (status == ST_OK) {
+        *out = (struct paddr){frame << FRAME_SHIFT};
+        sanitize_mark(phys_to_virt(*out), FRAME_BYTES, SANITIZE_NOTHING);
+    }
+    return status;
+}
+
+enum status frame_alloc(struct account *payer, struct paddr *out)
+{
     if (alloc_fails(__builtin_return_address(0))) {
         return ST_NO_MEMORY;
     }
@@ -120,30 +155,41 @@ enum status frame_alloc(struct account *payer, struct paddr *out)
     if (status != ST_OK) {
         return status;
     }
-    status = frame_bitmap_alloc(&bitmap, &frame);
+    status = take(out);
     if (status != ST_OK) {
         frame_release_charge(payer, 1);
-        return status;
     }
-    *out = (struct paddr){frame << FRAME_SHIFT};
-    sanitize_mark(phys_to_virt(*out), FRAME_BYTES, SANITIZE_NOTHING);
-    return ST_OK;
+    return status;
 }
 
 enum status frame_alloc_zeroed(struct account *payer, struct paddr *out)
 {
-    enum status status = frame_alloc(payer, out);
-
-    if (status == ST_OK) {
-        clear_page(phys_to_virt(*out));
+    if (alloc_fails(__builtin_return_address(0))) {
+        return ST_NO_MEMORY;
     }
-    return status;
+    enum status status = charge(payer, 1);
+
+    if (status != ST_OK) {
+        return status;
+    }
+    if (zeroed_count != 0) {
+        zeroed_count--;
+        *out = zeroed[zeroed_count];
+        sanitize_mark(phys_to_virt(*out), FRAME_BYTES, SANITIZE_NOTHING);
+        return ST_OK;
+    }
+    status = take(out);
+    if (status != ST_OK) {
+        frame_release_charge(payer, 1);
+        return status;
+    }
+    clear_page(phys_to_virt(*out));
+    return ST_OK;
 }
 
 enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out[])
 {
     enum status status = ST_OK;
-    uint64_t frame;
 
     if (alloc_fails(__builtin_return_address(0))) {
         return ST_NO_MEMORY;
@@ -152,7 +198,7 @@ enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out
         return ST_OVER_BUDGET;
     }
     for (uint64_t i = 0; i < n; i++) {
-        status = frame_bitmap_alloc(&bitmap, &frame);
+        status = take(&out[i]);
         if (status != ST_OK) {
             while (i > 0) {
                 frame_give_back(out[--i]);
@@ -160,8 +206,6 @@ enum status frame_alloc_many(struct account *payer, uint64_t n, struct paddr out
             frame_release_charge(payer, n);
             break;
         }
-        out[i] = (struct paddr){frame << FRAME_SHIFT};
-        sanitize_mark(phys_to_virt(out[i]), FRAME_BYTES, SANITIZE_NOTHING);
     }
     return status;
 }
@@ -179,6 +223,9 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
         return status;
     }
     status = frame_bitmap_alloc_run(&bitmap, n, &first);
+    if (status != ST_OK && mix_zeroed()) {
+        status = frame_bitmap_alloc_run(&bitmap, n, &first);
+    }
     if (status != ST_OK) {
         frame_release_charge(payer, n);
         return status;
@@ -192,6 +239,30 @@ void frame_give_back(struct paddr frame)
 {
     ASSERT(frame_bitmap_free(&bitmap, frame.v >> FRAME_SHIFT) == ST_OK,
            "frame %lx was freed twice, or never handed out", frame.v);
+    sanitize_mark(phys_to_virt(frame), FRAME_BYTES, SANITIZE_FREE_FRAME);
+}
+
+/* Whether a frame is one of the zeroed ones. */
+static bool is_zeroed(struct paddr frame)
+{
+    for (uint32_t i = 0; i < zeroed_count; i++) {
+        if (zeroed[i].v == frame.v) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void frame_give_back_zeroed(struct paddr frame)
+{
+    if (zeroed_count == ZEROED_MAX) {
+        frame_give_back(frame);
+        return;
+    }
+    ASSERT(!is_zeroed(frame) && !frame_bitmap_is_free(&bitmap, frame.v >> FRAME_SHIFT),
+           "frame %lx was freed twice, or never handed out", frame.v);
+    zeroed[zeroed_count] = frame;
+    zeroed_count++;
     sanitize_mark(phys_to_virt(frame), FRAME_BYTES, SANITIZE_FREE_FRAME);
 }
 
@@ -211,13 +282,30 @@ void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n
 
 uint64_t frame_free_count(void)
 {
-    return frame_bitmap_free_count(&bitmap);
+    return frame_bitmap_free_count(&bitmap) + zeroed_count;
+}
+
+/* Whether a zeroed frame is what it should be. */
+static bool zeroed_is_sound(struct paddr frame)
+{
+    const uint64_t *words = phys_to_virt(frame);
+    uint64_t any = 0;
+
+    sanitize_mark(words, FRAME_BYTES, SANITIZE_NOTHING);
+    for (size_t i = 0; i < FRAME_BYTES / sizeof *words; i++) {
+        any |= words[i];
+    }
+    sanitize_mark(words, FRAME_BYTES, SANITIZE_FREE_FRAME);
+    return any == 0 && !frame_bitmap_is_free(&bitmap, frame.v >> FRAME_SHIFT);
 }
 
 uint64_t frame_recount(void)
 {
-    uint64_t free = 0;
+    uint64_t free = zeroed_count;
 
+    for (uint32_t i = 0; i < zeroed_count; i++) {
+        ASSERT(zeroed_is_sound(zeroed[i]), "frame %lx is used, or is not all zeros", zeroed[i].v);
+    }
     for (uint64_t i = 0; i < bitmap.nframes; i++) {
         free += frame_bitmap_is_free(&bitmap, i) ? 1 : 0;
     }

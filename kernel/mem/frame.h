@@ -53,9 +53,10 @@ void frame_free(struct account *payer, struct paddr frame);
 
 /*
  * The same in two halves, for who gives back many: each frame, and then the charge for all
- * n of them.
+ * n of them. A frame that is all zeros again is had for nothing by the next who needs one.
  */
 void frame_give_back(struct paddr frame);
+void frame_give_back_zeroed(struct paddr frame);
 void frame_release_charge(struct account *payer, uint64_t n);
 
 /* Gives back the n frames of one frame_alloc_contiguous. */
@@ -64,7 +65,10 @@ void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n
 /* Frames that are free now. */
 uint64_t frame_free_count(void);
 
-/* Free frames counted from the bitmap itself: the ground that frame_free_count() must match. */
+/*
+ * Free frames counted from the bitmap itself, with the zeroed ones, which are checked: the
+ * ground that frame_free_count() must match.
+ */
 uint64_t frame_recount(void);
 
 /* Frames that the bitmap covers, whether that one is free, and whether the bitmap is sound. */

@@ -376,7 +376,8 @@ static void prune(struct aspace *as, uint64_t va, const struct path *path, unsig
         }
         *path->entry[level] = 0;
         count_down(as, path, level);
-        frame_free(as->payer, (struct paddr){entry & ENTRY_ADDRESS});
+        frame_give_back_zeroed((struct paddr){entry & ENTRY_ADDRESS});
+        frame_release_charge(as->payer, 1);
         as->tables--;
     }
     if (aspace_is_active(as)) {
@@ -613,7 +614,8 @@ static bool drop_table(struct aspace *as, uint64_t *entry, unsigned level, struc
             *entry -= COUNT_ONE;
         }
     }
-    give_back(slice, *entry);
+    frame_give_back_zeroed((struct paddr){*entry & ENTRY_ADDRESS});
+    slice->freed++;
     as->tables--;
     slice->budget -= slice->budget > 0 ? 1 : 0;
     return true;
