@@ -5,9 +5,9 @@
 #include <lib/bits.h>
 
 #include "arch/x86_64/idt.h"
+#include "cap/cap.h"
 #include "cap/capability_manager.h"
 #include "cap/in_flight.h"
-#include "cap/table.h"
 #include "cap/virtual_memory.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
@@ -255,27 +255,31 @@ void process_kill(struct process *p, const char *reason)
 
 enum status process_release_cap(struct process *p, uint64_t cap_id)
 {
-    enum status status = cap_table_release(&p->caps, cap_id);
+    struct cap_hold hold;
+
+    enum status status = cap_table_remove(&p->caps, cap_id, &hold);
     if (status == ST_OK) {
         account_release(&p->account, ACCOUNT_SLOTS, 1);
+        cap_drop(hold.object);
     }
     return status;
 }
 
 /* Doubles the table, or more. The account's budget of slots bounds it, not the storage. */
-static enum status grow_table(struct process *p, uint32_t n)
+enum status process_grow_table(struct process *p, uint32_t n)
 {
     uint32_t count = p->caps.count > n ? 2u * p->caps.count : p->caps.count + n;
     size_t bytes = cap_table_storage_bytes(count < CAP_SLOTS_MAX ? count : CAP_SLOTS_MAX);
+    enum status status = ST_NO_MEMORY;
     void *storage = heap_alloc(&p->account, bytes);
     void *old;
 
-    if (storage == NULL) {
-        return ST_NO_MEMORY;
+    if (storage != NULL) {
+        status = cap_table_grow(&p->caps, storage, bytes, &old);
     }
-    enum status status = cap_table_grow(&p->caps, storage, bytes, &old);
     if (status != ST_OK) {
         heap_free(&p->account, storage);
+        account_release(&p->account, ACCOUNT_SLOTS, n);
         return status;
     }
     p->caps_storage = storage;
@@ -285,18 +289,11 @@ static enum status grow_table(struct process *p, uint32_t n)
 
 enum status process_reserve_caps(struct process *p, uint32_t n, uint64_t ids[])
 {
-    enum status status = account_charge(&p->account, ACCOUNT_SLOTS, n);
-    if (status != ST_OK) {
-        return status;
-    }
-    if (cap_table_free(&p->caps) < n) {
-        status = grow_table(p, n);
-    }
+    enum status status = process_make_room(p, n);
+
     if (status == ST_OK) {
         status = cap_table_reserve(&p->caps, n, ids);
-    }
-    if (status != ST_OK) {
-        account_release(&p->account, ACCOUNT_SLOTS, n);
+        ASSERT(status == ST_OK, "a table with room for %u capabilities has none", n);
     }
     return status;
 }

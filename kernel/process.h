@@ -140,7 +140,27 @@ void process_kill(struct process *p, const char *reason);
 enum status process_release_cap(struct process *p, uint64_t cap_id);
 
 /*
- * Sets n slots aside for capabilities that come, charged, and says the ids that they
+ * The slow part of process_make_room: a larger table. On failure n slots are charged no
+ * more.
+ */
+enum status process_grow_table(struct process *p, uint32_t n);
+
+/*
+ * Makes sure of n free slots for capabilities that come now, and charges them.
+ * ST_OVER_BUDGET, ST_NO_MEMORY.
+ */
+static inline enum status process_make_room(struct process *p, uint32_t n)
+{
+    enum status status = account_charge(&p->account, ACCOUNT_SLOTS, n);
+
+    if (__builtin_expect(status == ST_OK && cap_table_free(&p->caps) < n, 0)) {
+        status = process_grow_table(p, n);
+    }
+    return status;
+}
+
+/*
+ * Sets n slots aside for capabilities that come later, charged, and says the ids that they
  * will have; all or none. Then each is filled by cap_table_commit, or all are given back
  * by the second. ST_OVER_BUDGET, ST_NO_MEMORY.
  */

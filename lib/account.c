@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Accounts. Sums cannot overflow: everything that is added to `used` was first
- * found to be at most budget − used.
+ * Accounts, beside their inline charges. Sums cannot overflow: everything that is added to
+ * `used` was first found to be at most budget − used.
  */
 #include <lib/account.h>
 
@@ -135,21 +135,6 @@ void account_close(struct account *child)
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
         child->used[kind] = 0;
     }
-}
-
-enum status account_charge(struct account *a, enum account_kind kind, uint64_t n)
-{
-    if (n > left(a, kind)) {
-        return ST_OVER_BUDGET;
-    }
-    add(a, kind, n);
-    return ST_OK;
-}
-
-void account_release(struct account *a, enum account_kind kind, uint64_t n)
-{
-    LIB_ASSERT(n <= a->used[kind] - a->lent[kind], "no more is released than was charged");
-    a->used[kind] -= n;
 }
 
 /* Adds the listed charges up, those that lend apart. False: one is not the account's. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The capability table, beside its inline look-up. A slot's state is in its id and
+ * The capability table, beside its inline look-up and insert. A slot's state is in its id and
  * flags: used has an id; of those without, flags say reserved or retired, and the
  * rest are free.
  */
@@ -19,11 +19,6 @@ static uint32_t index_of(uint64_t id)
     return (uint32_t)(id & CAP_ID_INDEX_MASK);
 }
 
-static uint64_t id_of(uint32_t index, uint64_t generation)
-{
-    return generation << CAP_ID_INDEX_BITS | index;
-}
-
 static uint32_t slots_in(size_t bytes)
 {
     size_t n = bytes / SLOT_BYTES;
@@ -31,7 +26,7 @@ static uint32_t slots_in(size_t bytes)
     return n < CAP_SLOTS_MAX ? (uint32_t)n : CAP_SLOTS_MAX;
 }
 
-static void push_free(struct cap_table *table, uint32_t index, uint64_t generation)
+static inline void push_free(struct cap_table *table, uint32_t index, uint64_t generation)
 {
     table->slots[index] = (struct cap_slot){
         .id = CAP_SLOT_EMPTY, .interface_id = table->free_first, .badge = generation};
@@ -47,26 +42,8 @@ static void push_new(struct cap_table *table, uint32_t first)
     }
 }
 
-/* Takes the first free slot off the list. There is one. */
-static uint32_t pop_free(struct cap_table *table)
-{
-    uint32_t index = table->free_first;
-
-    table->free_first = (uint32_t)table->slots[index].interface_id;
-    return index;
-}
-
-static void fill(struct cap_table *table, uint32_t index, uint64_t id, const struct cap_hold *hold)
-{
-    LIB_ASSERT(hold->object != NULL, "a hold has an object");
-    table->slots[index] = (struct cap_slot){
-        .id = id, .object = hold->object, .interface_id = hold->interface_id, .badge = hold->badge};
-    table->flags[index] = hold->transferable ? CAP_SLOT_F_TRANSFERABLE : 0;
-    table->used++;
-}
-
 /* Empties a used slot: to the free list, or for good if it has used its last generation. */
-static void empty(struct cap_table *table, uint32_t index, struct cap_hold *hold)
+static inline void empty(struct cap_table *table, uint32_t index, struct cap_hold *hold)
 {
     struct cap_slot *slot = &table->slots[index];
     uint64_t generation = slot->id >> CAP_ID_INDEX_BITS;
@@ -146,19 +123,6 @@ enum status cap_table_grow(struct cap_table *table, void *storage, size_t bytes,
     return ST_OK;
 }
 
-enum status cap_table_insert(struct cap_table *table, const struct cap_hold *hold, uint64_t *id)
-{
-    uint32_t index;
-
-    if (cap_table_free(table) == 0) {
-        return ST_FULL;
-    }
-    index = pop_free(table);
-    *id = id_of(index, table->slots[index].badge);
-    fill(table, index, *id, hold);
-    return ST_OK;
-}
-
 enum status cap_table_remove(struct cap_table *table, uint64_t id, struct cap_hold *hold)
 {
     const struct cap_slot *slot = cap_table_lookup(table, id);
@@ -179,10 +143,12 @@ enum status cap_table_reserve(struct cap_table *table, uint32_t n, uint64_t ids[
         return ST_FULL;
     }
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t index = pop_free(table);
+        uint32_t index = table->free_first;
+        struct cap_slot *slot = &table->slots[index];
 
-        ids[i] = id_of(index, table->slots[index].badge);
-        table->slots[index].interface_id = 0;
+        ids[i] = cap_table_next_id(table);
+        table->free_first = (uint32_t)slot->interface_id;
+        slot->interface_id = 0;
         table->flags[index] = CAP_SLOT_F_RESERVED;
     }
     table->reserved += n;
@@ -194,7 +160,7 @@ void cap_table_commit(struct cap_table *table, uint64_t id, const struct cap_hol
     uint32_t index = reserved_index(table, id);
 
     table->reserved--;
-    fill(table, index, id, hold);
+    cap_table_fill(table, index, id, hold);
 }
 
 void cap_table_cancel(struct cap_table *table, uint32_t n, const uint64_t ids[])

@@ -11,7 +11,7 @@ static uint64_t region_end(const struct region *r)
 }
 
 /* The index of the first region that ends behind this page; count, if none does. */
-static uint32_t index_at(const struct region_table *t, uint64_t page)
+static inline uint32_t index_at(const struct region_table *t, uint64_t page)
 {
     uint32_t low = 0;
     uint32_t high = t->count;

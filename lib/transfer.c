@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <lib/transfer.h>
 
+#include <lib/assert.h>
+
 /* A hold of the slot's kind, that of whoever it is given to. */
 static struct cap_hold hold_of(const struct cap_slot *slot)
 {
@@ -90,28 +92,38 @@ enum status transfer_prepare(struct transfer *transfer, const struct transfer_ru
     return ST_OK;
 }
 
+/* Makes one hold the receiver's. Returns how many slots that has emptied. */
+static uint32_t take_one(struct transfer_item *item, struct cap_table *from)
+{
+    if (item->moved == CAP_ID_NONE) {
+        return 0;
+    }
+    cap_table_move_commit(from, item->moved, &item->hold);
+    return 1;
+}
+
 uint32_t transfer_take(struct transfer *transfer, struct cap_table *from)
+{
+    uint32_t moved = 0;
+
+    for (uint32_t i = 0; i < transfer->count; i++) {
+        moved += take_one(&transfer->items[i], from);
+    }
+    return moved;
+}
+
+uint32_t transfer_commit(struct transfer *transfer, struct cap_table *from, struct cap_table *to,
+                         struct cap_record records[])
 {
     uint32_t moved = 0;
 
     for (uint32_t i = 0; i < transfer->count; i++) {
         struct transfer_item *item = &transfer->items[i];
 
-        if (item->moved != CAP_ID_NONE) {
-            cap_table_move_commit(from, item->moved, &item->hold);
-            moved++;
-        }
-    }
-    return moved;
-}
-
-uint32_t transfer_commit(struct transfer *transfer, struct cap_table *from, struct cap_table *to,
-                         const uint64_t ids[])
-{
-    uint32_t moved = transfer_take(transfer, from);
-
-    for (uint32_t i = 0; i < transfer->count; i++) {
-        cap_table_commit(to, ids[i], &transfer->items[i].hold);
+        moved += take_one(item, from);
+        enum status status = cap_table_insert(to, &item->hold, &records[i].cap_id);
+        LIB_ASSERT(status == ST_OK, "the receiver's table has room");
+        records[i].interface_id = item->hold.interface_id;
     }
     return moved;
 }

@@ -76,31 +76,27 @@ enum answer_fault cap_answer_deliver(struct thread *t, const struct call_buffer 
                                      const struct cap_hold holds[], uint32_t count)
 {
     struct cap_record records[CAP_TRANSFER_MAX];
-    uint64_t ids[CAP_TRANSFER_MAX];
     uint32_t records_bytes = count * (uint32_t)sizeof records[0];
     struct process *p = t->process;
 
     ASSERT(count <= CAP_TRANSFER_MAX, "an answer brings %u capabilities", count);
-    if (bytes + records_bytes > result->len || count > cap_room) {
+    if (bytes + records_bytes > result->len || count > cap_room ||
+        !buffer_copy_out(t, result, message, bytes) ||
+        !transfer_records_fit(t, result, bytes, count)) {
         drop_all(holds, count);
         return ANSWER_BAD_RESULT;
     }
-    if (process_reserve_caps(p, count, ids) != ST_OK) {
+    if (process_make_room(p, count) != ST_OK) {
         drop_all(holds, count);
         return ANSWER_OVERLOADED;
     }
     for (uint32_t i = 0; i < count; i++) {
-        records[i] = (struct cap_record){.cap_id = ids[i], .interface_id = holds[i].interface_id};
+        uint64_t id;
+        enum status status = cap_table_insert(&p->caps, &holds[i], &id);
+        ASSERT(status == ST_OK, "a table with room for a capability has none");
+        records[i] = (struct cap_record){.cap_id = id, .interface_id = holds[i].interface_id};
     }
-    if (!buffer_copy_out(t, result, message, bytes) ||
-        !transfer_write_records(t, result, bytes, count, records)) {
-        process_cancel_caps(p, count, ids);
-        drop_all(holds, count);
-        return ANSWER_BAD_RESULT;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        cap_table_commit(&p->caps, ids[i], &holds[i]);
-    }
+    transfer_write_records(t, result, bytes, count, records);
     return ANSWER_DELIVERED;
 }
 

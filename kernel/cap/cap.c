@@ -57,13 +57,8 @@ void cap_object_init(struct cap_object *object, const struct cap_type *type)
     list_push_back(&objects, &object->node);
 }
 
-void cap_drop(struct cap_object *object)
+void cap_end(struct cap_object *object)
 {
-    ASSERT(object->holds != 0, "%s dropped once more than it was held", object->type->name);
-    object->holds--;
-    if (object->holds != 0) {
-        return;
-    }
     ASSERT(object->type->destroy != NULL, "%s dropped, though the kernel holds it for good",
            object->type->name);
     list_remove(&object->node);

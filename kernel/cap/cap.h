@@ -23,6 +23,8 @@
 #include <lib/status.h>
 #include <stdint.h>
 
+#include "panic.h"
+
 struct cap_object;
 
 /* What a CALL of an object takes. */
@@ -70,8 +72,18 @@ static inline void cap_hold(struct cap_object *object)
     object->holds++;
 }
 
+/* The last hold of an object was given back: its end. */
+void cap_end(struct cap_object *object);
+
 /* Gives one hold back; the object may be gone afterwards. */
-void cap_drop(struct cap_object *object);
+static inline void cap_drop(struct cap_object *object)
+{
+    ASSERT(object->holds != 0, "%s dropped once more than it was held", object->type->name);
+    object->holds--;
+    if (object->holds == 0) {
+        cap_end(object);
+    }
+}
 
 /* Starts the list of objects and the kernel's table, and makes the objects there is one of. */
 void cap_init(void);

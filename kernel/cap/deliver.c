@@ -18,30 +18,25 @@ static uint32_t count_of(const struct transfer *transfer)
     return transfer == NULL ? 0 : transfer->count;
 }
 
-static void list_records(const struct transfer *transfer, const uint64_t ids[],
-                         struct cap_record records[])
-{
-    for (uint32_t i = 0; i < transfer->count; i++) {
-        records[i] = (struct cap_record){.cap_id = ids[i],
-                                         .interface_id = transfer->items[i].hold.interface_id};
-    }
-}
-
 /*
- * Writes the records and then hands the capabilities over, to slots that are reserved.
- * False: the buffer is not writable; nothing was handed over.
+ * Hands the capabilities over and writes their records behind the message, if both tables
+ * and the buffer allow it; nothing else, once that is certain, can fail.
  */
-static bool hand_over(struct transfer *transfer, struct thread *from, struct thread *to,
-                      const struct call_buffer *buffer, uint32_t offset, const uint64_t ids[])
+static enum delivery hand_over(struct transfer *transfer, struct thread *from, struct thread *to,
+                               const struct call_buffer *buffer, uint32_t offset)
 {
     struct cap_record records[CAP_TRANSFER_MAX];
+    uint32_t n = transfer->count;
 
-    list_records(transfer, ids, records);
-    if (!transfer_write_records(to, buffer, offset, transfer->count, records)) {
-        return false;
+    if (!transfer_records_fit(to, buffer, offset, n)) {
+        return TARGET_FAILED;
     }
-    transfer_deliver(transfer, from->process, to->process, ids);
-    return true;
+    if (process_make_room(to->process, n) != ST_OK) {
+        return TARGET_OVERLOADED;
+    }
+    transfer_deliver(transfer, from->process, to->process, records);
+    transfer_write_records(to, buffer, offset, n, records);
+    return DELIVERED;
 }
 
 /*
@@ -52,33 +47,18 @@ static enum delivery deliver_message(struct thread *from, const struct call_buff
                                      struct transfer *transfer, const struct call *target,
                                      uint32_t header)
 {
-    uint32_t n = count_of(transfer);
-    uint64_t ids[CAP_TRANSFER_MAX];
     struct thread *to = target->thread;
-
-    if (__builtin_expect(n != 0, 0) && process_reserve_caps(to->process, n, ids) != ST_OK) {
-        return TARGET_OVERLOADED;
-    }
     struct call_buffer body = buffer_from(&target->result, header);
-    enum delivery delivery = DELIVERED;
+
     switch (buffer_copy(from, message, to, &body, message->len)) {
     case BUFFER_BAD_SOURCE:
-        delivery = SENDER_FAILED;
-        break;
+        return SENDER_FAILED;
     case BUFFER_BAD_TARGET:
-        delivery = TARGET_FAILED;
-        break;
+        return TARGET_FAILED;
     case BUFFER_COPIED:
-        if (__builtin_expect(n != 0, 0) &&
-            !hand_over(transfer, from, to, &body, message->len, ids)) {
-            delivery = TARGET_FAILED;
-        }
         break;
     }
-    if (__builtin_expect(delivery != DELIVERED && n != 0, 0)) {
-        process_cancel_caps(to->process, n, ids);
-    }
-    return delivery;
+    return transfer == NULL ? DELIVERED : hand_over(transfer, from, to, &body, message->len);
 }
 
 static inline bool has_room(const struct call *target, uint32_t header, uint32_t bytes, uint32_t n)

@@ -3,9 +3,10 @@
  * The delivery of a message from one process to another: a call to who receives it, an
  * answer or an exception to who called.
  *
- * A message is delivered in one step, all or nothing: room and slots at the target
- * first, then header, message and records into its buffer, then the capabilities. What
- * is the sender's fault leaves the target as it was, and the other way round.
+ * A message is delivered in one step, all or nothing: header and message into the
+ * target's buffer, if there is room; then, if room for records and slots is certain, the
+ * capabilities into its table and their records behind the message. What is the sender's
+ * fault leaves the target as it was, and the other way round.
  */
 #pragma once
 

@@ -38,7 +38,7 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
         if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
             return GO_ON;
         }
-        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT)) {
+        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT, 0, 0)) {
             return GO_ON;
         }
     }
@@ -54,7 +54,7 @@ op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
 
     if (__builtin_expect(
             first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1) &&
-        short_return(t, &w, REACH_SHORT, &took_long)) {
+        short_return(t, &w, REACH_SHORT, 0, &took_long)) {
         return __builtin_expect(took_long, 0) ? STOP : GO_ON;
     }
     return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,

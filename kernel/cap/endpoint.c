@@ -14,9 +14,9 @@ bool endpoint_can_be_client(uint64_t interface_id)
     return interface_id != 0 && interface_id != CAPOS_ENDPOINT_ID;
 }
 
-static enum capnp_answer endpoint_mint(void *self, struct capnp_call *call,
-                                       struct capos_endpoint_mint_params params,
-                                       struct capos_endpoint_mint_results_builder results)
+static inline enum capnp_answer endpoint_mint(void *self, struct capnp_call *call,
+                                              struct capos_endpoint_mint_params params,
+                                              struct capos_endpoint_mint_results_builder results)
 {
     struct endpoint_object *o = endpoint_of_owner(self);
     uint64_t interface_id = capos_endpoint_mint_params_get_interface_id(params);

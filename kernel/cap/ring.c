@@ -35,6 +35,10 @@
 #include "process.h"
 #include "thread.h"
 
+/* Where the first word of an entry has its method, and how many capabilities come along. */
+#define FIRST_WORD_METHOD    0x0000ffff00000000ull
+#define FIRST_WORD_CAP_COUNT 0x000000000000ff00ull
+
 static const char no_memory[] = "the kernel has no memory for the message";
 
 void ring_fail(struct thread *t, uint64_t user_data, enum cap_err error)
@@ -132,21 +136,21 @@ static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t us
  * for the sake of a message that is not short.
  */
 static __attribute__((noinline)) enum go_on
-call_plain(struct thread *t, const struct cap_slot *slot, struct cap_sqe sqe)
+call_plain(struct thread *t, const struct cap_slot *slot, const struct cap_sqe *sqe)
 {
     struct call_buffer params;
     struct call_buffer result;
 
-    if (!ring_decode_call(t, &sqe, 0, &params, &result)) {
+    if (!ring_decode_call(t, sqe, 0, &params, &result)) {
         return GO_ON;
     }
     if (params.len > SHORT_MESSAGE_BYTES || result.len > SHORT_MESSAGE_BYTES) {
-        invoke_large(t, sqe.user_data, slot, sqe.method_id, params, result);
+        invoke_large(t, sqe->user_data, slot, sqe->method_id, params, result);
         return params.len > SHORT_MESSAGE_BYTES ? STOP : GO_ON;
     }
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
-    plain_invoke(t, sqe.user_data, slot, sqe.method_id, params, result, in, out, result.len);
+    plain_invoke(t, sqe->user_data, slot, sqe->method_id, params, result, in, out, result.len);
     return GO_ON;
 }
 
@@ -163,7 +167,7 @@ static void drop_given(struct transfer *given, struct process *sender)
     transfer_free(given, sender);
 }
 
-static void complete_full(struct cap_call *call)
+static __attribute__((noinline)) void complete_with_caps(struct cap_call *call)
 {
     struct thread *t = call->caller;
     uint32_t bytes = call->c.results_bytes;
@@ -182,21 +186,24 @@ static void complete_full(struct cap_call *call)
     }
 }
 
-/* Everything of the call is in kernel memory, and *call is complete. */
-static void invoke_full(struct cap_call *call, const struct cap_slot *slot)
+/* Completes a call that was answered at once. */
+static inline void complete_full(struct cap_call *call)
 {
-    struct process *p = call->caller->process;
-    const struct cap_type *type = slot->object->type;
-    enum capnp_answer answer = type->call(slot->object, &call->c);
-
-    if (call->given != NULL && answer == CAPNP_ANSWERED) {
-        drop_given(call->given, p);
-    } else if (call->given != NULL) {
-        transfer_abandon(call->given, p);
+    if (call->result_count != 0) {
+        complete_with_caps(call);
+    } else if (buffer_copy_out(call->caller, &call->result, call->c.results,
+                               call->c.results_bytes)) {
+        ring_complete(call->caller, call->user_data, call->c.results_bytes);
+    } else {
+        ring_fail(call->caller, call->user_data, CAP_ERR_BAD_RESULT);
     }
-    if (answer == CAPNP_ANSWERED) {
-        complete_full(call);
-        return;
+}
+
+/* Completes one that was not answered, unless it will be. */
+static __attribute__((noinline)) void not_answered(struct cap_call *call, enum capnp_answer answer)
+{
+    if (call->given != NULL) {
+        transfer_abandon(call->given, call->caller->process);
     }
     for (uint32_t i = 0; i < call->result_count; i++) {
         cap_drop(call->results[i].object);
@@ -226,38 +233,52 @@ static void enter_full(struct cap_call *call, const struct cap_slot *slot,
     call->c.params_capabilities = call->given != NULL ? call->given->count : 0;
     call->c.results = out;
     call->c.results_room = out_room;
-    invoke_full(call, slot);
+    enum capnp_answer answer = slot->object->type->call(slot->object, &call->c);
+    if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
+        not_answered(call, answer);
+        return;
+    }
+    if (call->given != NULL) {
+        drop_given(call->given, call->caller->process);
+    }
+    complete_full(call);
+}
+
+/* Whether the drain goes on behind a full call. */
+static inline enum go_on after_full(const struct cap_call *call)
+{
+    return call->took_long || call->caller->state == THREAD_DEAD ? STOP : GO_ON;
 }
 
 static __attribute__((noinline)) enum go_on call_full(struct thread *t, const struct cap_slot *slot,
-                                                      struct cap_sqe sqe)
+                                                      const struct cap_sqe *sqe)
 {
-    uint32_t descriptors = sqe.cap_count * (uint32_t)sizeof(struct cap_transfer);
-    struct cap_call call = {.c.method = sqe.method_id,
+    uint32_t descriptors = sqe->cap_count * (uint32_t)sizeof(struct cap_transfer);
+    struct cap_call call = {.c.method = sqe->method_id,
                             .caller = t,
-                            .user_data = sqe.user_data,
-                            .cap_room = sqe.cap_room};
+                            .user_data = sqe->user_data,
+                            .cap_room = sqe->cap_room};
     struct call_buffer params;
 
-    if (!ring_decode_call(t, &sqe, descriptors, &params, &call.result)) {
+    if (!ring_decode_call(t, sqe, descriptors, &params, &call.result)) {
         return GO_ON;
     }
-    if (sqe.params_len > CAP_KERNEL_MESSAGE_MAX) {
-        ring_fail(t, sqe.user_data, CAP_ERR_BAD_PARAMS);
+    if (sqe->params_len > CAP_KERNEL_MESSAGE_MAX) {
+        ring_fail(t, sqe->user_data, CAP_ERR_BAD_PARAMS);
         return GO_ON;
     }
     uint32_t room =
         call.result.len < CAP_KERNEL_MESSAGE_MAX ? call.result.len : CAP_KERNEL_MESSAGE_MAX;
     void *scratch = NULL;
-    if ((sqe.params_len > SHORT_MESSAGE_BYTES || room > SHORT_MESSAGE_BYTES) &&
+    if ((sqe->params_len > SHORT_MESSAGE_BYTES || room > SHORT_MESSAGE_BYTES) &&
         scratch_get(&cpu_self()->scratch, CPU_SCRATCH_BYTES, &scratch) != ST_OK) {
-        ring_refuse(t, sqe.user_data, CAPNP_EXC_OVERLOADED, no_memory, call.result);
+        ring_refuse(t, sqe->user_data, CAPNP_EXC_OVERLOADED, no_memory, call.result);
         return GO_ON;
     }
-    if (sqe.cap_count != 0 && !ring_read_transfer(t, &sqe, &params, call.result, &call.given)) {
+    if (sqe->cap_count != 0 && !ring_read_transfer(t, sqe, &params, call.result, &call.given)) {
         return GO_ON;
     }
-    params.len = sqe.params_len;
+    params.len = sqe->params_len;
     if (scratch != NULL) {
         enter_full(&call, slot, &params, scratch, (uint8_t *)scratch + CAP_KERNEL_MESSAGE_MAX,
                    room);
@@ -266,7 +287,48 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
         _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
         enter_full(&call, slot, &params, in, out, room);
     }
-    return call.took_long || sqe.cap_count != 0 || t->state == THREAD_DEAD ? STOP : GO_ON;
+    return sqe->cap_count != 0 ? STOP : after_full(&call);
+}
+
+/*
+ * One that brings no capabilities, and whose messages are short and lie in the area: of
+ * what call_full decodes and sets up, nothing but the call itself is left.
+ */
+static inline __attribute__((always_inline)) enum go_on
+call_full_short(struct thread *t, const struct cap_slot *slot, uint16_t method,
+                const uint8_t *params, uint32_t params_len, struct call_buffer result,
+                uint64_t user_data, uint32_t cap_room)
+{
+    _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
+    _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
+    struct cap_call call;
+
+    memcpy_words(in, params, params_len);
+    call.c.interface_id = slot->interface_id;
+    call.c.badge = slot->badge;
+    call.c.method = method;
+    call.c.params = in;
+    call.c.params_bytes = params_len;
+    call.c.params_capabilities = 0;
+    call.c.results = out;
+    call.c.results_room = result.len;
+    call.caller = t;
+    call.user_data = user_data;
+    call.result = result;
+    call.cap_room = cap_room;
+    call.given = NULL;
+    call.took_long = false;
+    call.result_count = 0;
+    enum capnp_answer answer = slot->object->type->call(slot->object, &call.c);
+    if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
+        not_answered(&call, answer);
+    } else if (call.result_count != 0) {
+        complete_with_caps(&call);
+    } else {
+        memcpy_words(result.area, out, call.c.results_bytes);
+        ring_complete(t, user_data, call.c.results_bytes);
+    }
+    return after_full(&call);
 }
 
 /* An entry that carries capabilities or a message that is not short takes long. */
@@ -275,100 +337,133 @@ static enum go_on after(const struct cap_sqe *sqe)
     return sqe->cap_count != 0 || sqe->params_len > SHORT_MESSAGE_BYTES ? STOP : GO_ON;
 }
 
-/* Any CALL: all the rules. */
-static enum go_on call_any(struct thread *t, const struct cap_sqe sqe)
+/* Any CALL, of what its capability id has been found to mean: all the rules. */
+static inline __attribute__((always_inline)) enum go_on
+call_any(struct thread *t, const struct cap_slot *slot, const struct cap_sqe *sqe)
 {
-    if ((sqe.flags | sqe.pointer_index | sqe.reserved) != 0 || sqe.cap_room > CAP_TRANSFER_MAX) {
-        bool pipelined = sqe.flags == CAP_SQE_F_PIPELINE && sqe.reserved == 0 &&
-                         sqe.cap_room <= CAP_TRANSFER_MAX;
-        ring_fail(t, sqe.user_data,
+    if ((sqe->flags | sqe->pointer_index | sqe->reserved) != 0 ||
+        sqe->cap_room > CAP_TRANSFER_MAX) {
+        bool pipelined = sqe->flags == CAP_SQE_F_PIPELINE && sqe->reserved == 0 &&
+                         sqe->cap_room <= CAP_TRANSFER_MAX;
+        ring_fail(t, sqe->user_data,
                   pipelined ? CAP_ERR_UNSUPPORTED_OPCODE : CAP_ERR_INVALID_REQUEST);
         return GO_ON;
     }
-    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, sqe.cap_id);
     if (slot == NULL) {
-        ring_fail(t, sqe.user_data, CAP_ERR_INVOKE_FAILED);
+        ring_fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
         return GO_ON;
     }
     const struct cap_type *type = slot->object->type;
     if (type->kind == CAP_CLIENT) {
-        ipc_call(t, slot, &sqe);
-        return after(&sqe);
+        ipc_call(t, slot, sqe);
+        return after(sqe);
     }
-    if (type->interface_id != sqe.interface_id) {
-        ring_fail(t, sqe.user_data, CAP_ERR_WRONG_INTERFACE);
+    if (type->interface_id != sqe->interface_id) {
+        ring_fail(t, sqe->user_data, CAP_ERR_WRONG_INTERFACE);
         return GO_ON;
     }
-    if (type->kind == CAP_FULL || sqe.cap_count != 0) {
+    if (type->kind == CAP_FULL || sqe->cap_count != 0) {
         return call_full(t, slot, sqe);
     }
     return call_plain(t, slot, sqe);
 }
 
 /* A CALL of another process, or a RETURN, that would be short but for its length. */
-static bool op_long(struct thread *t, uint64_t first, const struct ring_words *w)
+static inline __attribute__((always_inline)) bool
+op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const struct ring_words *w)
 {
     bool took_long;
 
     if (first == FIRST_WORD_RETURN_AGAIN && (w->cap_id | w->result_addr | w->last) == 0) {
-        return short_return(t, w, REACH_LONG, &took_long);
+        return short_return(t, w, REACH_LONG, 0, &took_long);
     }
     if ((uint8_t)first != CAP_OP_CALL || (first & FIRST_WORD_EXTRAS) != 0 || w->last != 0) {
         return false;
     }
-    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w->cap_id);
     return slot != NULL && slot->object->type->kind == CAP_CLIENT &&
-           short_call(t, slot, first, w, REACH_LONG);
+           short_call(t, slot, first, w, REACH_LONG, 0, 0);
+}
+
+/*
+ * One that would be short but for its capabilities, those that it brings or takes; and the
+ * short CALL of an object of the kernel that is not plain.
+ */
+static inline __attribute__((always_inline)) bool
+op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
+                const struct ring_words *w, enum go_on *go_on)
+{
+    const struct process *p = t->process;
+    uint64_t kind = first & ~FIRST_WORD_CAP_COUNT;
+    uint32_t n = (uint8_t)(first >> 8);
+
+    *go_on = n != 0 ? STOP : GO_ON;
+    if (kind == FIRST_WORD_RETURN_AGAIN) {
+        bool took_long;
+        return n != 0 && (w->cap_id | w->result_addr | w->last) == 0 &&
+               short_return(t, w, REACH_SHORT, n, &took_long);
+    }
+    if ((kind & ~FIRST_WORD_METHOD) != CAP_OP_CALL || w->last > CAP_TRANSFER_MAX || slot == NULL) {
+        return false;
+    }
+    const struct cap_type *type = slot->object->type;
+    if (type->kind == CAP_CLIENT) {
+        return (n | w->last) != 0 &&
+               short_call(t, slot, first, w, REACH_SHORT, n, (uint32_t)w->last);
+    }
+    if (type->kind != CAP_FULL || n != 0 || type->interface_id != w->interface_id ||
+        !is_in_area(p, w->params_addr, REACH_SHORT) ||
+        !is_in_area(p, w->result_addr, REACH_SHORT)) {
+        return false;
+    }
+    uint32_t room = (uint32_t)(w->lengths >> 32);
+    struct call_buffer result = {
+        .area = in_area(p, w->result_addr), .addr = w->result_addr, .len = room, .near = room};
+    *go_on = call_full_short(t, slot, (uint16_t)(first >> 32), in_area(p, w->params_addr),
+                             (uint32_t)w->lengths, result, w->user_data, (uint32_t)w->last);
+    return true;
 }
 
 enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64_t interface_id,
                        uint64_t params_addr, uint64_t result_addr, uint64_t lengths,
                        uint64_t user_data, uint64_t last)
 {
-    if (!lengths_fit(lengths, REACH_SHORT)) {
-        struct ring_words words = {.cap_id = cap_id,
-                                   .interface_id = interface_id,
-                                   .params_addr = params_addr,
-                                   .result_addr = result_addr,
-                                   .lengths = lengths,
-                                   .user_data = user_data,
-                                   .last = last};
-        if (op_long(t, first, &words)) {
-            return STOP;
-        }
+    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, cap_id);
+    struct ring_words w = {cap_id,  interface_id, params_addr, result_addr,
+                           lengths, user_data,    last};
+    enum go_on go_on = STOP;
+
+    if (lengths_fit(lengths, REACH_SHORT) ? op_almost_short(t, slot, first, &w, &go_on)
+                                          : op_long(t, slot, first, &w)) {
+        return go_on;
     }
     struct cap_sqe sqe =
         ring_entry(first, cap_id, interface_id, params_addr, result_addr, lengths, user_data, last);
-
     if (sqe.opcode == CAP_OP_CALL) {
-        return call_any(t, sqe);
+        return call_any(t, slot, &sqe);
     }
     return ipc_return(t, &sqe) ? STOP : after(&sqe);
 }
 
-static void op_release(struct thread *t, const struct cap_sqe *sqe)
+static enum go_on op_release(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
-    if ((sqe->cap_count | sqe->flags | sqe->method_id | sqe->pointer_index | sqe->interface_id |
-         sqe->params_addr | sqe->result_addr | sqe->params_len | sqe->result_len | sqe->cap_room |
-         sqe->reserved) != 0) {
-        ring_fail(t, sqe->user_data, CAP_ERR_INVALID_REQUEST);
-        return;
+    struct ring_words w = ring_words(from);
+
+    if ((first >> 8 | w.interface_id | w.params_addr | w.result_addr | w.lengths | w.last) != 0) {
+        ring_fail(t, w.user_data, CAP_ERR_INVALID_REQUEST);
+    } else if (process_release_cap(t->process, w.cap_id) != ST_OK) {
+        ring_fail(t, w.user_data, CAP_ERR_INVOKE_FAILED);
+    } else {
+        ring_complete(t, w.user_data, 0);
     }
-    if (process_release_cap(t->process, sqe->cap_id) != ST_OK) {
-        ring_fail(t, sqe->user_data, CAP_ERR_INVOKE_FAILED);
-        return;
-    }
-    ring_complete(t, sqe->user_data, 0);
+    return GO_ON;
 }
 
-enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t first)
+static __attribute__((noinline)) enum go_on op_rare(struct thread *t, const struct cap_sqe *from,
+                                                    uint64_t first)
 {
     struct cap_sqe sqe = ring_rest(from, first);
 
     switch (sqe.opcode) {
-    case CAP_OP_RELEASE:
-        op_release(t, &sqe);
-        return GO_ON;
     case CAP_OP_RECV:
         return ipc_recv(t, &sqe) ? STOP : GO_ON;
     case CAP_OP_CANCEL:
@@ -381,4 +476,9 @@ enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t 
         ring_fail(t, sqe.user_data, CAP_ERR_INVALID_REQUEST);
         return GO_ON;
     }
+}
+
+enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t first)
+{
+    return (uint8_t)first == CAP_OP_RELEASE ? op_release(t, from, first) : op_rare(t, from, first);
 }

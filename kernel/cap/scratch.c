@@ -18,7 +18,7 @@ static void give_back(void *context, void *memory, size_t bytes)
 
 static const struct lazy_buffer_source source = {.alloc = take, .free = give_back};
 
-enum status scratch_get(struct lazy_buffer *buffer, size_t bytes, void **memory)
+enum status scratch_take(struct lazy_buffer *buffer, size_t bytes, void **memory)
 {
     return lazy_buffer_get(buffer, &source, bytes, memory);
 }

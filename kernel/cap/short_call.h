@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Short calls: no capabilities, messages that are short and lie in the message areas.
+ * Short calls: messages that are short and lie in the message areas, with few capabilities.
  * To a plain object of the kernel; to a process whose receiver waits; and the answer to a
  * caller that is there. One test says that all of this is so; then no rule of cap/ring.c
  * and cap/ipc.c is broken, and what is left of them is a copy, two records and a
@@ -20,6 +20,7 @@
 #include "cap/entry.h"
 #include "cap/matching.h"
 #include "cap/ring.h"
+#include "cap/transfer.h"
 #include "process.h"
 #include "thread.h"
 #include "words.h"
@@ -70,19 +71,37 @@ static inline uint8_t *in_area(const struct process *p, uint64_t addr)
 }
 
 /* Posts the completion that a record owes. Some thread is current. */
-static inline __attribute__((always_inline)) void short_post(const struct call *call,
-                                                             uint64_t result, uint64_t detail)
+static inline __attribute__((always_inline)) void
+short_post(const struct call *call, uint64_t result, uint32_t cap_count, uint64_t detail)
 {
     struct thread *t = call->thread;
 
-    ring_post_reserved(&t->ring, call->user_data, (int32_t)result, 0, 0, detail);
+    ring_post_reserved(&t->ring, call->user_data, (int32_t)result, 0, (uint16_t)cap_count, detail);
     sched_completed_by_current(t);
 }
 
-/* Delivers a call to the receiver that waits. False: it is not a short call, or nobody waits. */
+/*
+ * Hands over the n capabilities that come behind `bytes` of message, and writes their records
+ * where the message will end. False: not in this way, and nothing has changed.
+ */
+static inline __attribute__((always_inline)) bool
+short_transfer(struct thread *t, const uint8_t *message, uint64_t bytes, uint32_t n,
+               enum reach reach, const struct call *target, uint64_t header)
+{
+    return bytes + n * sizeof(struct cap_transfer) <= reach_bytes(reach) &&
+           header + bytes + n * sizeof(struct cap_record) <= target->result.near &&
+           n <= target->cap_room &&
+           transfer_at_once(t->process, message + bytes, n, target->thread->process,
+                            target->result.area + header + bytes);
+}
+
+/*
+ * Delivers a call, with n capabilities and room for so many with its answer, to the
+ * receiver that waits. False: it is not a short call, or nobody waits.
+ */
 static inline __attribute__((always_inline)) bool
 short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
-           const struct ring_words *w, enum reach reach)
+           const struct ring_words *w, enum reach reach, uint32_t n, uint32_t cap_room)
 {
     const struct process *p = t->process;
     struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
@@ -97,28 +116,36 @@ short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
         __builtin_expect(sizeof(struct cap_message_header) + bytes > receiver->result.near, 0)) {
         return false;
     }
+    uint64_t badge = slot->badge; /* the slot may be one that is moved */
+    if (n != 0 && !short_transfer(t, in_area(p, w->params_addr), bytes, n, reach, receiver,
+                                  sizeof(struct cap_message_header))) {
+        return false;
+    }
     (void)entry_begin(t, w->user_data);
     caller->result.area = in_area(p, w->result_addr);
     caller->result.len = (uint32_t)(w->lengths >> 32);
     caller->result.near = (uint32_t)(w->lengths >> 32);
     struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
     *header = (struct cap_message_header){.interface_id = w->interface_id,
-                                          .badge = slot->badge,
+                                          .badge = badge,
                                           .method_id = (uint16_t)(first >> 32),
+                                          .cap_count = (uint16_t)n,
                                           .params_len = bytes};
     memcpy_words(header + 1, in_area(p, w->params_addr), bytes);
     list_unlink(&receiver->node);
-    caller->cap_room = 0;
-    short_post(receiver, sizeof *header + bytes, call_pair(caller, receiver));
+    caller->cap_room = cap_room;
+    short_post(receiver, sizeof *header + bytes, n, call_pair(caller, receiver));
     return true;
 }
 
 /*
- * Delivers an answer and has the receiver receive again. False: it is not a short
- * answer of this kind. *took_long: receiving kept interrupts out for a while.
+ * Delivers an answer with n capabilities and has the receiver receive again. False: it is
+ * not a short answer of this kind. *took_long: receiving kept interrupts out for a while.
  */
-static inline __attribute__((always_inline)) bool
-short_return(struct thread *t, const struct ring_words *w, enum reach reach, bool *took_long)
+static inline __attribute__((always_inline)) bool short_return(struct thread *t,
+                                                               const struct ring_words *w,
+                                                               enum reach reach, uint32_t n,
+                                                               bool *took_long)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
@@ -132,8 +159,11 @@ short_return(struct thread *t, const struct ring_words *w, enum reach reach, boo
     if (__builtin_expect(caller == NULL || bytes > caller->result.near, 0)) {
         return false;
     }
+    if (n != 0 && !short_transfer(t, in_area(p, w->params_addr), bytes, n, reach, caller, 0)) {
+        return false;
+    }
     memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
-    short_post(caller, bytes, 0);
+    short_post(caller, bytes, n, 0);
     call_put(&caller->thread->pool, caller);
 
     ring_reserve(&t->ring);

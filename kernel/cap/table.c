@@ -55,14 +55,3 @@ enum status cap_table_grant(struct cap_table *table, struct cap_object *object, 
     }
     return status;
 }
-
-enum status cap_table_release(struct cap_table *table, uint64_t id)
-{
-    struct cap_hold hold;
-
-    enum status status = cap_table_remove(table, id, &hold);
-    if (status == ST_OK) {
-        cap_drop(hold.object);
-    }
-    return status;
-}

@@ -33,6 +33,3 @@ const struct cap_slot *kernel_table_find(uint64_t interface_id);
 /* Puts a new hold on the object into a table. ST_FULL, and then no hold was taken. */
 enum status cap_table_grant(struct cap_table *table, struct cap_object *object, uint64_t badge,
                             bool transferable, uint64_t *id);
-
-/* Empties a slot and drops its hold. ST_STALE; ST_DENIED: the slot is being moved. */
-enum status cap_table_release(struct cap_table *table, uint64_t id);

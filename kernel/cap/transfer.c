@@ -75,12 +75,36 @@ void transfer_free(struct transfer *transfer, struct process *sender)
 }
 
 void transfer_deliver(struct transfer *transfer, struct process *sender, struct process *receiver,
-                      const uint64_t ids[])
+                      struct cap_record records[])
 {
-    uint32_t moved = transfer_commit(transfer, &sender->caps, &receiver->caps, ids);
+    uint32_t moved = transfer_commit(transfer, &sender->caps, &receiver->caps, records);
 
     account_release(&sender->account, ACCOUNT_SLOTS, moved);
     transfer_free(transfer, sender);
+}
+
+bool transfer_at_once(struct process *sender, const void *descriptors, uint32_t n,
+                      struct process *receiver, void *records)
+{
+    struct cap_transfer local[TRANSFER_AT_ONCE_MAX];
+    _Alignas(struct transfer) uint8_t
+        storage[sizeof(struct transfer) + TRANSFER_AT_ONCE_MAX * sizeof(struct transfer_item)];
+    struct transfer *transfer = (struct transfer *)(void *)storage;
+
+    if (n > TRANSFER_AT_ONCE_MAX || cap_table_free(&receiver->caps) < n) {
+        return false;
+    }
+    memcpy_words(local, descriptors, n * sizeof local[0]);
+    if (transfer_prepare(transfer, &rules, &sender->caps, local, n) != ST_OK) {
+        return false;
+    }
+    if (account_charge(&receiver->account, ACCOUNT_SLOTS, n) != ST_OK) {
+        transfer_rollback(transfer, &rules, &sender->caps);
+        return false;
+    }
+    uint32_t moved = transfer_commit(transfer, &sender->caps, &receiver->caps, records);
+    account_release(&sender->account, ACCOUNT_SLOTS, moved);
+    return true;
 }
 
 void transfer_receive(struct transfer *transfer, struct process *sender)
@@ -94,14 +118,6 @@ void transfer_abandon(struct transfer *transfer, struct process *sender)
 {
     transfer_rollback(transfer, &rules, &sender->caps);
     transfer_free(transfer, sender);
-}
-
-bool transfer_write_records(const struct thread *receiver, const struct call_buffer *buffer,
-                            uint32_t offset, uint32_t count, const struct cap_record records[])
-{
-    struct call_buffer to = buffer_from(buffer, offset);
-
-    return buffer_copy_out(receiver, &to, records, count * (uint32_t)sizeof records[0]);
 }
 
 void transfer_each_hold(const struct transfer *transfer, void (*visit)(struct cap_object *held))

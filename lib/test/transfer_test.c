@@ -285,12 +285,12 @@ static void what_is_bound_to_its_holder_can_still_mint(void **state)
     uint64_t owner = give(0, 0, 0, false);
     struct cap_transfer d = {
         .cap_id = owner, .mode = CAP_TRANSFER_MINT, .badge = 7, .interface_id = INTERFACE};
-    uint64_t id;
+    struct cap_record record;
 
     assert_int_equal(transfer_prepare(&room[0].t, &rules, &tables[0], &d, 1), ST_OK);
-    assert_int_equal(cap_table_reserve(&tables[1], 1, &id), ST_OK);
-    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[1], &id), 0);
-    const struct cap_slot *slot = cap_table_lookup(&tables[1], id);
+    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[1], &record), 0);
+    assert_int_equal(record.interface_id, INTERFACE);
+    const struct cap_slot *slot = cap_table_lookup(&tables[1], record.cap_id);
     assert_non_null(slot);
     assert_ptr_equal(slot->object, &objects[1]);
     assert_int_equal(slot->badge, 7);
@@ -305,13 +305,12 @@ static void a_badge_travels_unchanged(void **state)
     (void)state;
     struct cap_transfer d[] = {{.cap_id = give(0, 2, 41, true), .mode = CAP_TRANSFER_MOVE},
                                {.cap_id = give(0, 3, 42, true), .mode = CAP_TRANSFER_COPY}};
-    uint64_t ids[2];
+    struct cap_record records[2];
 
     assert_int_equal(transfer_prepare(&room[0].t, &rules, &tables[0], d, 2), ST_OK);
-    assert_int_equal(cap_table_reserve(&tables[1], 2, ids), ST_OK);
-    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[1], ids), 1);
-    assert_int_equal(cap_table_lookup(&tables[1], ids[0])->badge, 41);
-    assert_int_equal(cap_table_lookup(&tables[1], ids[1])->badge, 42);
+    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[1], records), 1);
+    assert_int_equal(cap_table_lookup(&tables[1], records[0].cap_id)->badge, 41);
+    assert_int_equal(cap_table_lookup(&tables[1], records[1].cap_id)->badge, 42);
     assert_null(cap_table_lookup(&tables[0], d[0].cap_id));
     assert_non_null(cap_table_lookup(&tables[0], d[1].cap_id));
     assert_int_equal(objects[2].holds, 1);
@@ -323,13 +322,12 @@ static void to_oneself(void **state)
     (void)state;
     struct cap_transfer d[] = {{.cap_id = give(0, 2, 1, true), .mode = CAP_TRANSFER_MOVE},
                                {.cap_id = give(0, 3, 2, true), .mode = CAP_TRANSFER_COPY}};
-    uint64_t ids[2];
+    struct cap_record records[2];
 
     assert_int_equal(transfer_prepare(&room[0].t, &rules, &tables[0], d, 2), ST_OK);
-    assert_int_equal(cap_table_reserve(&tables[0], 2, ids), ST_OK);
-    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[0], ids), 1);
+    assert_int_equal(transfer_commit(&room[0].t, &tables[0], &tables[0], records), 1);
     assert_null(cap_table_lookup(&tables[0], d[0].cap_id));
-    assert_ptr_equal(cap_table_lookup(&tables[0], ids[0])->object, &objects[2]);
+    assert_ptr_equal(cap_table_lookup(&tables[0], records[0].cap_id)->object, &objects[2]);
     assert_int_equal(cap_table_used(&tables[0]), 3);
     assert_true(cap_table_check(&tables[0]));
     assert_int_equal(objects[2].holds, 1);
@@ -460,7 +458,7 @@ static void end_pending(unsigned k)
     struct pending *p = &pending[k];
     struct cap_table *from = &tables[p->from];
     unsigned to = below(TABLES);
-    uint64_t ids[MOST];
+    struct cap_record records[MOST];
 
     if (below(3) == 0 || cap_table_free(&tables[to]) < p->n) {
         transfer_rollback(&room[k].t, &rules, from);
@@ -473,11 +471,10 @@ static void end_pending(unsigned k)
             drop(p->holds[i].object);
         }
     } else {
-        assert_int_equal(cap_table_reserve(&tables[to], p->n, ids), ST_OK);
-        (void)transfer_commit(&room[k].t, from, &tables[to], ids);
+        (void)transfer_commit(&room[k].t, from, &tables[to], records);
         model_leave(p);
         for (uint32_t i = 0; i < p->n; i++) {
-            model_add(to, ids[i], p->holds[i]);
+            model_add(to, records[i].cap_id, p->holds[i]);
         }
     }
     p->is = false;

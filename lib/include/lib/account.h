@@ -25,6 +25,7 @@
  */
 #pragma once
 
+#include <lib/assert.h>
 #include <lib/list.h>
 #include <lib/status.h>
 #include <stdbool.h>
@@ -88,10 +89,29 @@ bool account_pass_on(struct account *dying);
 void account_close(struct account *child);
 
 /* Charges n, or ST_OVER_BUDGET and nothing changed. */
-enum status account_charge(struct account *a, enum account_kind kind, uint64_t n);
+static inline enum status account_charge(struct account *a, enum account_kind kind, uint64_t n)
+{
+    uint64_t used = a->used[kind];
+
+    if (__builtin_expect(n > a->budget.amount[kind] - used, 0)) {
+        return ST_OVER_BUDGET;
+    }
+    used += n;
+    a->used[kind] = used;
+    if (used > a->peak[kind]) {
+        a->peak[kind] = used;
+    }
+    return ST_OK;
+}
 
 /* Takes back a charge of n. That no more is released than was charged is asserted. */
-void account_release(struct account *a, enum account_kind kind, uint64_t n);
+static inline void account_release(struct account *a, enum account_kind kind, uint64_t n)
+{
+    uint64_t used = a->used[kind];
+
+    LIB_ASSERT(n <= used - a->lent[kind], "no more is released than was charged");
+    a->used[kind] = used - n;
+}
 
 /*
  * Charges these amounts, all or none, for a thing that may outlive the account. Keeps

@@ -34,6 +34,7 @@
 
 #include <abi/limits.h>
 #include <abi/ring.h>
+#include <lib/assert.h>
 #include <lib/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -134,8 +135,39 @@ static inline uint32_t cap_table_free(const struct cap_table *table)
     return table->count - table->used - table->reserved - table->retired;
 }
 
+/* The id that the next hold gets, while a slot is free. */
+static inline uint64_t cap_table_next_id(const struct cap_table *table)
+{
+    uint32_t index = table->free_first;
+
+    return table->slots[index].badge << CAP_ID_INDEX_BITS | index;
+}
+
+/* Makes a slot that is in no list a used one: for insert and commit. */
+static inline void cap_table_fill(struct cap_table *table, uint32_t index, uint64_t id,
+                                  const struct cap_hold *hold)
+{
+    LIB_ASSERT(hold->object != NULL, "a hold has an object");
+    table->slots[index] = (struct cap_slot){
+        .id = id, .object = hold->object, .interface_id = hold->interface_id, .badge = hold->badge};
+    table->flags[index] = hold->transferable ? CAP_SLOT_F_TRANSFERABLE : 0;
+    table->used++;
+}
+
 /* Puts a hold into a free slot and says its id. ST_FULL: there is none. */
-enum status cap_table_insert(struct cap_table *table, const struct cap_hold *hold, uint64_t *id);
+static inline enum status cap_table_insert(struct cap_table *table, const struct cap_hold *hold,
+                                           uint64_t *id)
+{
+    uint32_t index = table->free_first;
+
+    if (__builtin_expect(cap_table_free(table) == 0, 0)) {
+        return ST_FULL;
+    }
+    *id = cap_table_next_id(table);
+    table->free_first = (uint32_t)table->slots[index].interface_id;
+    cap_table_fill(table, index, *id, hold);
+    return ST_OK;
+}
 
 /*
  * Empties a slot; *hold is the caller's. ST_STALE: the id is not valid. ST_DENIED:

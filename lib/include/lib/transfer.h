@@ -4,7 +4,7 @@
  *
  *   transfer_prepare        reads the descriptors (abi/ring.h); may refuse
  *        │                  moved slots are locked, copies and facets are held
- *        ├──► transfer_commit      into slots reserved in the receiver's table;
+ *        ├──► transfer_commit      into the receiver's table, which has room;
  *        │                         cannot fail
  *        └──► transfer_rollback    both tables are as before
  *
@@ -60,12 +60,12 @@ enum status transfer_prepare(struct transfer *transfer, const struct transfer_ru
                              uint32_t n);
 
 /*
- * Puts everything into `to`, at ids that cap_table_reserve gave, in order; the two
- * tables may be one. Slots that were moved from are empty now. Returns how many those
- * are.
+ * Puts everything into `to`, which has so many free slots: asserted; and lists it, as its
+ * receiver is told. The two tables may be one. Slots that were moved from are empty now.
+ * Returns how many those are.
  */
 uint32_t transfer_commit(struct transfer *transfer, struct cap_table *from, struct cap_table *to,
-                         const uint64_t ids[]);
+                         struct cap_record records[]);
 
 /* The same for a receiver without a table: the holds, in `items`, are the caller's. */
 uint32_t transfer_take(struct transfer *transfer, struct cap_table *from);
