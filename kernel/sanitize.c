@@ -106,9 +106,9 @@ static inline void check(uint64_t address, size_t bytes, const char *what)
     }
 }
 
-void sanitize_check(const void *from, size_t bytes)
+void sanitize_check(uint64_t from, size_t bytes)
 {
-    check((uint64_t)from, bytes, "touched");
+    check(from, bytes, "touched");
 }
 
 /* ---------------------------------------------------------------------------

@@ -35,8 +35,8 @@ void sanitize_mark(const void *from, size_t bytes, enum sanitize_why why);
 /* A block of so many bytes, at the start of what is so far poisoned. */
 void sanitize_open(const void *block, size_t bytes);
 
-/* For who reads or writes by other means than the compiler's. */
-void sanitize_check(const void *from, size_t bytes);
+/* For who reads or writes at this address by other means than the compiler's. */
+void sanitize_check(uint64_t from, size_t bytes);
 
 /* Makes the error of that name, which must end in a panic. Comes back if there is none. */
 void sanitize_selftest(const char *name, size_t len);
@@ -62,7 +62,7 @@ static inline void sanitize_open(const void *block, size_t bytes)
     (void)bytes;
 }
 
-static inline void sanitize_check(const void *from, size_t bytes)
+static inline void sanitize_check(uint64_t from, size_t bytes)
 {
     (void)from;
     (void)bytes;

@@ -15,8 +15,8 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     size_t words = n / 8;
     size_t rest = n % 8;
 
-    sanitize_check(dst, n);
-    sanitize_check(src, n);
+    sanitize_check((uint64_t)dst, n);
+    sanitize_check((uint64_t)src, n);
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(src), "+c"(words) : : "memory");
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(rest) : : "memory");
     return dst;
@@ -31,8 +31,8 @@ void *memmove(void *dst, const void *src, size_t n)
     /* The destination begins inside the source: from the end to the start. */
     char *to = (char *)dst + n - 1;
     const char *from = (const char *)src + n - 1;
-    sanitize_check(dst, n);
-    sanitize_check(src, n);
+    sanitize_check((uint64_t)dst, n);
+    sanitize_check((uint64_t)src, n);
     __asm__ volatile("std; rep movsb; cld" : "+D"(to), "+S"(from), "+c"(n) : : "memory", "cc");
     return dst;
 }
@@ -44,7 +44,7 @@ void *memset(void *dst, int byte, size_t n)
     size_t rest = n % 8;
     uint64_t pattern = (uint8_t)byte * 0x0101010101010101ull;
 
-    sanitize_check(dst, n);
+    sanitize_check((uint64_t)dst, n);
     __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(pattern) : "memory");
     return dst;

@@ -14,7 +14,7 @@ static inline void memcpy_words(void *to, const void *from, size_t bytes)
 {
     size_t words = bytes / 8u;
 
-    sanitize_check(to, bytes);
-    sanitize_check(from, bytes);
+    sanitize_check((uint64_t)to, bytes);
+    sanitize_check((uint64_t)from, bytes);
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }

@@ -61,7 +61,7 @@ enum status user_copy_in(const struct aspace *as, void *dst, struct uaddr src, s
     if (!user_range_ok(src, n)) {
         return ST_FAULT;
     }
-    sanitize_check(dst, n);
+    sanitize_check((uint64_t)dst, n);
     /* The one place where a user address becomes a pointer; so too below. */
     return copy(dst, (const void *)src.v, n) ? ST_OK : ST_FAULT;
 }
@@ -73,7 +73,7 @@ enum status user_copy_out(const struct aspace *as, struct uaddr dst, const void 
     if (!user_range_ok(dst, n)) {
         return ST_FAULT;
     }
-    sanitize_check(src, n);
+    sanitize_check((uint64_t)src, n);
     return copy((void *)dst.v, src, n) ? ST_OK : ST_FAULT;
 }
 
