@@ -119,14 +119,14 @@ def test_an_entry_costs_the_less_the_more_there_are(costs):
 
 # Operations of tests/programs/faults, and the places where each asks for memory, at least.
 PLACES = {
-    "create": {"endpoint_create", "process_reserve_caps"},
-    "mint": {"process_reserve_caps"},
-    "reader": {"process_reserve_caps"},
+    "create": {"endpoint_create", "process_grow_table"},
+    "mint": {"process_grow_table"},
+    "reader": {"process_grow_table"},
     "list": {"lazy_buffer_get"},
-    "spawn": {"spawner_spawn", "process_create", "process_reserve_caps"},
+    "spawn": {"spawner_spawn", "process_create", "process_grow_table"},
     "queue": {"transfer_keep"},
-    "deliver": {"process_reserve_caps"},
-    "receive": {"transfer_keep", "process_reserve_caps"},
+    "deliver": {"process_grow_table"},
+    "receive": {"transfer_keep", "process_grow_table"},
 }
 
 
