@@ -67,6 +67,7 @@ def test_what_a_process_leaves_is_there_for_the_next(boot):
     run.says("leave-much", "exited 0", " 21\n")
 
 
+@pytest.mark.measures
 def test_nearly_all_the_memory_there_is(boot):
     """A neighbour has what it was promised nevertheless. The machine has 32,768 frames."""
     hog = part("limit-of-machine", limits={"frames": 31500})

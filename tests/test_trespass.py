@@ -90,8 +90,8 @@ ACTS = {
     "forge-keyboard": GENERAL_PROTECTION,
     "forge-unused": GENERAL_PROTECTION,
     "raise-port-privilege": GENERAL_PROTECTION,
-    "system-call-at-end": GENERAL_PROTECTION,
-    "bad-system-call-at-end": GENERAL_PROTECTION,
+    "system-call-at-end": PAGE_FAULT,
+    "bad-system-call-at-end": PAGE_FAULT,
     "run-off-the-end": PAGE_FAULT,
 }
 
