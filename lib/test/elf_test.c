@@ -399,6 +399,46 @@ static void test_tls_place(void **state)
     }
 }
 
+/* By its definition, byte by byte: read-only, all of it in the file, aligned there. */
+static bool page_is_shared(const struct elf_segment *s, uint64_t va, uint64_t file_at)
+{
+    uint64_t in_file = file_at + s->file_offset + (va - s->vaddr);
+
+    return !s->writable && va >= s->vaddr && va + ALIGN <= s->vaddr + s->file_bytes &&
+           in_file % ALIGN == 0;
+}
+
+static void test_pages_that_need_no_copy(void **state)
+{
+    static const uint64_t starts[] = {0, 8, 0x800, 0xff8};
+    static const uint64_t lengths[] = {1, 0x800, 0xfff, 0x1000, 0x1001, 0x1800, 0x2000, 0x3008};
+
+    (void)state;
+    for (unsigned i = 0; i < 4u * 8u * 4u * 4u * 2u; i++) {
+        struct elf_image image = {.segment_count = 1};
+        struct elf_segment *s = &image.segments[0];
+        uint64_t file_at = starts[i / 128 % 4];
+        uint64_t end;
+
+        s->vaddr = BASE + starts[i % 4];
+        s->file_bytes = lengths[i / 4 % 8];
+        s->mem_bytes = s->file_bytes + (i % 3 == 0 ? 0x1800 : 0);
+        s->file_offset = 0x1000 + starts[i / 32 % 4];
+        s->writable = i / 512 != 0;
+        uint64_t shared = 0;
+        for (uint64_t va = elf_segment_page_first(s); va < elf_segment_page_end(s); va += ALIGN) {
+            bool expected = page_is_shared(s, va, file_at);
+            assert_int_equal(elf_segment_shares(s, va, file_at, &end), expected);
+            assert_true(end > va && end <= elf_segment_page_end(s) && end % ALIGN == 0);
+            for (uint64_t of = va; of < end; of += ALIGN) {
+                assert_int_equal(page_is_shared(s, of, file_at), expected);
+            }
+            shared += expected ? 1 : 0;
+        }
+        assert_int_equal(elf_shared_pages(&image, file_at), shared);
+    }
+}
+
 /* Any bytes anywhere; what is accepted must stand the check. */
 static void test_random_damage(void **state)
 {
@@ -479,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_most_program_headers),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_place),
+        cmocka_unit_test(test_pages_that_need_no_copy),
         cmocka_unit_test(test_random_damage),
         cmocka_unit_test(test_check_sees_damage),
         cmocka_unit_test(test_each_error_has_a_sentence),
