@@ -3,11 +3,11 @@
 
 #include <capos.capnp.h>
 
+#include "arch/x86_64/clear.h"
 #include "cap/call.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "panic.h"
-#include "string.h"
 
 /* Every frame that is part of a memory object. */
 static struct frame_ledger ledger;
@@ -24,8 +24,8 @@ static enum status take_frames(uint32_t pages, struct paddr *first)
         return frame_alloc_zeroed(NULL, first);
     }
     enum status status = frame_alloc_contiguous(NULL, pages, first);
-    if (status == ST_OK) {
-        memset(phys_to_virt(*first), 0, (size_t)pages << FRAME_SHIFT);
+    for (uint32_t i = 0; status == ST_OK && i < pages; i++) {
+        clear_page((uint8_t *)phys_to_virt(*first) + (uint64_t)i * FRAME_BYTES);
     }
     return status;
 }

@@ -425,15 +425,9 @@ enum status aspace_create(struct aspace *as, struct account *payer)
     return ST_OK;
 }
 
-enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
-                       bool owned)
-{
-    return aspace_map_pages(as, va, &frame, 1, prot, owned);
-}
-
 /* Fills `n` entries of one table, from the path's on. ST_EXISTS: one was taken, none is filled. */
-static enum status fill_entries(struct aspace *as, const struct path *path,
-                                const struct paddr frames[], uint64_t n, uint64_t flags)
+static inline enum status fill_entries(struct aspace *as, const struct path *path,
+                                       const struct paddr frames[], uint64_t n, uint64_t flags)
 {
     uint64_t *entries = path->entry[1];
 
@@ -449,6 +443,18 @@ static enum status fill_entries(struct aspace *as, const struct path *path,
     as->pages += n;
     as->owned += (flags & ENTRY_OWNED) != 0 ? n : 0;
     return ST_OK;
+}
+
+enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
+                       bool owned)
+{
+    struct path path;
+
+    enum status status = check_mapping(va, prot);
+    if (status == ST_OK) {
+        status = walk_making(as, va.v, &path);
+    }
+    return status == ST_OK ? fill_entries(as, &path, &frame, 1, leaf_flags(prot, owned)) : status;
 }
 
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
