@@ -19,6 +19,12 @@
 /* Time-outs that one tick ends at most; the rest wait for the next. */
 #define EXPIRE_PER_TICK 64u
 
+/*
+ * Slices of work that one tick does at most. Threads that wait for each other leave work a
+ * slice at each switch; one that only computes would leave it one a tick.
+ */
+#define SLICES_PER_TICK 8u
+
 #define NS_PER_MS       1000000ull
 
 static struct {
@@ -274,13 +280,19 @@ void sched_switch(void)
 
 void sched_preempt(void)
 {
-    struct thread *t = cpu_self()->current;
+    struct cpu *cpu = cpu_self();
 
     if (list_is_empty(&sched.ready) && work_is_empty() && !sched.deadline_passed) {
         return;
     }
-    push_ready(t);
-    cpu_self()->current = NULL;
+    for (unsigned i = 0; i < SLICES_PER_TICK && !work_is_empty(); i++) {
+        work_run_slice();
+        open_interrupts();
+    }
+    if (cpu->current != NULL) {   /* the work has not ended it */
+        push_ready(cpu->current); /* behind whom the work has made ready */
+        cpu->current = NULL;
+    }
     sched_switch();
 }
 

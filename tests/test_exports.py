@@ -261,11 +261,12 @@ def deserter(*grants, **fields):
     return service("deserter", caps=caps, limits=MANY, **fields)
 
 
-def desert(boot, *services, **params):
+def desert(boot, *services, options=(), **params):
     """Boots services, with the programs that the deserter spawns among the binaries."""
-    data = manifest(*services, service("spin"), service("wait"), service("leave"), **params)
+    spawned = (service(name) for name in ("spin", "wait", "leave", "endpoint"))
+    data = manifest(*services, *spawned, **params)
     data["services"] = list(services)
-    return boot(data)
+    return boot(data, *options)
 
 
 @pytest.mark.parametrize("left", [["spin"], ["wait"], ["spin", "wait", "leave"]], ids="-".join)
@@ -277,7 +278,8 @@ def test_processes_that_were_left_behind_end_with_the_run(boot, left, daemon):
 
 
 def test_one_that_is_being_spawned_is_not_started(boot):
-    run = desert(boot, deserter("hurry"))
+    """By counted instructions: no tick comes in between, however slow the host is."""
+    run = desert(boot, deserter("hurry"), options=["--icount"])
     assert run.status == PASS, str(run)
 
 
@@ -288,6 +290,7 @@ def test_the_deadline_ends_those_too(boot):
 
 
 def test_a_stall_ends_those_too(boot):
-    run = desert(boot, deserter("spawn-wait", "hurry"), service("wait", caps=[]))
+    left = deserter("spawn-wait", "hurry")
+    run = desert(boot, left, service("wait", caps=[]), options=["--icount"])
     assert run.status == STALLED, str(run)
     run.lacks("leak:")

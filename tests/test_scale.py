@@ -60,6 +60,15 @@ def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
     run.says("impatient: pass")
 
 
+def test_beside_one_that_only_computes_a_child_lives_for_a_few_ticks(boot):
+    """The kernel's work gets its share of each tick: spawning and reaping take a dozen slices."""
+    spin = service("spin", caps=[], daemon=True)
+    run = boot(manifest(spin, cycles(5), tickHz=100), "--icount")
+    assert run.status == PASS, str(run)
+    clocks = int(re.search(r"(\d+) clock counts from kernel entry to", run.text).group(1))
+    assert clocks < 5 * 5 * 10_000_000, str(run)
+
+
 @pytest.fixture(name="costs", scope="module")
 def costs_fixture():
     """Instructions by operation and by what there is more and more of: [(how many, cost)]."""

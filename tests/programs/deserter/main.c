@@ -44,7 +44,8 @@ int main(void)
         }
     }
     if (rt_capset_has(set, "hurry")) {
-        struct child child = child_default("hurry", "leave");
+        struct child child = child_default("hurry", "endpoint"); /* large: several slices */
+        child.frames = 256;
         CHECK(rt_ok(child_spawn_send(&call, ring, spawner, &child)));
         CHECK(!rt_call_wait_for(&call, CAP_TIMEOUT_POLL));
     }
