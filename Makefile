@@ -16,6 +16,7 @@
 #   build/host                        tools that run here
 #   build/san                         tools and tests that run here, under sanitizers
 #   build/core                        the kernel's core as a program of this machine
+#   build/model                       the ring, for the explorer of orders
 #   build/fuzz  build/afl             what is fuzzed, for libFuzzer and for AFL++
 
 O     := build
@@ -40,7 +41,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk mk/service.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/service.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/proofs.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -59,7 +60,8 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib
+test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib \
+                 prove prove-%
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
 debug_goals   := debug graph
@@ -117,13 +119,15 @@ flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
 flags_core        := $(SFLAGS) $(CORE_FLAGS) -include kernel/test/host/observe.h
+flags_model       := $(HFLAGS) -O1 -fsanitize=thread -Wno-tsan
 flags_fuzz        := $(FFLAGS)
 flags_afl         := $(AFLAGS)
 
 # libFuzzer is clang's, and AFL++ is its plugin, whatever builds the rest.
 cc_of = $(or $(cc_of_$(1)),$(CC))
-cc_of_fuzz := clang
-cc_of_afl  := AFL_QUIET=1 afl-clang-fast
+cc_of_fuzz  := clang
+cc_of_model := gcc
+cc_of_afl   := AFL_QUIET=1 afl-clang-fast
 
 # Where the tree lies does not matter: what was built moves with it.
 flags_text = $(subst $(CURDIR),.,$(cc_of) $(cc_version) $(flags_$(1)))
@@ -135,7 +139,7 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(flags_text)' >$$@
 endef
-$(foreach v,kernel kernel-bare kernel-san user host san core fuzz afl,\
+$(foreach v,kernel kernel-bare kernel-san user host san core model fuzz afl,\
 	$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
@@ -271,7 +275,7 @@ $(foreach v,host san fuzz afl,\
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/service.mk mk/docs.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/service.mk mk/docs.mk mk/proofs.mk mk/check.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

@@ -283,7 +283,7 @@ checks := check-headers check-layers check-sources check-style check-claims \
           check-panic-surface dependency-policy-check \
           fmt-check lint shell-check \
           generated-code-check check-cue check-docs check-map docs \
-          check-other-cc fuzz-smoke fuzz-afl-smoke bench-check bench-capnp
+          check-other-cc test-ring-model prove-quick fuzz-smoke fuzz-afl-smoke bench-check bench-capnp
 
 .PHONY: test test-system test-parts
 

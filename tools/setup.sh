@@ -41,6 +41,8 @@ packages() {
 	test  afl++              afl-clang-fast
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
+	test  relacy-dev         /usr/include/relacy/relacy.hpp
+	test  debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
 	bench,service capnproto  capnp
 	bench,service libcapnp-dev /usr/include/capnp/schema.capnp
 	bench g++                g++

@@ -2,7 +2,8 @@
 /*
  * An obvious capability table, and an interpreter that drives it and the real one
  * side by side. The unit tests give it programs written by hand and by a random
- * generator, the fuzz target gives it bytes.
+ * generator, the fuzz target gives it bytes, and the proof gives it any instruction in
+ * any state; it has fewer slots, and its own MODEL_REQUIRE.
  *
  * An instruction is three bytes: operation, slot, variant. Operations that name a
  * capability make its id from the slot, by what the model knows, and the variant:
@@ -17,9 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef MODEL_SLOTS_MAX
 #define MODEL_SLOTS_FIRST 5u
 #define MODEL_SLOTS_MAX   40u
+#endif
 
+#ifndef MODEL_REQUIRE
 #define MODEL_REQUIRE(condition)                                                                   \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -27,6 +31,7 @@
             abort();                                                                               \
         }                                                                                          \
     } while (0)
+#endif
 
 enum model_state { MODEL_FREE, MODEL_USED, MODEL_MOVING, MODEL_RESERVED, MODEL_RETIRED };
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# Proofs, the model of the ring, and planted bugs that they must find: docs/proofs.md.
+
+proof_files := $(wildcard proofs/*_proof.c)
+cbmc        := $(O)/cbmc
+prove       = $(PYTHON) tools/prove --cbmc $(cbmc)/bin/cbmc $(filter -I%,$(inc_lib)) $(1) $(proof_files)
+
+# Where CBMC cannot be had, nothing is proven, and that is what is said and counted.
+define with_cbmc # COMMAND
+	$(Q)tools/get-cbmc $(cbmc); case $$? in \
+		0) $(1) ;; \
+		4) echo "nothing was proven"; echo "0 passed, 0 failed, $(words $(proof_files)) skipped" ;; \
+		*) exit 1 ;; esac
+endef
+
+.PHONY: prove prove-lib prove-quick test-ring-model mutation-check
+
+## prove            every proof there is; PROVE=REGEX chooses among those of CBMC
+PROVE ?=
+prove: prove-lib
+
+## prove-lib        the proofs of lib by CBMC; says so and counts them as skipped where there is none
+prove-lib:
+	$(call with_cbmc,$(call prove,--only '$(PROVE)'))
+
+## prove-quick      those of them that take seconds
+prove-quick:
+	$(call with_cbmc,$(call prove,--seconds 300 \
+		--only 'ring:|lazy_buffer:|capnp: prove_(struct|data|cap|kind)|new_table|prove_header'))
+
+# ---------------------------------------------------------------------------
+# The ring model. By gcc, whose calls for accesses the explorer knows.
+
+$(call compile,model,proofs/ring_model.c,$(inc_rt))
+$(call compile,host,proofs/explore.c,)
+$(O)/model/ring_model: $(O)/model/proofs/ring_model.o $(O)/host/proofs/explore.o $(call lib_archives,host)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^
+$(O)/model/ring_relacy: proofs/ring_relacy.cpp
+	$(call say,CXX,$@)
+	@mkdir -p $(@D)
+	$(Q)g++ -std=gnu++14 -O1 -w -o $@ $<
+
+## test-ring-model  the ring in all orders of C11: an explorer, and Relacy as a second witness
+test-ring-model: $(O)/model/ring_model $(O)/model/ring_relacy
+	$(Q)$(O)/model/ring_model
+	$(Q)$(O)/model/ring_relacy 0 >$(O)/model/relacy.log 2>&1 || { cat $(O)/model/relacy.log; exit 1; }
+	$(Q)for i in 1 2 3 4; do ! $(O)/model/ring_relacy $$i >$(O)/model/relacy.log 2>&1 && \
+		grep -q 'DATA RACE' $(O)/model/relacy.log || \
+		{ echo "Relacy finds nothing where release $$i is relaxed"; exit 1; }; done
+	@echo "Relacy: holds, and finds each of the four releases relaxed"
+
+## mutation-check   each planted bug (proofs/mutations.json) is found by what must find it
+mutation-check:
+	$(call with_cbmc,$(PYTHON) tools/mutation-check --cbmc $(CURDIR)/$(cbmc)/bin/cbmc \
+		$(filter -I%,$(inc_lib)) --only '$(MUTATION)' proofs/mutations.json)
