@@ -15,11 +15,9 @@ endef
 
 .PHONY: prove prove-lib prove-quick test-ring-model mutation-check
 
-## prove            every proof there is; PROVE=REGEX chooses among those of CBMC
+## prove            the proofs, all of lib, by CBMC; PROVE=REGEX chooses; skipped, and said so, where there is none
 PROVE ?=
 prove: prove-lib
-
-## prove-lib        the proofs of lib by CBMC; says so and counts them as skipped where there is none
 prove-lib:
 	$(call with_cbmc,$(call prove,--only '$(PROVE)'))
 
@@ -50,7 +48,8 @@ test-ring-model: $(O)/model/ring_model $(O)/model/ring_relacy
 		{ echo "Relacy finds nothing where release $$i is relaxed"; exit 1; }; done
 	@echo "Relacy: holds, and finds each of the four releases relaxed"
 
-## mutation-check   each planted bug (proofs/mutations.json) is found by what must find it
+## mutation-check   each planted bug (proofs/mutations.json) is found by what must find it; MUTATION=REGEX chooses
+MUTATION ?=
 mutation-check:
 	$(call with_cbmc,$(PYTHON) tools/mutation-check --cbmc $(CURDIR)/$(cbmc)/bin/cbmc \
 		$(filter -I%,$(inc_lib)) --only '$(MUTATION)' proofs/mutations.json)

@@ -70,6 +70,16 @@ void prove_pending(void)
 }
 
 /* CBMC: --unwind 2 */
+void prove_batch(void)
+{
+    uint32_t pending;
+
+    any_view();
+    bool some = ring_has_batch(&view, &pending);
+    PROVE(!some || (pending > 0 && pending <= view.batch && pending <= view.sq_entries));
+}
+
+/* CBMC: --unwind 2 */
 void prove_available(void)
 {
     uint32_t available;
@@ -78,9 +88,9 @@ void prove_available(void)
     struct ring_view before = view;
     enum status status = ring_available(&view, &available);
     PROVE(ring_view_check(&view) && same_sizes(&before) && view.cq_tail == before.cq_tail);
-    PROVE(view.reserved == before.reserved);
+    PROVE(ring_reserved(&view) == ring_reserved(&before));
     if (status == ST_OK) {
-        PROVE(available <= view.cq_mask + 1 && view.cq_room >= before.cq_room);
+        PROVE(available <= view.cq_mask + 1 && view.cq_room == before.cq_room);
         PROVE(available == view.cq_tail - view.cq_head);
     } else {
         PROVE(status == ST_INVALID && view.cq_head == before.cq_head);
@@ -123,7 +133,7 @@ static void prove_post_keeps(bool reserved)
     struct cap_cqe waits = cq[count & view.cq_mask];
     uint64_t user_data = nondet_u64();
     if (reserved) {
-        ASSUME(view.reserved > 0);
+        ASSUME(ring_reserved(&view) > 0);
         ring_post_reserved(&view, user_data, 7, 0, 0, 0);
     } else {
         ASSUME(may_take() && view.cq_head == before.cq_head);
@@ -159,12 +169,9 @@ void prove_reserve(void)
     any_view();
     ASSUME(may_take());
     struct ring_view before = view;
-    if (ring_reserve(&view) == ST_OK) {
-        PROVE(view.reserved == before.reserved + 1 && view.cq_room == before.cq_room - 1);
-    } else {
-        PROVE(before.reserved == before.cq_mask + 1 - before.sq_entries);
-        PROVE(view.reserved == before.reserved && view.cq_room == before.cq_room);
-    }
+    ASSUME(ring_reserved(&view) < view.cq_mask + 1 - view.sq_entries);
+    ring_reserve(&view);
+    PROVE(ring_reserved(&view) == ring_reserved(&before) + 1);
     PROVE(ring_view_check(&view) && same_sizes(&before));
 }
 
