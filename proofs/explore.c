@@ -198,7 +198,7 @@ static bool can_go_on(uint32_t i)
 /* Chooses among the threads that can go on; first the one that does. None: THREADS. */
 static uint32_t choose_thread(void)
 {
-    uint32_t able[THREADS];
+    uint32_t able[THREADS] = {0};
     uint32_t count = 0;
     bool current_can = run.current < run.thread_count && can_go_on(run.current);
     bool may_preempt = run.test->preemptions == 0 || run.preemptions < run.test->preemptions;
@@ -295,7 +295,7 @@ static uint32_t see(struct word *w, uint32_t which, int order)
 /* Any store that may be seen, and is not of this value, if that matters; the last one first. */
 static uint32_t choose_store(const struct word *w, const uint32_t *but, bool for_exchange)
 {
-    uint32_t may[EXPLORE_STORES_MAX];
+    uint32_t may[EXPLORE_STORES_MAX] = {0};
     uint32_t count = 0;
     uint32_t from = w->stores[self()->past.seen[number(w)]].place;
 
@@ -336,7 +336,7 @@ static void insert(struct word *w, uint32_t behind, uint32_t value, int order,
 /* Any store that a new one may go behind, the last one first. */
 static uint32_t choose_place(const struct word *w)
 {
-    uint32_t may[EXPLORE_STORES_MAX];
+    uint32_t may[EXPLORE_STORES_MAX] = {0};
     uint32_t count = 0;
     uint32_t from = w->stores[self()->past.seen[number(w)]].place;
 
