@@ -16,6 +16,7 @@
 #   build/host                        tools that run here
 #   build/san                         tools and tests that run here, under sanitizers
 #   build/core                        the kernel's core as a program of this machine
+#   build/cov  build/cov-core         these and the tests again, counting what their tests reach
 #   build/model                       the ring, for the explorer of orders
 #   build/fuzz  build/afl             what is fuzzed, for libFuzzer and for AFL++
 
@@ -41,7 +42,7 @@ plain_goals := help doctor clean limine-verify limine-pin
 .PHONY: $(plain_goals)
 
 help:
-	@sed -n 's/^##  *//p' mk/qemu.mk mk/service.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/proofs.mk mk/image.mk mk/limine.mk
+	@sed -n 's/^##  *//p' mk/qemu.mk mk/service.mk mk/debug.mk mk/bench.mk mk/docs.mk Makefile mk/check.mk mk/coverage.mk mk/proofs.mk mk/image.mk mk/limine.mk
 
 ## doctor           list the tools, what is missing and how to get it; changes nothing
 doctor:
@@ -60,7 +61,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals    := test test-% hostile check-% %-check fuzz-% lint fmt sanitize-lib \
+test_goals    := test test-% coverage hostile check-% %-check fuzz-% lint fmt sanitize-lib \
                  prove prove-%
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
@@ -112,22 +113,27 @@ gen_SRCS := $(wildcard schema/gen/*.c)
 # Objects. A file that holds the flags of its variant is the prerequisite of
 # each object: another compiler or another flag rebuilds, and nothing else does.
 
+core_observe      := $(CORE_FLAGS) -include kernel/test/host/observe.h
 flags_kernel      := $(KFLAGS) -DCAPOS_QEMU=1
 flags_kernel-bare := $(KFLAGS) -DCAPOS_QEMU=0
 flags_kernel-san  := $(KFLAGS) -DCAPOS_QEMU=1 -DCAPOS_SANITIZE $(KERNEL_SANITIZE)
 flags_user        := $(UFLAGS)
 flags_host        := $(HFLAGS)
 flags_san         := $(SFLAGS)
-flags_core        := $(SFLAGS) $(CORE_FLAGS) -include kernel/test/host/observe.h
+flags_core        := $(SFLAGS) $(core_observe)
 flags_model       := $(HFLAGS) -O1 -fsanitize=thread -Wno-tsan
+flags_cov         := $(VFLAGS)
+flags_cov-core    := $(VFLAGS) $(core_observe)
 flags_fuzz        := $(FFLAGS)
 flags_afl         := $(AFLAGS)
 
-# libFuzzer is clang's, and AFL++ is its plugin, whatever builds the rest.
+# libFuzzer is clang's, AFL++ is its plugin, and gcov is gcc's, whatever builds the rest.
 cc_of = $(or $(cc_of_$(1)),$(CC))
 cc_of_fuzz  := clang
 cc_of_model := gcc
 cc_of_afl   := AFL_QUIET=1 afl-clang-fast
+cc_of_cov   := gcc
+cc_of_cov-core := gcc
 
 # Where the tree lies does not matter: what was built moves with it.
 flags_text = $(subst $(CURDIR),.,$(cc_of) $(cc_version) $(flags_$(1)))
@@ -139,7 +145,7 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(flags_text)' >$$@
 endef
-$(foreach v,kernel kernel-bare kernel-san user host san core model fuzz afl,\
+$(foreach v,kernel kernel-bare kernel-san user host san core model cov cov-core fuzz afl,\
 	$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
@@ -172,11 +178,11 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel kernel-san user host san core fuzz afl,\
+$(foreach v,kernel kernel-san user host san core cov cov-core fuzz afl,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))
-$(foreach v,user host san fuzz afl,$(call compile,$(v),$(capnp_reflect_SRCS),$(inc_capnp)))
+$(foreach v,user host san cov fuzz afl,$(call compile,$(v),$(capnp_reflect_SRCS),$(inc_capnp)))
 lib_objects = $(call objects_of,$(1),$(capnp_SRCS) $(gen_SRCS) $(lib_SRCS) \
 	$(if $(filter user,$(1)),$(capnp_reflect_SRCS)))
 
@@ -268,14 +274,14 @@ $(O)/$(1)/$(2): $(call objects_of,$(1),$($(2)_SRCS)) $(call tool_archives,$(1),$
 	$$(call say,LINK,$$@)
 	$(Q)$(CC) $(flags_$(1)) -o $$@ $$^ $($(2)_LIBS)
 endef
-$(foreach v,host san fuzz afl,\
+$(foreach v,host san cov fuzz afl,\
 	$(eval $(call archive,$(O)/$(v)/libcapnp.a,$(call objects_of,$(v),$(capnp_SRCS) $(capnp_reflect_SRCS))))\
-	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS))))\
-	$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))
+	$(eval $(call archive,$(O)/$(v)/liblib.a,$(call objects_of,$(v),$(gen_SRCS) $(lib_SRCS)))))
+$(foreach v,host san fuzz afl,$(foreach t,$(tools),$(eval $(call tool,$(v),$(t)))))
 .PHONY: tools
 tools: $(tools:%=$(O)/host/%)
 
-include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/service.mk mk/docs.mk mk/proofs.mk mk/check.mk
+include mk/image.mk mk/qemu.mk mk/bench.mk mk/debug.mk mk/service.mk mk/docs.mk mk/proofs.mk mk/check.mk mk/coverage.mk
 
 ## all              the kernel, the programs, the tools and the default manifest
 .PHONY: all FORCE

@@ -6,29 +6,32 @@
 # Unit tests: one program per file, on cmocka, under ASan and UBSan. A tool's
 # tests are linked with the tool's own objects, all but the one with main().
 
-define unit_test # SOURCE, INCLUDES, OBJECTS, LIBRARIES
-$(call compile,san,$(1),$(2))
-$(O)/san/$(1:.c=): $(O)/san/$(1:.c=.o) $(3) $(call lib_archives,san)
+define unit_test # VARIANT, SOURCE, INCLUDES, OBJECTS, LIBRARIES
+$(call compile,$(1),$(2),$(3))
+$(O)/$(1)/$(2:.c=): $(O)/$(1)/$(2:.c=.o) $(4) $(call lib_archives,$(1))
 	$$(call say,LINK,$$@)
-	$(Q)$(CC) $(flags_san) -o $$@ $$^ $(4) -lcmocka
+	$(Q)$(cc_of) $(flags_$(1)) -o $$@ $$^ $(5) -lcmocka
 endef
 tool_parts = $(filter-out %/main.o,$(call objects_of,san,$($(1)_SRCS)))
 
 $(call compile,san,$(rt_HOST_SRCS),$(inc_rt))
-$(foreach t,$(lib_TESTS),$(eval $(call unit_test,$(t),$(inc_lib))))
-$(foreach t,$(capnp_TESTS),$(eval $(call unit_test,$(t),$(inc_gen))))
-$(foreach t,$(rt_TESTS),$(eval $(call unit_test,$(t),$(inc_rt),$(call objects_of,san,$(rt_HOST_SRCS)))))
+$(foreach t,$(lib_TESTS),$(eval $(call unit_test,san,$(t),$(inc_lib))))
+$(foreach t,$(capnp_TESTS),$(eval $(call unit_test,san,$(t),$(inc_gen))))
+$(foreach t,$(rt_TESTS),$(eval $(call unit_test,san,$(t),$(inc_rt),$(call objects_of,san,$(rt_HOST_SRCS)))))
 $(foreach l,$(tools),$(foreach t,$($(l)_TESTS),\
-	$(eval $(call unit_test,$(t),$(inc_tools) $($(l)_INC) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
+	$(eval $(call unit_test,san,$(t),$(inc_tools) $($(l)_INC) -Itools/$(l),$(call tool_parts,$(l)),$($(l)_LIBS)))))
 
 # The hosted core: its tests are linked with all of it.
 
-$(call compile,core,$(core_SRCS) $(core_TESTS),$(inc_core))
-$(eval $(call archive,$(O)/core/core.a,$(call objects_of,core,$(core_SRCS)) $(call lib_objects,core)))
+define hosted_core # VARIANT
+$(call compile,$(1),$(core_SRCS) $(core_TESTS),$(inc_core))
+$(call archive,$(O)/$(1)/core.a,$(call objects_of,$(1),$(core_SRCS)) $(call lib_objects,$(1)))
+$(core_TESTS:%.c=$(O)/$(1)/%): %: %.o $(O)/$(1)/core.a
+	$$(call say,LINK,$$@)
+	$(Q)$(cc_of) $(flags_$(1)) -o $$@ $$^ -lcmocka
+endef
+$(eval $(call hosted_core,core))
 core_tests := $(core_TESTS:%.c=$(O)/core/%)
-$(core_tests): %: %.o $(O)/core/core.a
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(flags_core) -o $@ $^ -lcmocka
 
 tests_of   = $(patsubst %.c,$(O)/san/%,$(1))
 tool_TESTS := $(foreach l,$(tools),$($(l)_TESTS))
@@ -283,7 +286,7 @@ checks := check-headers check-layers check-sources check-style check-claims \
           check-panic-surface dependency-policy-check \
           fmt-check lint shell-check \
           generated-code-check check-cue check-docs check-map docs \
-          check-other-cc test-ring-model prove-quick fuzz-smoke fuzz-afl-smoke bench-check bench-capnp
+          check-other-cc coverage test-ring-model prove-quick fuzz-smoke fuzz-afl-smoke bench-check bench-capnp
 
 .PHONY: test test-system test-parts
 

@@ -55,5 +55,8 @@ FFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,addres
           -fno-sanitize-recover=all
 AFLAGS := $(SFLAGS)
 
+# Of a function that is in line always, each use would have branches of its own.
+VFLAGS := $(COMMON) -O0 --coverage -Dalways_inline=unused
+
 LINK_BARE := -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
              -Wl,-z,max-page-size=4096

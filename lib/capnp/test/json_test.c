@@ -44,7 +44,8 @@ static bool parse(const char *json, const struct capnp_node_info *node, struct c
 }
 
 /* Parses, and renders what came of it. */
-static const char *again(const char *json, const struct capnp_node_info *node)
+static const char *again_as(const char *json, const struct capnp_node_info *node,
+                            enum capnp_style style)
 {
     struct capnp_arena arena;
     struct capnp_message m;
@@ -54,9 +55,13 @@ static const char *again(const char *json, const struct capnp_node_info *node)
     capnp_message_open_flat(&m, words, capnp_arena_bytes(&arena));
     struct capnp_record r = capnp_record_root(node, &m);
     output_len = 0;
-    assert_true(
-        capnp_json_render(&r, CAPNP_STYLE_SHORT, (struct capnp_sink){.write = collect}, &problem));
+    assert_true(capnp_json_render(&r, style, (struct capnp_sink){.write = collect}, &problem));
     return output;
+}
+
+static const char *again(const char *json, const struct capnp_node_info *node)
+{
+    return again_as(json, node, CAPNP_STYLE_SHORT);
 }
 
 static void test_tables(void **state)
@@ -91,6 +96,29 @@ static void test_round_trip(void **state)
 
     (void)state;
     assert_string_equal(again(json, &annotated_all_schema), json);
+}
+
+/* Long values on lines of their own say what they say in one line. */
+static void test_pretty(void **state)
+{
+    static const char json[] =
+        "{\"some_name\":\"a text that is long enough to stand in a line of its own, by a lot\","
+        "\"bytes\":\"YQ==\",\"hex\":\"00ff\",\"plainBytes\":[1,2,255],\"colour\":\"RED ONE\","
+        "\"colours\":[\"RED ONE\",\"green\"],\"place-x\":0,\"place-z\":0,\"shape\":\"circle\","
+        "\"radius\":0,\"tagged\":{\"which\":\"a\",\"a\":0},\"untagged\":{\"d\":0},"
+        "\"more\":[{\"bytes\":\"YWI=\"},{\"some_name\":\"another text that is long enough to stand "
+        "in a line of its own, and by far\"}]}";
+    static char pretty[sizeof output];
+    static char shorter[sizeof output];
+
+    (void)state;
+    (void)again_as(json, &annotated_all_schema, CAPNP_STYLE_PRETTY);
+    memcpy(pretty, output, sizeof output);
+    assert_non_null(strstr(pretty, "\n  \"bytes\": \"YQ==\""));
+    assert_non_null(strstr(pretty, "[1, 2, 255]"));
+    (void)again(json, &annotated_all_schema);
+    memcpy(shorter, output, sizeof output);
+    assert_string_equal(again(pretty, &annotated_all_schema), shorter);
 }
 
 static void test_generated_readers_agree(void **state)
@@ -201,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_generated_readers_agree),
         cmocka_unit_test(test_tags_in_any_order),
         cmocka_unit_test(test_refusals),
