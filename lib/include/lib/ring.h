@@ -167,10 +167,13 @@ static inline enum status ring_cq_room(struct ring_view *view, uint32_t *room)
 {
     if (__builtin_expect(view->cq_room == 0, 0)) {
         uint32_t available;
-        enum status status = ring_available(view, &available);
 
-        if (status != ST_OK) {
-            return status;
+        if (view->room_head == view->cq_head) {
+            enum status status = ring_available(view, &available);
+
+            if (status != ST_OK) {
+                return status;
+            }
         }
         view->cq_room = view->cq_head - view->room_head;
         view->room_head = view->cq_head;
