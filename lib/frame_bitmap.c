@@ -254,17 +254,22 @@ static bool level_check(const struct frame_bitmap *fb, uint32_t k)
     return true;
 }
 
-bool frame_bitmap_check(const struct frame_bitmap *fb)
+uint64_t frame_bitmap_recount(const struct frame_bitmap *fb)
 {
     uint64_t free = 0;
 
+    for (uint64_t i = 0; i < fb->words[0]; i++) {
+        free += bits_count(fb->level[0][i]);
+    }
+    return free;
+}
+
+bool frame_bitmap_check(const struct frame_bitmap *fb)
+{
     for (uint32_t k = 0; k < fb->levels; k++) {
         if (!level_check(fb, k)) {
             return false;
         }
     }
-    for (uint64_t i = 0; i < fb->words[0]; i++) {
-        free += bits_count(fb->level[0][i]);
-    }
-    return free == fb->free && fb->words[fb->levels - 1] == 1;
+    return frame_bitmap_recount(fb) == fb->free && fb->words[fb->levels - 1] == 1;
 }

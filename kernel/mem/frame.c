@@ -301,15 +301,10 @@ static bool zeroed_is_sound(struct paddr frame)
 
 uint64_t frame_recount(void)
 {
-    uint64_t free = zeroed_count;
-
     for (uint32_t i = 0; i < zeroed_count; i++) {
         ASSERT(zeroed_is_sound(zeroed[i]), "frame %lx is used, or is not all zeros", zeroed[i].v);
     }
-    for (uint64_t i = 0; i < bitmap.nframes; i++) {
-        free += frame_bitmap_is_free(&bitmap, i) ? 1 : 0;
-    }
-    return free;
+    return zeroed_count + frame_bitmap_recount(&bitmap);
 }
 
 uint64_t frame_total(void)

@@ -39,6 +39,7 @@ static void pair_compare(const struct pair *p)
 {
     assert_true(frame_bitmap_check(&p->fb));
     assert_int_equal(frame_bitmap_free_count(&p->fb), p->free);
+    assert_int_equal(frame_bitmap_recount(&p->fb), p->free);
     for (uint64_t i = 0; i < p->nframes; i++) {
         if (frame_bitmap_is_free(&p->fb, i) != p->is_free[i]) {
             fail_msg("frame %lu", (unsigned long)i);

@@ -83,6 +83,9 @@ static inline uint64_t frame_bitmap_free_count(const struct frame_bitmap *fb)
     return fb->free;
 }
 
+/* The same, counted from level 0. */
+uint64_t frame_bitmap_recount(const struct frame_bitmap *fb);
+
 /* False for a number that is no frame. */
 static inline bool frame_bitmap_is_free(const struct frame_bitmap *fb, uint64_t frame)
 {
