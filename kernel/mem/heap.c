@@ -21,6 +21,7 @@
 #include <lib/list.h>
 #include <stdbool.h>
 
+#include "arch/x86_64/clear.h"
 #include "mem/addr.h"
 #include "mem/fault.h"
 #include "mem/frame.h"
@@ -167,7 +168,9 @@ static void *alloc_large(size_t bytes)
         return NULL;
     }
     struct heap_page *page = phys_to_virt(first);
-    memset(page, 0, frames << FRAME_SHIFT);
+    for (uint64_t i = 0; i < frames; i++) {
+        clear_page((char *)page + i * FRAME_BYTES);
+    }
     *page = (struct heap_page){
         .class_index = (uint32_t)LARGE, .frames = (uint32_t)frames, .used = 1, .slots = 1};
     list_init(&page->node);
