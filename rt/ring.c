@@ -82,27 +82,93 @@ bool rt_ring_init(struct rt_ring *ring, void *region)
         .sq_tail = h->sq_tail,
         .cq_head = h->cq_head,
         .chunk_bytes = h->area_bytes / RT_RING_CHUNKS,
+        .sq_last = h->sq_head + h->sq_entries - 1u,
         .chunks_free = ~0ull,
     };
     return true;
 }
 
-uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes)
+uint32_t rt_ring_free_chunks(const struct rt_ring *ring)
 {
-    uint32_t n = (bytes + ring->chunk_bytes - 1u) / ring->chunk_bytes;
-    uint64_t starts = ring->chunks_free; /* bit i, in the end: a run of n starts there */
+    uint32_t n = ring->spare_count;
 
-    if (n > RT_RING_CHUNKS) {
-        return 0;
+    for (uint64_t free = ring->chunks_free; free != 0; free &= free - 1u) {
+        n++;
     }
+    return n;
+}
+
+/* A run of n free chunks in the word; 0: there is none. */
+static uint64_t find_run(uint64_t free, uint32_t n)
+{
+    uint64_t starts = free; /* bit i, in the end: a run of n starts there */
+
     for (uint32_t i = 1; i < n; i++) {
-        starts &= ring->chunks_free >> i;
+        starts &= free >> i;
     }
     if (starts == 0) {
         return 0;
     }
     uint64_t run = n == RT_RING_CHUNKS ? ~0ull : (1ull << n) - 1u;
     return run << __builtin_ctzll(starts);
+}
+
+/* Puts the chunks at hand back into the word. */
+static void put_spares_back(struct rt_ring *ring)
+{
+    while (ring->spare_count != 0) {
+        uint8_t *chunk = ring->spare[--ring->spare_count];
+        ring->chunks_free |= 1ull << (uint64_t)(chunk - ring->area) / ring->chunk_bytes;
+    }
+}
+
+/* Has the call hold a run of so many bytes, from its parameters on. False: there is none. */
+static bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t bytes)
+{
+    uint32_t n = (bytes + ring->chunk_bytes - 1u) / ring->chunk_bytes;
+
+    if (n > RT_RING_CHUNKS) {
+        return false;
+    }
+    uint64_t run = find_run(ring->chunks_free, n);
+    if (run == 0) {
+        put_spares_back(ring);
+        run = find_run(ring->chunks_free, n);
+    }
+    if (run == 0) {
+        return false;
+    }
+    ring->chunks_free &= ~run;
+    *call = (struct rt_call){
+        .ring = ring,
+        .params = ring->area + (uint64_t)__builtin_ctzll(run) * ring->chunk_bytes,
+        .chunks = run,
+        .holds = RT_HOLDS_RUN,
+    };
+    return true;
+}
+
+struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring,
+                                      uint32_t params_bytes, uint32_t results_bytes)
+{
+    if (params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    uint32_t params_room = (params_bytes + 7u) & ~7u;
+    uint32_t results_room = (results_bytes + 7u) & ~7u;
+    if (params_room + results_room <= ring->chunk_bytes && ring->chunks_free != 0) {
+        uint32_t first = (uint32_t)__builtin_ctzll(ring->chunks_free);
+        ring->chunks_free &= ring->chunks_free - 1u;
+        ring->spare[ring->spare_count++] = ring->area + (uint64_t)first * ring->chunk_bytes;
+        return rt_call_begin(call, ring, params_bytes, results_bytes);
+    }
+    if (!take_run(call, ring, params_room + results_room)) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    call->results = call->params + params_room;
+    call->params_room = params_room;
+    call->results_room = results_room;
+    return (struct rt_status){.code = RT_OK};
 }
 
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe)
@@ -125,8 +191,7 @@ bool rt_ring_settle(struct rt_ring *ring)
         if ((cqe->user_data & RT_USER_DATA_CALL) != 0) {
             struct rt_call *call =
                 (struct rt_call *)(uintptr_t)(cqe->user_data & ~RT_USER_DATA_CALL);
-            call->cqe = *cqe;
-            call->done = true;
+            rt_call_settle(call, cqe);
         } else if (ring->stash_count < RT_RING_STASH) {
             uint32_t at = (ring->stash_head + ring->stash_count) % RT_RING_STASH;
             ring->stash[at] = *cqe;
@@ -166,6 +231,7 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
             return (struct rt_status){.code = RT_ERR_RING};
         }
     }
+    ring->sq_last = ring->sq_tail + rt_ring_room(ring) - 1u;
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -205,12 +271,10 @@ static struct rt_status error(int32_t code)
 /* Queues an entry, making room for it first where there is none. */
 static struct rt_status queue(struct rt_ring *ring, const struct cap_sqe *sqe)
 {
-    struct cap_sqe *entry = rt_ring_entry(ring);
-
-    if (entry == 0) {
+    if (!rt_ring_has_room(ring)) {
         return error(RT_ERR_RING);
     }
-    *entry = *sqe;
+    *rt_ring_entry(ring) = *sqe;
     return success();
 }
 
@@ -223,6 +287,29 @@ static void enter(struct rt_ring *ring, uint64_t min_complete, uint64_t timeout_
     if (rt_ring_enter(ring, min_complete, timeout_ns) < 0) {
         rt_ring_mend(ring);
     }
+}
+
+struct rt_status rt_call_wait_slowly(struct rt_call *call)
+{
+    struct rt_ring *ring = call->ring;
+
+    while (!call->done) {
+        bool blocked = !rt_ring_settle(ring);
+        if (call->done) {
+            break;
+        }
+        if (blocked) {
+            rt_ring_overfull();
+        }
+        enter(ring, 1, CAP_TIMEOUT_FOREVER);
+    }
+    if (call->cqe.result >= 0) {
+        return success();
+    }
+    if (call->cqe.result != CAP_ERR_EXCEPTION) {
+        return error(call->cqe.result);
+    }
+    return (struct rt_status){.code = CAP_ERR_EXCEPTION, .exception = rt_call_refused(call)};
 }
 
 bool rt_call_wait_for(struct rt_call *call, uint64_t timeout_ns)
@@ -301,20 +388,13 @@ struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
     }
     uint32_t params_room = (params_bytes + 7u) & ~7u;
     uint32_t results_room = ((results_bytes + 7u) & ~7u) + takes;
-    uint64_t chunks = rt_chunk_run(ring, params_room + gives + results_room);
-    if (chunks == 0) {
+    if (!take_run(call, ring, params_room + gives + results_room)) {
         return error(RT_ERR_NO_AREA);
     }
-    ring->chunks_free &= ~chunks;
-    *call = (struct rt_call){
-        .ring = ring,
-        .params = ring->area + (uint64_t)__builtin_ctzll(chunks) * ring->chunk_bytes,
-        .params_room = params_room,
-        .results_room = results_room,
-        .chunks = chunks,
-        .give_room = (uint8_t)give,
-        .take_room = (uint8_t)take,
-    };
+    call->params_room = params_room;
+    call->results_room = results_room;
+    call->give_room = (uint8_t)give;
+    call->take_room = (uint8_t)take;
     call->results = call->params + params_room + gives;
     return success();
 }
@@ -391,8 +471,11 @@ void rt_call_drop(struct rt_call *call)
 
 void rt_call_end_with(struct rt_call *call)
 {
-    rt_call_drop(call);
-    rt_call_end_plain(call);
+    if (call->holds == RT_HOLDS_RUN) {
+        rt_call_drop(call);
+        call->ring->chunks_free |= call->chunks;
+        call->holds = RT_HOLDS_NOTHING;
+    }
 }
 
 /* ---------------------------------------------------------------------------
@@ -476,8 +559,8 @@ static struct rt_status queue_return(struct rt_call *call, struct cap_sqe *sqe, 
     return queue_with(call, sqe, bytes);
 }
 
-struct rt_status rt_queue_return_with(struct rt_call *call, uint64_t call_id, uint32_t bytes,
-                                      bool again, uint64_t user_data)
+struct rt_status rt_queue_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again,
+                                 uint64_t user_data)
 {
     struct cap_sqe sqe = {
         .opcode = CAP_OP_RETURN,

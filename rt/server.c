@@ -75,7 +75,9 @@ static inline enum capnp_answer dispatch(const struct rt_offer *offer, struct ca
     return service->dispatch(service->server, service->self, call);
 }
 
-static void answer(const struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes)
+/* Of answer the part where it goes with capabilities, comes after them, or is the last. */
+static __attribute__((noinline)) void answer_with(const struct rt_server *server,
+                                                  struct rt_receiver *receiver, uint32_t bytes)
 {
     struct rt_status s = rt_queue_return(&receiver->call, receiver->call_id, bytes,
                                          !server->stopped, (uintptr_t)receiver);
@@ -86,6 +88,30 @@ static void answer(const struct rt_server *server, struct rt_receiver *receiver,
     } else {
         queued(receiver, RT_ANSWERING, s);
     }
+}
+
+/* Answers, and receives the next call by the same entry. */
+static inline void answer(const struct rt_server *server, struct rt_receiver *receiver,
+                          uint32_t bytes)
+{
+    struct rt_call *call = &receiver->call;
+
+    if (__builtin_expect((call->given | call->cqe.cap_count) != 0 || server->stopped ||
+                             !rt_ring_has_room(server->ring),
+                         0)) {
+        answer_with(server, receiver, bytes);
+        return;
+    }
+    *rt_ring_entry(server->ring) = (struct cap_sqe){
+        .opcode = CAP_OP_RETURN,
+        .flags = CAP_SQE_F_AGAIN,
+        .interface_id = receiver->call_id,
+        .params_addr = (uintptr_t)call->params,
+        .params_len = bytes,
+        .user_data = (uintptr_t)receiver,
+    };
+    call->done = false;
+    receiver->state = RT_ANSWERING;
 }
 
 /* What is done about a call for which a handler did not build an answer. */
@@ -105,36 +131,28 @@ static __attribute__((noinline)) void otherwise(struct rt_server *server,
     }
 }
 
-static void serve(struct rt_server *server, struct rt_receiver *receiver)
+/* What else there is to say of a call was said when the receiver was offered. */
+static inline void serve(struct rt_server *server, struct rt_receiver *receiver)
 {
     struct rt_call *call = &receiver->call;
     const struct cap_message_header *header = rt_call_received(call);
-    struct rt_request request = {
-        .c =
-            {
-                .interface_id = header->interface_id,
-                .badge = header->badge,
-                .method = header->method_id,
-                .params = header + 1,
-                .params_bytes = rt_call_results_bytes(call) - (uint32_t)sizeof *header,
-                .params_capabilities = call->cqe.cap_count,
-                .results = call->params,
-                .results_room = call->params_room,
-            },
-        .server = server,
-        .receiver = receiver,
-    };
+    struct capnp_call *c = &receiver->c;
 
+    c->interface_id = header->interface_id;
+    c->badge = header->badge;
+    c->method = header->method_id;
+    c->params_bytes = rt_call_results_bytes(call) - (uint32_t)sizeof *header;
+    c->params_capabilities = call->cqe.cap_count;
     receiver->call_id = rt_call_received_id(call);
-    if (server->stopped) {
+    if (__builtin_expect(server->stopped, 0)) {
         refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
         return;
     }
-    enum capnp_answer kind = dispatch(&receiver->offer, &request.c);
+    enum capnp_answer kind = dispatch(&receiver->offer, c);
     if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
-        answer(server, receiver, request.c.results_bytes);
+        answer(server, receiver, c->results_bytes);
     } else {
-        otherwise(server, receiver, &request.c, kind);
+        otherwise(server, receiver, c, kind);
     }
 }
 
@@ -143,14 +161,10 @@ static void serve(struct rt_server *server, struct rt_receiver *receiver)
  * ways that look alike: where the answer did arrive, a refusal finds no call, and the
  * receiving that follows fails by itself.
  */
-static void completed(struct rt_server *server, struct rt_receiver *receiver)
+static __attribute__((noinline)) void not_served(struct rt_server *server,
+                                                 struct rt_receiver *receiver)
 {
     int32_t result = receiver->call.cqe.result;
-
-    if (__builtin_expect(result >= (int32_t)sizeof(struct cap_message_header), 1)) {
-        serve(server, receiver);
-        return;
-    }
     bool gone = result == CAP_ERR_NOT_DELIVERED || result == CAP_ERR_NOT_FOUND ||
                 result == CAP_ERR_CANCELED;
     if (receiver->state == RT_RECEIVING) {
@@ -185,6 +199,10 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
             return s;
         }
         receivers[i].offer = o;
+        receivers[i].server = server;
+        receivers[i].c.params = rt_call_received(&receivers[i].call) + 1;
+        receivers[i].c.results = receivers[i].call.params;
+        receivers[i].c.results_room = receivers[i].call.params_room;
     }
     server->receiver_count += o.receivers;
     server->busy += o.receivers;
@@ -194,45 +212,56 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
     return (struct rt_status){.code = RT_OK};
 }
 
-/* The next receiver whose entry has completed, with how it did. NULL: there is none. */
-static inline struct rt_receiver *next(struct rt_server *server)
+/* Of next the part where the oldest completion is not first in the queue. */
+static __attribute__((noinline)) struct rt_receiver *next_of_any(struct rt_server *server)
 {
-    struct rt_ring *ring = server->ring;
-    struct rt_receiver *receiver;
     struct cap_cqe cqe;
 
-    if (rt_ring_is_empty(ring)) {
+    if (!rt_ring_take(server->ring, &cqe)) {
         return NULL;
     }
-    const struct cap_cqe *first = rt_ring_first(ring);
-    if (__builtin_expect(first != NULL, 1)) {
-        receiver = receiver_of(server, first->user_data);
-        receiver->call.cqe = *first;
-        rt_ring_advance(ring);
-    } else if (rt_ring_take(ring, &cqe)) {
-        receiver = receiver_of(server, cqe.user_data);
-        receiver->call.cqe = cqe;
-    } else {
-        return NULL;
+    struct rt_receiver *receiver = receiver_of(server, cqe.user_data);
+    rt_call_settle(&receiver->call, &cqe);
+    return receiver;
+}
+
+/* Of a ring that is not empty: the next receiver whose entry has completed. NULL: there is none. */
+static inline struct rt_receiver *next(struct rt_server *server)
+{
+    const struct cap_cqe *first = rt_ring_first(server->ring);
+
+    if (__builtin_expect(first == NULL, 0)) {
+        return next_of_any(server);
     }
-    receiver->call.done = true;
+    struct rt_receiver *receiver = receiver_of(server, first->user_data);
+    rt_call_settle(&receiver->call, first);
+    rt_ring_advance(server->ring);
     return receiver;
 }
 
 /* The loop: until nothing is received any more, or once: until something has been done. */
 static void serve_all(struct rt_server *server, uint64_t timeout_ns, bool once)
 {
+    struct rt_ring *ring = server->ring;
     uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
     bool enough = false;
 
     for (;;) {
-        struct rt_receiver *receiver = next(server);
-        if (receiver != NULL) {
-            completed(server, receiver);
-        } else if (enough || server->busy == 0) {
+        struct rt_receiver *receiver;
+        while (!rt_ring_is_empty(ring) && (receiver = next(server)) != NULL) {
+            if (__builtin_expect(
+                    receiver->call.cqe.result >= (int32_t)sizeof(struct cap_message_header), 1)) {
+                serve(server, receiver);
+            } else {
+                not_served(server, receiver);
+            }
+            enough = once;
+        }
+        if (enough || server->busy == 0) {
             return;
-        } else if (__builtin_expect(rt_ring_enter(server->ring, wanted, timeout_ns) < 0, 0)) {
-            rt_ring_mend(server->ring);
+        }
+        if (__builtin_expect(rt_ring_enter(ring, wanted, timeout_ns) < 0, 0)) {
+            rt_ring_mend(ring);
         }
         enough = once;
     }

@@ -305,5 +305,5 @@ void check_capabilities(struct rt_ring *own)
     rt_drop(ring, null.id);
     rt_drop(ring, remote.id);
     CHECK_EQ(slots_used(manager), before);
-    CHECK_EQ(ring->chunks_free, ~0ull);
+    CHECK_EQ(rt_ring_free_chunks(ring), RT_RING_CHUNKS);
 }

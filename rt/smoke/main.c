@@ -181,7 +181,7 @@ static void check_out_of_order(struct rt_ring *ring)
         CHECK_EQ(rt_call_results_bytes(&calls[i]), 0);
         rt_call_end(&calls[i]);
     }
-    CHECK_EQ(ring->chunks_free, ~0ull);
+    CHECK_EQ(rt_ring_free_chunks(ring), RT_RING_CHUNKS);
     for (uint64_t i = 0; i < 4; i++) {
         CHECK(rt_ring_take(ring, &cqe));
         CHECK_EQ(cqe.user_data, 100u + i);
@@ -351,7 +351,7 @@ static void check_client_limits(struct rt_ring *ring)
     CHECK(rt_ok(rt_call_begin(&all, ring, CAP_AREA_DEFAULT / 2, CAP_AREA_DEFAULT / 2)));
     CHECK_EQ(rt_call_begin(&call, ring, 8, 0).code, RT_ERR_NO_AREA);
     rt_call_end(&all);
-    CHECK_EQ(ring->chunks_free, ~0ull);
+    CHECK_EQ(rt_ring_free_chunks(ring), RT_RING_CHUNKS);
     CHECK_EQ(rt_release(ring, CAP_ID_NONE).code, CAP_ERR_INVOKE_FAILED);
 }
 

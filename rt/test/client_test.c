@@ -25,7 +25,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
     return tear_down(state);
 }
 

@@ -136,7 +136,7 @@ static int tear_down(void **state)
 {
     (void)state;
     free(kernel.region);
-    return ring.chunks_free == ~0ull ? 0 : -1;
+    return rt_ring_free_chunks(&ring) == RT_RING_CHUNKS ? 0 : -1;
 }
 
 static enum capnp_answer note(char letter)

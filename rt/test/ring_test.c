@@ -63,7 +63,76 @@ static void test_call_comes_back(void **state)
     assert_int_equal(kernel.taken[0].flags, 0);
     assert_int_equal(kernel.taken[0].reserved, 0);
     rt_call_end(&call);
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
+/* A second end gives nothing back, of a call of one chunk and of one of several. */
+static void test_a_call_ends_once(void **state)
+{
+    (void)state;
+    struct rt_call first;
+    struct rt_call second;
+
+    for (uint32_t bytes = 8; bytes <= 1024; bytes *= 128) {
+        assert_true(rt_ok(rt_call_begin(&first, &ring, bytes, 0)));
+        rt_call_end(&first);
+        assert_true(rt_ok(rt_call_begin(&second, &ring, bytes, 0)));
+        rt_call_end(&first);
+        assert_in_range(rt_ring_free_chunks(&ring), 0, RT_RING_CHUNKS - 1u);
+        rt_call_end(&second);
+        assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+    }
+}
+
+/* What is submitted and finished at once: taken from the queue, or told as by a wait. */
+static void test_a_call_is_finished(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    struct rt_call other;
+
+    kernel.result = 8;
+    assert_true(rt_ok(begin_and_submit(&call, 42)));
+    assert_true(rt_ok(rt_call_finish(&call)));
+    assert_int_equal(rt_call_results_bytes(&call), 8);
+    assert_true(rt_ok(rt_call_wait(&call)));
+    assert_true(rt_ring_is_empty(&ring));
+    rt_call_end(&call);
+
+    /* Behind another. */
+    assert_true(rt_ok(begin_and_submit(&other, 41)));
+    assert_true(rt_ok(begin_and_submit(&call, 42)));
+    assert_true(rt_ok(rt_call_finish(&call)));
+    assert_true(other.done);
+    assert_true(rt_ring_is_empty(&ring));
+    rt_call_end(&call);
+    rt_call_end(&other);
+
+    kernel.result = CAP_ERR_INVALID_REQUEST;
+    assert_true(rt_ok(begin_and_submit(&call, 42)));
+    assert_int_equal(rt_call_finish(&call).code, CAP_ERR_INVALID_REQUEST);
+    rt_call_end(&call);
+}
+
+/* Raw entries are pushed past what rt_ring_has_room knew, which then looks again. */
+static void test_room_is_looked_for_again(void **state)
+{
+    (void)state;
+    struct cap_sqe sqe = {.opcode = CAP_OP_NOP};
+    struct rt_call call;
+    struct cap_cqe cqe;
+
+    for (uint32_t i = 0; i < 3u * (ring.sq_mask + 1u) + 1u; i++) {
+        assert_true(rt_ring_push(&ring, &sqe));
+        assert_true(rt_ring_enter(&ring, 0, CAP_TIMEOUT_POLL) >= 0);
+        assert_true(rt_ring_take(&ring, &cqe));
+    }
+    assert_true((int32_t)(ring.sq_last - ring.sq_tail) < 0);
+    kernel.result = 8;
+    assert_true(rt_ok(begin_and_submit(&call, 42)));
+    assert_true((int32_t)(ring.sq_last - ring.sq_tail) >= 0);
+    assert_true(rt_ok(rt_call_wait(&call)));
+    rt_call_end(&call);
 }
 
 static void test_exception_is_told(void **state)
@@ -101,7 +170,7 @@ static void test_completions_in_any_order(void **state)
         assert_int_equal(calls[i].cqe.detail, i);
         rt_call_end(&calls[i]);
     }
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
 static void test_area_runs_out_and_comes_back(void **state)
@@ -134,7 +203,7 @@ static void test_area_runs_out_and_comes_back(void **state)
         }
     }
     assert_true(rt_ok(rt_call_begin(&one_more, &ring, 4096, 0)));
-    assert_int_equal(ring.chunks_free, 0);
+    assert_int_equal(rt_ring_free_chunks(&ring), 0);
     rt_call_end(&one_more);
     assert_int_equal(rt_call_begin(&one_more, &ring, 4097, 0).code, RT_ERR_NO_AREA);
     assert_int_equal(rt_call_begin(&one_more, &ring, 0xfffffff9u, 0xfffffff9u).code,
@@ -269,7 +338,7 @@ static void test_release_is_an_entry(void **state)
     assert_int_equal(kernel.taken[0].cap_id, 99);
     kernel.result = CAP_ERR_INVOKE_FAILED;
     assert_int_equal(rt_release(&ring, 99).code, CAP_ERR_INVOKE_FAILED);
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
 /* ---------------------------------------------------------------------------
@@ -526,7 +595,7 @@ static void test_what_is_given_lies_behind_the_message(void **state)
     assert_int_equal(t[2].badge, 0x1234);
     assert_int_equal(t[2].interface_id, 99);
     rt_call_end(&call);
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
 static void test_more_than_there_is_room_for_is_not_given(void **state)
@@ -559,7 +628,7 @@ static void test_rooms_that_cannot_be_had(void **state)
     assert_int_equal(rt_call_begin_serving(&call, &ring, 0xffffffff, 8, 0, 0).code, RT_ERR_NO_AREA);
     assert_true(rt_ok(rt_call_begin_with(&call, &ring, 0, 0, 64, 64)));
     rt_call_end(&call);
-    assert_int_equal(ring.chunks_free, ~0ull);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
 /* A call that has been answered with n capabilities, ids 501 and so on. */
@@ -844,6 +913,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_region_is_checked),
         TEST(test_call_comes_back),
+        TEST(test_a_call_ends_once),
+        TEST(test_a_call_is_finished),
+        TEST(test_room_is_looked_for_again),
         TEST(test_exception_is_told),
         TEST(test_completions_in_any_order),
         TEST(test_area_runs_out_and_comes_back),

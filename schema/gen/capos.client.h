@@ -200,7 +200,7 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
     uint32_t end = capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -219,8 +219,8 @@ static inline struct rt_status capos_console_write(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -244,7 +244,7 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
     uint32_t end = capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
     s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -264,8 +264,8 @@ static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -282,7 +282,7 @@ static inline struct rt_status capos_null_cap_ping_send(struct rt_call *call, st
     }
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_PING, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -297,8 +297,8 @@ static inline struct rt_status capos_null_cap_ping(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -322,7 +322,7 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
     uint32_t end = capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -361,7 +361,7 @@ static inline struct rt_status capos_null_cap_echo_call(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -389,7 +389,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
                        CAPOS_NULL_CAP_ADD_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -427,11 +427,13 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_null_cap_add_take(&call, sum_out, carry_out, count_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_null_cap_add_take(&call, sum_out, carry_out, count_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -496,7 +498,7 @@ static inline struct rt_status capos_endpoint_mint(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -564,7 +566,7 @@ static inline struct rt_status capos_endpoint_factory_create(struct rt_ring *rin
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -589,7 +591,7 @@ static inline struct rt_status capos_memory_object_size_send(struct rt_call *cal
     }
     s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -620,11 +622,13 @@ static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_memory_object_size_take(&call, bytes_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_memory_object_size_take(&call, bytes_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -676,7 +680,7 @@ static inline struct rt_status capos_memory_object_reader(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -701,7 +705,7 @@ static inline struct rt_status capos_memory_reader_size_send(struct rt_call *cal
     }
     s = rt_call_submit(call, target.id, CAPOS_MEMORY_READER_ID, CAPOS_MEMORY_READER_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -732,11 +736,13 @@ static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_memory_reader_size_take(&call, bytes_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_memory_reader_size_take(&call, bytes_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -798,7 +804,7 @@ capos_frame_allocator_alloc_frame(struct rt_ring *ring, struct capos_frame_alloc
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -851,7 +857,7 @@ static inline struct rt_status capos_frame_allocator_free_frame(struct rt_ring *
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     rt_call_end_with(&call);
     return s;
 }
@@ -920,7 +926,7 @@ capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -957,7 +963,7 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
                        CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -994,11 +1000,13 @@ capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory targe
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_virtual_memory_map_take(&call, address_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_virtual_memory_map_take(&call, address_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1025,7 +1033,7 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
                        CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1046,8 +1054,8 @@ static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1075,7 +1083,7 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
                        CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1098,8 +1106,8 @@ capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory t
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1174,10 +1182,12 @@ capos_virtual_memory_map_object(struct rt_ring *ring, struct capos_virtual_memor
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_virtual_memory_map_object_take(&call, address_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
+    s = capos_virtual_memory_map_object_take(&call, address_out);
     rt_call_end_with(&call);
     return s;
 }
@@ -1261,7 +1271,7 @@ static inline struct rt_status capos_process_handle_wait_send(struct rt_call *ca
     }
     s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_WAIT, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1297,7 +1307,7 @@ static inline struct rt_status capos_process_handle_wait_call(struct rt_call *ca
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1315,7 +1325,7 @@ static inline struct rt_status capos_process_handle_kill_send(struct rt_call *ca
     }
     s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_KILL, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1330,8 +1340,8 @@ static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1350,7 +1360,7 @@ capos_boot_package_manifest_size_send(struct rt_call *call, struct rt_ring *ring
     }
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1381,11 +1391,13 @@ static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_boot_package_manifest_size_take(&call, bytes_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_boot_package_manifest_size_take(&call, bytes_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1412,7 +1424,7 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
                        CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1450,7 +1462,7 @@ capos_boot_package_read_manifest_call(struct rt_call *call, struct rt_ring *ring
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1481,7 +1493,7 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
                        CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1518,7 +1530,7 @@ capos_capability_manager_list_call(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1540,7 +1552,7 @@ capos_capability_manager_usage_send(struct rt_call *call, struct rt_ring *ring,
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_USAGE,
                        0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1574,7 +1586,7 @@ capos_capability_manager_usage_call(struct rt_call *call, struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1601,7 +1613,7 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
     s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
                        CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1617,8 +1629,8 @@ static inline struct rt_status capos_fault_injector_arm(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1637,7 +1649,7 @@ static inline struct rt_status capos_fault_injector_disarm_send(struct rt_call *
     }
     s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1673,10 +1685,12 @@ static inline struct rt_status capos_fault_injector_disarm(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = capos_fault_injector_disarm_take(&call, seen_out, site_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = capos_fault_injector_disarm_take(&call, seen_out, site_out);
+    rt_call_end(&call);
     return s;
 }

@@ -110,7 +110,7 @@ static bool carries(const struct traffic *t)
 /* How a function ends a call of the method. */
 static const char *end_of(const struct traffic *t)
 {
-    return carries(t) ? "rt_call_end_with" : "rt_call_end_plain";
+    return carries(t) ? "rt_call_end_with" : "rt_call_end";
 }
 
 /* A parameter's name, apart from those that generated functions use themselves. */
@@ -523,17 +523,13 @@ static void emit_whole(const struct model *model, const struct decl *decl,
     emit_forward(out, "struct rt_status s = ", out_string("%s_%s_send", decl->name, method->name),
                  &send);
     out_print(out,
-              "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_wait(&call);\n");
+              "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_finish(&call);\n");
     struct traffic t = traffic_of(model, method);
-    if (has_results(method) && t.takes) {
+    if (has_results(method)) {
         /* So that compilers see that the results are set wherever it succeeds. */
         out_print(out, "    if (!rt_ok(s)) {\n        %s(&call);\n        return s;\n    }\n",
                   end_of(&t));
         emit_forward(out, "s = ", out_string("%s_%s_take", decl->name, method->name), &take);
-    } else if (has_results(method)) {
-        out_print(out, "    if (rt_ok(s)) {\n");
-        emit_forward(out, "    s = ", out_string("%s_%s_take", decl->name, method->name), &take);
-        out_print(out, "    }\n");
     }
     out_print(out, "    %s(&call);\n    return s;\n}\n\n", end_of(&t));
 }
@@ -558,7 +554,7 @@ static void emit_sent_and_waited(const struct model *model, const struct decl *d
     open_function(out, out_string("%s_%s_call", decl->name, method->name), &args);
     emit_forward(out, "struct rt_status s = ", out_string("%s_%s_send", decl->name, method->name),
                  &send);
-    out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_wait(call);\n"
+    out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_finish(call);\n"
                    "    if (!rt_ok(s)) {\n        rt_call_end(call);\n    }\n    return s;\n}\n\n");
 }
 

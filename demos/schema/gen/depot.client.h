@@ -38,7 +38,7 @@ static inline struct rt_status demo_depot_who_calls_send(struct rt_call *call, s
     }
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WHO_CALLS, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -68,11 +68,13 @@ static inline struct rt_status demo_depot_who_calls(struct rt_ring *ring, struct
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = demo_depot_who_calls_take(&call, badge_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = demo_depot_who_calls_take(&call, badge_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -93,7 +95,7 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
     demo_depot_echo_params_set_times(params, times);
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -128,7 +130,7 @@ static inline struct rt_status demo_depot_echo_call(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -166,7 +168,7 @@ static inline struct rt_status demo_depot_store(struct rt_ring *ring, struct dem
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     rt_call_end_with(&call);
     return s;
 }
@@ -214,7 +216,7 @@ static inline struct rt_status demo_depot_fetch(struct rt_ring *ring, struct dem
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -267,7 +269,7 @@ static inline struct rt_status demo_depot_share(struct rt_ring *ring, struct dem
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -326,7 +328,7 @@ static inline struct rt_status demo_depot_open(struct rt_ring *ring, struct demo
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -346,7 +348,7 @@ static inline struct rt_status demo_depot_wait_send(struct rt_call *call, struct
     }
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAIT, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -360,8 +362,8 @@ static inline struct rt_status demo_depot_wait(struct rt_ring *ring, struct demo
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -380,7 +382,7 @@ static inline struct rt_status demo_depot_waiting_send(struct rt_call *call, str
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAITING,
                        DEMO_DEPOT_WAITING_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -410,11 +412,13 @@ static inline struct rt_status demo_depot_waiting(struct rt_ring *ring, struct d
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = demo_depot_waiting_take(&call, count_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = demo_depot_waiting_take(&call, count_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -432,7 +436,7 @@ static inline struct rt_status demo_depot_go_send(struct rt_call *call, struct r
     demo_depot_go_params_set_badge(params, badge);
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO, DEMO_DEPOT_GO_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -463,11 +467,13 @@ static inline struct rt_status demo_depot_go(struct rt_ring *ring, struct demo_d
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = demo_depot_go_take(&call, told_out, gone_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = demo_depot_go_take(&call, told_out, gone_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -481,7 +487,7 @@ static inline struct rt_status demo_depot_leave_send(struct rt_call *call, struc
     }
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_LEAVE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -495,7 +501,7 @@ static inline struct rt_status demo_depot_leave(struct rt_ring *ring, struct dem
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }

@@ -9,8 +9,10 @@
  * completions are told apart by the top bit of user_data, which belongs to
  * rt_call_*.
  *
- * The area is divided into 64 chunks of equal size, kept in one word: bit set,
- * chunk free. A call takes at least one; that bounds the calls in flight.
+ * The area is divided into 64 chunks of equal size. A call takes at least one; that
+ * bounds the calls in flight. A word says which are free: bit set, chunk free. Those that
+ * calls of one chunk have given back are not in it but at hand, the last on top, until a
+ * run of several is wanted and none is left.
  *
  *   begin ──► submit ──► wait ──► (read results) ──► end
  *     │                   ▲ ▲
@@ -43,6 +45,7 @@
 #include <rt/syscall.h>
 #include <rt/transfer.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RT_RING_CHUNKS 64u
@@ -83,6 +86,21 @@ const char *rt_status_text(struct rt_status s);
 
 struct rt_ring;
 
+/* Of a completion what concerns its call: the middle of a struct cap_cqe. */
+struct rt_outcome {
+    int32_t result;
+    uint16_t flags;
+    uint16_t cap_count;
+    uint64_t detail;
+};
+
+_Static_assert(offsetof(struct cap_cqe, detail) - offsetof(struct cap_cqe, result) ==
+                   offsetof(struct rt_outcome, detail),
+               "an outcome is copied as it lies in the completion");
+
+/* What a call has of the message area. */
+enum rt_hold { RT_HOLDS_NOTHING, RT_HOLDS_CHUNK, RT_HOLDS_RUN };
+
 /*
  * One call in flight. Lives where the caller puts it, and must not move or die
  * between submit and end.
@@ -93,12 +111,13 @@ struct rt_call {
     uint8_t *results;      /* in the message area, behind the parameters */
     uint32_t params_room;  /* bytes */
     uint32_t results_room; /* bytes, with the records of capabilities */
-    uint64_t chunks;       /* the run it holds; 0 when ended */
-    struct cap_cqe cqe;    /* valid once done */
+    uint64_t chunks;       /* the run, if it holds one */
+    struct rt_outcome cqe; /* valid once done */
     uint8_t done;          /* it has completed */
     uint8_t give_room;     /* capabilities that can go with it */
     uint8_t given;         /* that do; one more than there is room for: too many were wanted */
     uint8_t take_room;     /* that can come with the answer */
+    uint32_t holds;        /* enum rt_hold */
 };
 
 struct rt_ring {
@@ -109,10 +128,13 @@ struct rt_ring {
     uint32_t sq_mask;
     uint32_t cq_mask;
     uint32_t sq_tail; /* next to write; published by rt_ring_enter */
+    uint32_t sq_last; /* up to here, inclusive, there was room when the head was last read */
     uint32_t cq_head; /* next to take */
     uint32_t chunk_bytes;
     bool borrowed;
-    uint64_t chunks_free;
+    uint64_t chunks_free; /* but for those at hand */
+    uint32_t spare_count; /* chunks at hand */
+    uint8_t *spare[RT_RING_CHUNKS];
     struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
     uint32_t stash_head;
     uint32_t stash_count;
@@ -186,8 +208,12 @@ static inline void rt_ring_advance(struct rt_ring *ring)
 /* Raw level: takes the oldest raw completion, settling calls on the way. False: none. */
 bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out);
 
-/* The slow part of rt_call_begin: a run of free chunks of so many bytes; 0: there is none. */
-uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes);
+/* Chunks that no call holds. */
+uint32_t rt_ring_free_chunks(const struct rt_ring *ring);
+
+/* The slow part of rt_call_begin: more than a chunk is wanted, or none is at hand. */
+struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring,
+                                      uint32_t params_bytes, uint32_t results_bytes);
 
 /*
  * Takes room for a call: at least so many bytes for parameters and results, each
@@ -196,30 +222,27 @@ uint64_t rt_chunk_run(const struct rt_ring *ring, uint32_t bytes);
 static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_ring *ring,
                                              uint32_t params_bytes, uint32_t results_bytes)
 {
-    if (params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX) {
-        return (struct rt_status){.code = RT_ERR_NO_AREA};
-    }
     uint32_t params_room = (params_bytes + 7u) & ~7u;
     uint32_t results_room = (results_bytes + 7u) & ~7u;
-    uint64_t chunks = ring->chunks_free & -ring->chunks_free; /* the first free one */
+    uint32_t spares = ring->spare_count;
 
-    if (__builtin_expect(params_room + results_room > ring->chunk_bytes, 0)) {
-        chunks = rt_chunk_run(ring, params_room + results_room);
+    if (__builtin_expect(params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX ||
+                             params_room + results_room > ring->chunk_bytes || spares == 0,
+                         0)) {
+        return rt_call_begin_slowly(call, ring, params_bytes, results_bytes);
     }
-    if (__builtin_expect(chunks == 0, 0)) {
-        return (struct rt_status){.code = RT_ERR_NO_AREA};
-    }
-    ring->chunks_free ^= chunks; /* of which all are set */
-    call->params = ring->area + (uint32_t)__builtin_ctzll(chunks) * ring->chunk_bytes;
+    uint8_t *chunk = ring->spare[spares - 1u];
+    ring->spare_count = spares - 1u;
     call->ring = ring;
-    call->results = call->params + params_room;
+    call->params = chunk;
+    call->results = chunk + params_room;
     call->params_room = params_room;
     call->results_room = results_room;
-    call->chunks = chunks;
     call->done = false;
     call->give_room = 0;
     call->given = 0;
     call->take_room = 0;
+    call->holds = RT_HOLDS_CHUNK;
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -240,20 +263,21 @@ struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
 struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give);
 
 /*
- * The slow part of rt_call_submit: hands full queues to the kernel until there is
- * room. RT_ERR_RING: raw completions block the queue.
+ * The slow part of rt_ring_has_room: reads the head again, and hands full queues to the
+ * kernel until there is room. RT_ERR_RING: raw completions block the queue.
  */
 struct rt_status rt_ring_make_room(struct rt_ring *ring);
 
-/*
- * Room in the queue for one entry, to be filled in whole before anything else is done
- * with the ring. NULL: raw completions block the queue.
- */
+/* Whether there is room for an entry, or could be made; if not, raw completions block the queue. */
+static inline bool rt_ring_has_room(struct rt_ring *ring)
+{
+    return __builtin_expect((int32_t)(ring->sq_last - ring->sq_tail) >= 0, 1) ||
+           rt_ok(rt_ring_make_room(ring));
+}
+
+/* The next entry, where there is room, to be filled in whole before the ring is used again. */
 static inline struct cap_sqe *rt_ring_entry(struct rt_ring *ring)
 {
-    if (__builtin_expect(rt_ring_room(ring) == 0, 0) && !rt_ok(rt_ring_make_room(ring))) {
-        return 0;
-    }
     return &ring->sq[ring->sq_tail++ & ring->sq_mask];
 }
 
@@ -272,12 +296,10 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
                                               uint64_t interface_id, uint16_t method,
                                               uint32_t params_len)
 {
-    struct cap_sqe *sqe = rt_ring_entry(call->ring);
-
-    if (__builtin_expect(sqe == 0, 0)) {
+    if (__builtin_expect(!rt_ring_has_room(call->ring), 0)) {
         return (struct rt_status){.code = RT_ERR_RING};
     }
-    *sqe = (struct cap_sqe){
+    *rt_ring_entry(call->ring) = (struct cap_sqe){
         .opcode = CAP_OP_CALL,
         .method_id = method,
         .cap_id = cap_id,
@@ -304,27 +326,19 @@ struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint
  */
 bool rt_ring_settle(struct rt_ring *ring);
 
-/* The same, in line where all that is there is the completion of this call. */
-static inline bool rt_ring_settle_call(struct rt_ring *ring, struct rt_call *call)
+/* Notes how the call's entry completed. */
+static inline void rt_call_settle(struct rt_call *call, const struct cap_cqe *cqe)
 {
-    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
-    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
-
-    if (__builtin_expect(tail - ring->cq_head != 1 || cqe->user_data != rt_call_user_data(call),
-                         0)) {
-        return rt_ring_settle(ring);
-    }
-    call->cqe = *cqe;
+    __builtin_memcpy(&call->cqe, (const uint8_t *)cqe + offsetof(struct cap_cqe, result),
+                     sizeof call->cqe);
     call->done = true;
-    rt_ring_advance(ring);
-    return true;
 }
 
 /*
- * The slow parts of rt_call_wait. The first puts counts right that the program has
- * damaged; the second is reached when raw completions fill the stash and the call
- * is behind them. What cannot be helped ends in a panic: a call in flight refers to
- * memory of its caller's, which cannot be left.
+ * The slow parts of waiting. The first puts counts right that the program has damaged;
+ * the second is reached when raw completions fill the stash and the call is behind
+ * them. What cannot be helped ends in a panic: a call in flight refers to memory of its
+ * caller's, which cannot be left.
  */
 void rt_ring_mend(struct rt_ring *ring);
 _Noreturn void rt_ring_overfull(void);
@@ -335,25 +349,34 @@ _Noreturn void rt_ring_overfull(void);
  */
 uint32_t rt_call_refused(const struct rt_call *call);
 
+/* The slow part of rt_call_wait: it has not completed yet, or not with success. */
+struct rt_status rt_call_wait_slowly(struct rt_call *call);
+
 /* Waits, without time-out, until this call has completed, and says how. */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
 {
-    struct rt_ring *ring = call->ring;
+    if (__builtin_expect(!call->done || call->cqe.result < 0, 0)) {
+        return rt_call_wait_slowly(call);
+    }
+    return (struct rt_status){.code = RT_OK};
+}
 
-    while (!call->done) {
-        if (__builtin_expect(rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER) < 0, 0)) {
-            rt_ring_mend(ring);
-        }
-        if (__builtin_expect(!rt_ring_settle_call(ring, call), 0) && !call->done) {
-            rt_ring_overfull();
-        }
+/*
+ * The same for a call that has just been submitted, and so is not there yet: enters the
+ * kernel, and takes the completion where it is the only one, and a success.
+ */
+static inline struct rt_status rt_call_finish(struct rt_call *call)
+{
+    struct rt_ring *ring = call->ring;
+    int64_t there = rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER);
+    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+
+    if (__builtin_expect(there != 1 || cqe->user_data != rt_call_user_data(call) || cqe->result < 0,
+                         0)) {
+        return rt_call_wait_slowly(call);
     }
-    if (__builtin_expect(call->cqe.result < 0, 0)) {
-        if (call->cqe.result != CAP_ERR_EXCEPTION) {
-            return (struct rt_status){.code = call->cqe.result};
-        }
-        return (struct rt_status){.code = CAP_ERR_EXCEPTION, .exception = rt_call_refused(call)};
-    }
+    rt_call_settle(call, cqe);
+    rt_ring_advance(ring);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -401,27 +424,23 @@ uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability);
 /* Releases what came with the answer and has not been taken; nothing where nothing came. */
 void rt_call_drop(struct rt_call *call);
 
-/* Gives the room back, of a call that was not begun by rt_call_begin_with. */
-static inline void rt_call_end_plain(struct rt_call *call)
-{
-    call->ring->chunks_free |= call->chunks;
-    call->chunks = 0;
-}
-
-/* The same of a call that was: drops, and gives the room back. */
+/* The general part of rt_call_end: drops what came, and gives a run back. */
 void rt_call_end_with(struct rt_call *call);
 
 /*
  * Gives the room back, and releases capabilities that were not taken. The results, and
- * every reader of them, end here.
+ * every reader of them, end here. Nothing happens the second time.
  */
 static inline void rt_call_end(struct rt_call *call)
 {
-    if (__builtin_expect(call->take_room != 0, 0)) {
+    struct rt_ring *ring = call->ring;
+
+    if (__builtin_expect(call->holds != RT_HOLDS_CHUNK, 0)) {
         rt_call_end_with(call);
-    } else {
-        rt_call_end_plain(call);
+        return;
     }
+    ring->spare[ring->spare_count++] = call->params;
+    call->holds = RT_HOLDS_NOTHING;
 }
 
 /* Bytes of result message, once rt_call_wait was RT_OK. */

@@ -53,8 +53,12 @@ struct rt_offer {
 
 enum rt_receiver_state { RT_IDLE, RT_RECEIVING, RT_ANSWERING, RT_REFUSING };
 
+struct rt_server;
+
 struct rt_receiver {
+    struct capnp_call c; /* what handlers get; first, so that it leads back to the receiver */
     struct rt_call call; /* its parameters are the answer, its results what came */
+    struct rt_server *server;
     enum rt_receiver_state state;
     uint64_t call_id; /* ANSWERING, REFUSING */
     struct rt_offer offer;
@@ -107,15 +111,9 @@ struct rt_status rt_serve(struct rt_ring *ring, uint64_t endpoint, struct capnp_
 /* ---------------------------------------------------------------------------
  * For handlers: what the call that they are called with is to the loop */
 
-struct rt_request {
-    struct capnp_call c; /* first: what handlers get is the request */
-    struct rt_server *server;
-    struct rt_receiver *receiver;
-};
-
-static inline struct rt_request *rt_request_of(struct capnp_call *call)
+static inline struct rt_receiver *rt_receiver_of(struct capnp_call *call)
 {
-    return (struct rt_request *)(void *)call;
+    return (struct rt_receiver *)(void *)call;
 }
 
 /*
@@ -124,7 +122,7 @@ static inline struct rt_request *rt_request_of(struct capnp_call *call)
  */
 static inline uint64_t rt_request_take(struct capnp_call *call, struct capnp_capability capability)
 {
-    return rt_call_take(&rt_request_of(call)->receiver->call, capability);
+    return rt_call_take(&rt_receiver_of(call)->call, capability);
 }
 
 /*
@@ -134,19 +132,19 @@ static inline uint64_t rt_request_take(struct capnp_call *call, struct capnp_cap
 static inline struct capnp_capability rt_request_give(struct capnp_call *call,
                                                       struct cap_transfer give)
 {
-    return rt_call_give(&rt_request_of(call)->receiver->call, give);
+    return rt_call_give(&rt_receiver_of(call)->call, give);
 }
 
 /* What names the call when it is answered later, by a handler that returns CAPNP_PENDING. */
 static inline uint64_t rt_request_id(struct capnp_call *call)
 {
-    return rt_call_received_id(&rt_request_of(call)->receiver->call);
+    return rt_call_received_id(&rt_receiver_of(call)->call);
 }
 
 /* The server, to be stopped. */
 static inline struct rt_server *rt_request_server(struct capnp_call *call)
 {
-    return rt_request_of(call)->server;
+    return rt_receiver_of(call)->server;
 }
 
 /* ---------------------------------------------------------------------------

@@ -40,7 +40,7 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
     uint32_t end = capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
     s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -55,7 +55,7 @@ static inline struct rt_status annotated_calls_note(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }

@@ -97,7 +97,7 @@ static inline struct rt_status every_handle_name_send(struct rt_call *call, stru
     }
     s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -127,7 +127,7 @@ static inline struct rt_status every_handle_name_call(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -177,7 +177,7 @@ static inline struct rt_status every_handle_clone(struct rt_ring *ring, struct e
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -231,10 +231,12 @@ static inline struct rt_status every_handle_same(struct rt_ring *ring, struct ev
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_handle_same_take(&call, same_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
+    s = every_handle_same_take(&call, same_out);
     rt_call_end_with(&call);
     return s;
 }
@@ -256,7 +258,7 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -286,7 +288,7 @@ static inline struct rt_status every_reader_read_call(struct rt_call *call, stru
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -308,7 +310,7 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
     uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -323,8 +325,8 @@ static inline struct rt_status every_reader_close(struct rt_ring *ring, struct e
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -338,7 +340,7 @@ static inline struct rt_status every_reader_read_send_2_send(struct rt_call *cal
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -352,8 +354,8 @@ static inline struct rt_status every_reader_read_send_2(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -367,7 +369,7 @@ static inline struct rt_status every_reader_other_closeable_close_send(struct rt
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -381,8 +383,8 @@ static inline struct rt_status every_reader_other_closeable_close(struct rt_ring
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -404,7 +406,7 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
     uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -433,11 +435,13 @@ static inline struct rt_status every_writer_write(struct rt_ring *ring, struct e
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_writer_write_take(&call, count_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = every_writer_write_take(&call, count_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -457,7 +461,7 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -486,11 +490,13 @@ static inline struct rt_status every_writer_switch(struct rt_ring *ring, struct 
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_writer_switch_take(&call, return_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = every_writer_switch_take(&call, return_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -503,7 +509,7 @@ static inline struct rt_status every_writer_close_send(struct rt_call *call, str
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -516,8 +522,8 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -538,7 +544,7 @@ static inline struct rt_status every_file_seek_send(struct rt_call *call, struct
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK,
                        EVERY_FILE_SEEK_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -566,11 +572,13 @@ static inline struct rt_status every_file_seek(struct rt_ring *ring, struct ever
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_seek_take(&call, offset_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = every_file_seek_take(&call, offset_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -601,7 +609,7 @@ static inline struct rt_status every_file_dispatch_2_submit(struct rt_call *call
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -635,7 +643,7 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
     uint32_t end = capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -649,8 +657,8 @@ static inline struct rt_status every_file_stream(struct rt_ring *ring, struct ev
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -663,7 +671,7 @@ static inline struct rt_status every_file_empty_send(struct rt_call *call, struc
     }
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_EMPTY, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -676,8 +684,8 @@ static inline struct rt_status every_file_empty(struct rt_ring *ring, struct eve
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -706,7 +714,7 @@ static inline struct rt_status every_file_floats_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -740,7 +748,7 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -770,7 +778,7 @@ static inline struct rt_status every_file_read_call(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -792,7 +800,7 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
     uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -807,8 +815,8 @@ static inline struct rt_status every_file_close(struct rt_ring *ring, struct eve
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -822,7 +830,7 @@ static inline struct rt_status every_file_read_send_2_send(struct rt_call *call,
     }
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -836,8 +844,8 @@ static inline struct rt_status every_file_read_send_2(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -851,7 +859,7 @@ static inline struct rt_status every_file_other_closeable_close_send(struct rt_c
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -865,8 +873,8 @@ static inline struct rt_status every_file_other_closeable_close(struct rt_ring *
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -885,7 +893,7 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
     uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -914,11 +922,13 @@ static inline struct rt_status every_file_write(struct rt_ring *ring, struct eve
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_write_take(&call, count_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = every_file_write_take(&call, count_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -938,7 +948,7 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -967,11 +977,13 @@ static inline struct rt_status every_file_switch(struct rt_ring *ring, struct ev
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_switch_take(&call, return_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = every_file_switch_take(&call, return_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -984,7 +996,7 @@ static inline struct rt_status every_file_name_send(struct rt_call *call, struct
     }
     s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1013,7 +1025,7 @@ static inline struct rt_status every_file_name_call(struct rt_call *call, struct
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1063,7 +1075,7 @@ static inline struct rt_status every_file_clone(struct rt_ring *ring, struct eve
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -1117,10 +1129,12 @@ static inline struct rt_status every_file_same(struct rt_ring *ring, struct ever
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = every_file_same_take(&call, same_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end_with(&call);
+        return s;
     }
+    s = every_file_same_take(&call, same_out);
     rt_call_end_with(&call);
     return s;
 }
@@ -1216,7 +1230,7 @@ static inline struct rt_status every_store_list_call(struct rt_call *call, struc
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1332,7 +1346,7 @@ static inline struct rt_status every_text_store_clear_send(struct rt_call *call,
     }
     s = rt_call_submit(call, target.id, EVERY_TEXT_STORE_ID, EVERY_TEXT_STORE_CLEAR, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1346,8 +1360,8 @@ static inline struct rt_status every_text_store_clear(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }
 
@@ -1369,7 +1383,7 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
     end = capnp_flat_text(message, 16, end, value);
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1401,7 +1415,7 @@ static inline struct rt_status every_text_store_put_call(struct rt_call *call, s
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1419,7 +1433,7 @@ static inline struct rt_status every_text_store_list_send(struct rt_call *call,
     }
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1449,7 +1463,7 @@ static inline struct rt_status every_text_store_list_call(struct rt_call *call,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1531,7 +1545,7 @@ static inline struct rt_status every_text_store_box_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1604,7 +1618,7 @@ static inline struct rt_status every_point_stores_texts(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
+    s = rt_call_finish(&call);
     if (!rt_ok(s)) {
         rt_call_end_with(&call);
         return s;
@@ -1639,7 +1653,7 @@ static inline struct rt_status every_point_stores_put_submit(struct rt_call *cal
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1670,7 +1684,7 @@ static inline struct rt_status every_point_stores_list_send(struct rt_call *call
     }
     s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -1700,7 +1714,7 @@ static inline struct rt_status every_point_stores_list_call(struct rt_call *call
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -1780,7 +1794,7 @@ static inline struct rt_status every_point_stores_box_submit(struct rt_call *cal
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }

@@ -36,7 +36,7 @@ static inline struct rt_status other_closeable_close_send(struct rt_call *call,
     }
     s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -50,7 +50,7 @@ static inline struct rt_status other_closeable_close(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    rt_call_end_plain(&call);
+    s = rt_call_finish(&call);
+    rt_call_end(&call);
     return s;
 }

@@ -46,7 +46,7 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_SCALARS,
                        SAMPLE_TESTER_SCALARS_PARAMS_BYTES);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -77,11 +77,13 @@ static inline struct rt_status sample_tester_scalars(struct rt_ring *ring,
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(&call);
-    if (rt_ok(s)) {
-        s = sample_tester_scalars_take(&call, negative_out);
+    s = rt_call_finish(&call);
+    if (!rt_ok(s)) {
+        rt_call_end(&call);
+        return s;
     }
-    rt_call_end_plain(&call);
+    s = sample_tester_scalars_take(&call, negative_out);
+    rt_call_end(&call);
     return s;
 }
 
@@ -159,7 +161,7 @@ static inline struct rt_status sample_tester_switch_submit(struct rt_call *call,
                            capnp_arena_bytes(arena));
     }
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -183,7 +185,7 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
     sample_tester_mixed_params_set_value(params, value);
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED, end);
     if (!rt_ok(s)) {
-        rt_call_end_plain(call);
+        rt_call_end(call);
     }
     return s;
 }
@@ -215,7 +217,7 @@ static inline struct rt_status sample_tester_mixed_call(struct rt_call *call, st
     if (!rt_ok(s)) {
         return s;
     }
-    s = rt_call_wait(call);
+    s = rt_call_finish(call);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
