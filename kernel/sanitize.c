@@ -132,6 +132,7 @@ CHECKS(4)
 CHECKS(8)
 CHECKS(16)
 
+/* The compiler's names. NOLINTBEGIN(readability-identifier-naming) */
 void __asan_loadN_noabort(uint64_t address, size_t bytes);
 void __asan_storeN_noabort(uint64_t address, size_t bytes);
 void __asan_handle_no_return(void);
@@ -149,6 +150,8 @@ void __asan_storeN_noabort(uint64_t address, size_t bytes)
 void __asan_handle_no_return(void)
 {
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 /* ---------------------------------------------------------------------------
  * Undefined behaviour: each handler is told where, first of all */
@@ -183,9 +186,11 @@ HANDLER(nonnull_arg, "a null argument where none may be")
 HANDLER(vla_bound_not_positive, "an array of no or negative length")
 
 /* The only one that is told where in its second argument. */
+/* NOLINTBEGIN(readability-identifier-naming) */
 void __ubsan_handle_nonnull_return_v1(const void *data, const struct location *at);
 void __ubsan_handle_nonnull_return_v1(const void *data, const struct location *at)
 {
     (void)data;
     panic("sanitizer: null returned where it may not be (%s:%u)", at->file, at->line);
 }
+/* NOLINTEND(readability-identifier-naming) */

@@ -120,18 +120,22 @@ def test_an_entry_that_has_not_been_taken(gdb, labels):
 
 
 def test_a_call_that_waits(gdb):
-    """Nobody receives: the server spins. Another starts and ends, which is where it is looked at."""
+    """
+    Nobody receives: the server spins. Another starts and ends, which is where it is looked at.
+    The server comes before the client: after a stop of gdb the clock jumps to the next tick,
+    and whoever runs first then gets none of it.
+    """
     other = service("other", "leave", caps=[], restart={"policy": "always", "count": 100})
     client = service("client", "label-client", caps=[LABELLED])
     server = service("server", "spin", caps=[], daemon=True, exports=EXPORTS)
     answers = gdb(
-        manifest(other, client, server), STOP_AT_SYSTEM_CALLS,
+        manifest(other, server, client), STOP_AT_SYSTEM_CALLS,
         *["continue", "capos endpoints", "capos recount"] * 8,
     )  # fmt: skip
     waits = [i for i, text in enumerate(answers) if "server.labelled: 1 calls wait, 0 receivers" in text]
     assert waits, answers
     assert (
-        "  call of client (process 2): QUEUED Console.writeLine at server.labelled, badge 7"
+        "  call of client (process 3): QUEUED Console.writeLine at server.labelled, badge 7"
         in answers[waits[0]]
     )
     assert all(agrees(answers[i + 1]) for i in waits)
