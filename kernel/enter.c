@@ -22,9 +22,9 @@
 extern _Noreturn void resume_current(void);
 
 /* The thread that was current does not go on: whoever does, whatever is in its context. */
-static _Noreturn __attribute__((noinline)) void switch_by_all_rules(struct cpu *cpu)
+static _Noreturn __attribute__((noinline)) void switch_by_all_rules(void)
 {
-    cpu->current = NULL;
+    cpu_self()->current = NULL;
     sched_switch();
     resume_current();
 }
@@ -49,7 +49,7 @@ static __attribute__((noinline)) struct thread *enter_rarely(struct thread *t, u
         t->context.rax = (uint64_t)SYS_ERR_BAD_NUMBER;
         return t;
     }
-    switch_by_all_rules(cpu_self());
+    switch_by_all_rules();
 }
 
 /* The thread itself if it goes on; whoever it hands the CPU to if it waits. */
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) struct thread *successor(struct thr
     struct cpu *cpu = cpu_self();
     struct thread *next = cpu->next;
     if (__builtin_expect(went != WENT_WAIT || next == NULL || cpu->attention, 0)) {
-        switch_by_all_rules(cpu);
+        switch_by_all_rules();
     }
     cpu->next = NULL;
     next->state = THREAD_RUNNING;
@@ -71,27 +71,14 @@ static inline __attribute__((always_inline)) struct thread *successor(struct thr
     return next;
 }
 
-/* Apart, so that an entry without submissions needs no stack frame. */
-static inline __attribute__((always_inline)) struct thread *
-enter_drain(uint64_t min_complete, uint64_t timeout_ns, struct thread *t, uint32_t pending)
-{
-    return successor(t, cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY));
-}
-
-/* No submission, more of them than are taken at a time, or a corrupt count. */
-static __attribute__((noinline)) struct thread *enter_all(uint64_t min_complete,
-                                                          uint64_t timeout_ns, struct thread *t)
+/* Bad arguments, more submissions than are taken at a time, or a corrupt count. */
+static __attribute__((noinline)) struct thread *enter_all(struct thread *t, uint64_t min_complete,
+                                                          uint64_t timeout_ns)
 {
     if (!sched_cap_enter(t, min_complete, timeout_ns)) {
-        switch_by_all_rules(cpu_self());
+        switch_by_all_rules();
     }
     return t;
-}
-
-/* The thread waits, and has made nobody ready. */
-static _Noreturn __attribute__((noinline)) void enter_wait(void)
-{
-    switch_by_all_rules(cpu_self());
 }
 
 struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
@@ -106,16 +93,16 @@ struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t nu
         return enter_rarely(t, arg0, number);
     }
     if (__builtin_expect(!cap_enter_is_valid(t, arg0, arg1), 0)) {
-        return enter_all(arg0, arg1, t);
+        return enter_all(t, arg0, arg1);
     }
     if (ring_has_batch(&t->ring, &pending)) {
-        return enter_drain(arg0, arg1, t, pending);
+        return successor(t, cap_enter_drain(t, arg0, arg1, pending, DRAIN_EMPTY));
     }
     if (__builtin_expect(pending != 0, 0)) {
-        return enter_all(arg0, arg1, t);
+        return enter_all(t, arg0, arg1);
     }
     if (__builtin_expect(settle(t, arg0, arg1) != WENT_ON, 0)) {
-        enter_wait();
+        switch_by_all_rules(); /* it waits, and has made nobody ready */
     }
     return t;
 }

@@ -23,9 +23,13 @@ static inline void save_vector_state(struct thread *t)
     }
 }
 
-static inline void load_vector_state(const struct thread *t)
+/* Makes the processor the thread's, with vector registers out of this one of its images. */
+static inline void load_from(struct cpu *cpu, struct thread *t, const struct fpu_area *vector)
 {
-    fpu_restore(__builtin_expect(t->context.full != 0, 0) ? &t->fpu : &t->control);
+    aspace_load(&t->process->aspace); /* one thread a process, so it is another */
+    tls_load(t->fs_base);
+    fpu_restore(vector);
+    cpu->loaded = t;
 }
 
 /* thread_load of one that is not loaded. */
@@ -34,18 +38,12 @@ static inline void thread_load_other(struct cpu *cpu, struct thread *t)
     if (__builtin_expect(cpu->loaded != NULL, 1)) {
         save_vector_state(cpu->loaded);
     }
-    aspace_load(&t->process->aspace); /* one thread a process, so it is another */
-    tls_load(t->fs_base);
-    load_vector_state(t);
-    cpu->loaded = t;
+    load_from(cpu, t, __builtin_expect(t->context.full != 0, 0) ? &t->fpu : &t->control);
 }
 
 /* The same from one that is loaded to another, where both are inside a system call. */
 static inline void thread_hand_over(struct cpu *cpu, struct thread *from, struct thread *to)
 {
     fpu_control_save(&from->control);
-    aspace_load(&to->process->aspace);
-    tls_load(to->fs_base);
-    fpu_restore(&to->control);
-    cpu->loaded = to;
+    load_from(cpu, to, &to->control);
 }

@@ -135,7 +135,7 @@ static inline __attribute__((always_inline)) enum drain ring_drain(struct thread
     ring_publish(ring);
     return then;
 
-stopped:
+stopped: /* apart, so that `then` is known where all were taken */
     ring_publish(ring);
     return then;
 }

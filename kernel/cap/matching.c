@@ -116,7 +116,7 @@ static bool matching_step(struct work *work)
 
     for (uint32_t i = 0; i < MATCH_TRIES; i++) {
         if (!match_one(&o->endpoint)) {
-            endpoint_set_matching(&o->endpoint, false);
+            o->endpoint.is_matching = false;
             cap_drop(&o->client);
             return true;
         }
@@ -127,7 +127,7 @@ static bool matching_step(struct work *work)
 void matching_begin(struct endpoint_object *o)
 {
     if (!o->endpoint.is_matching) {
-        endpoint_set_matching(&o->endpoint, true);
+        o->endpoint.is_matching = true;
         cap_hold(&o->client);
         work_add(&o->matching, matching_step);
     }

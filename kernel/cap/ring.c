@@ -102,12 +102,7 @@ static void plain_invoke(struct thread *t, uint64_t user_data, const struct cap_
         ring_complete(t, user_data, call.results_bytes);
         return;
     }
-    ASSERT(answer != CAPNP_PENDING, "%s is plain and yet answers later", object->type->name);
-    if (answer == CAPNP_REFUSED) {
-        ring_refuse(t, user_data, call.exception, call.reason, result);
-    } else {
-        ring_fail(t, user_data, CAP_ERR_BAD_RESULT);
-    }
+    plain_refused(t, user_data, &call, answer, result);
 }
 
 static __attribute__((noinline)) void invoke_large(struct thread *t, uint64_t user_data,

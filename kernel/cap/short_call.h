@@ -169,8 +169,7 @@ static inline __attribute__((always_inline)) bool short_return(struct thread *t,
     ring_reserve(&t->ring);
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
-    if (__builtin_expect(e->unsettled || !list_is_empty(&e->calls), 0)) {
-        receiver->peer = NULL;
+    if (__builtin_expect(endpoint_is_unsettled(e) || !list_is_empty(&e->calls), 0)) {
         *took_long = matching_receive(e, receiver);
     } else {
         endpoint_arm(e, receiver);
@@ -179,10 +178,11 @@ static inline __attribute__((always_inline)) bool short_return(struct thread *t,
     return true;
 }
 
-/* What else may come of a short call to a plain object than an answer. */
-static __attribute__((noinline, cold)) void
-short_plain_refused(struct thread *t, uint64_t user_data, const struct capnp_call *call,
-                    enum capnp_answer answer, struct call_buffer result)
+/* Completes a call that a plain object has not answered. */
+static __attribute__((noinline, cold)) void plain_refused(struct thread *t, uint64_t user_data,
+                                                          const struct capnp_call *call,
+                                                          enum capnp_answer answer,
+                                                          struct call_buffer result)
 {
     ASSERT(answer != CAPNP_PENDING, "an object is plain and yet answers later");
     if (answer == CAPNP_REFUSED) {
@@ -224,10 +224,9 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
     call.results_room = (uint32_t)(w->lengths >> 32);
     enum capnp_answer answer = object->type->call(object, &call);
     if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
-        short_plain_refused(t, user_data, &call, answer,
-                            (struct call_buffer){.area = result,
-                                                 .len = call.results_room,
-                                                 .near = call.results_room});
+        plain_refused(t, user_data, &call, answer,
+                      (struct call_buffer){
+                          .area = result, .len = call.results_room, .near = call.results_room});
         return true;
     }
     memcpy_words(result, out, call.results_bytes);

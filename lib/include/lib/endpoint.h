@@ -16,8 +16,7 @@
  *
  * Invariants; endpoint_check() checks the first:
  *   1  calls holds QUEUED records and receivers ARMED ones, all of this endpoint
- *   2  both are not empty at once, unless somebody has undertaken to match them, and
- *      then `unsettled` is set; so it is when the endpoint is closed
+ *   2  both are not empty at once, unless somebody has undertaken to match them
  */
 #pragma once
 
@@ -31,7 +30,6 @@ struct endpoint {
     struct list_node receivers; /* latest first */
     bool closed;
     bool is_matching; /* somebody has undertaken to match, or end, what waits */
-    bool unsettled;   /* either of the two */
 };
 
 static inline void endpoint_init(struct endpoint *e)
@@ -40,27 +38,24 @@ static inline void endpoint_init(struct endpoint *e)
     list_init(&e->receivers);
     e->closed = false;
     e->is_matching = false;
-    e->unsettled = false;
 }
 
 /* From now on nothing is taken in. */
 static inline void endpoint_close(struct endpoint *e)
 {
     e->closed = true;
-    e->unsettled = true;
 }
 
-/* Somebody undertakes to match what waits, or has done so. */
-static inline void endpoint_set_matching(struct endpoint *e, bool matching)
+/* Whether what comes is to be looked at by all the rules. */
+static inline bool endpoint_is_unsettled(const struct endpoint *e)
 {
-    e->is_matching = matching;
-    e->unsettled = matching || e->closed;
+    return e->closed || e->is_matching;
 }
 
 /* Whether a call goes to the first receiver at once: one waits, and nothing before the call. */
 static inline bool endpoint_is_ready(const struct endpoint *e)
 {
-    return !e->unsettled && !list_is_empty(&e->receivers);
+    return !endpoint_is_unsettled(e) && !list_is_empty(&e->receivers);
 }
 
 static inline bool endpoint_is_closed(const struct endpoint *e)
