@@ -80,11 +80,6 @@ static void at_exit(uint64_t id, void *context)
 int qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv)
 {
     (void)info;
-    out = qemu_plugin_out("boot", argc, argv);
-    if (out == NULL) {
-        return 1;
-    }
-    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-    qemu_plugin_register_atexit_cb(id, at_exit, NULL);
-    return 0;
+    out = qemu_plugin_start("boot", id, translated, at_exit, argc, argv);
+    return out == NULL ? 1 : 0;
 }

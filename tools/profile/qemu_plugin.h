@@ -48,13 +48,21 @@ int qemu_plugin_version = 1;
 __attribute__((visibility("default"))) int
 qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc, char **argv);
 
-/* Opens the file that the one argument, out=FILE, names. NULL: it has been said why not. */
-static inline FILE *qemu_plugin_out(const char *plugin, int argc, char **argv)
+/*
+ * Opens the file that the one argument, out=FILE, names, and has the plugin called when code
+ * is translated, and at the end. NULL: it has been said why not.
+ */
+static inline FILE *qemu_plugin_start(const char *plugin, uint64_t id,
+                                      void (*translated)(uint64_t id, struct qemu_plugin_tb *),
+                                      void (*at_exit)(uint64_t id, void *), int argc, char **argv)
 {
     FILE *out = argc == 1 && strncmp(argv[0], "out=", 4) == 0 ? fopen(argv[0] + 4, "w") : NULL;
 
     if (out == NULL) {
         fprintf(stderr, "%s: what is wanted is out=FILE, a file that can be written\n", plugin);
+        return NULL;
     }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_atexit_cb(id, at_exit, NULL);
     return out;
 }
