@@ -15,21 +15,12 @@
 
 #include <cmocka.h>
 
+#include "collect.h"
+
 /* As in json_object.c. */
 #define PLACES_MAX 32u
 
 static uint64_t words[4096];
-static char output[65536];
-static size_t output_len;
-
-static void collect(void *self, const char *bytes, size_t len)
-{
-    (void)self;
-    assert_true(output_len + len < sizeof output);
-    memcpy(output + output_len, bytes, len);
-    output_len += len;
-    output[output_len] = '\0';
-}
 
 static bool parse(const char *json, const struct capnp_node_info *node, struct capnp_arena *arena)
 {
