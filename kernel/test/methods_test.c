@@ -994,8 +994,10 @@ static void test_manager(void **state)
         assert_int_not_equal(actor_grant(&a, &token.object), CAP_ID_NONE);
     }
     do {
-        uint32_t n = list(id, next, &next);
+        uint32_t from = next;
+        uint32_t n = list(id, from, &next);
         assert_in_range(n, 0, CAP_LIST_MAX);
+        assert_true(next == 0 || next > from);
         listed += n;
     } while (next != 0);
     assert_int_equal(listed, a.p->caps.used);

@@ -618,7 +618,8 @@ bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks)
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    goes_on = sched_cap_enter(t, min_complete, ticks * NS_PER_TICK);
+    goes_on =
+        sched_cap_enter(t, min_complete, ticks != 0 ? ticks * NS_PER_TICK : CAP_TIMEOUT_FOREVER);
     cpu->current = NULL;
     if (goes_on || t->state == THREAD_DEAD) {
         rest(a);

@@ -129,6 +129,7 @@ const struct cap_cqe *actor_done(const struct actor *a, uint64_t entry);
 /*
  * Enters cap_enter, with what was submitted. False: it has returned already. Otherwise the
  * actor waits, or could go on, until actor_goes_on says that it does.
+ * Of ticks, 0 are for ever.
  */
 bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks);
 

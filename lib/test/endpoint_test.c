@@ -104,6 +104,19 @@ static void closing_leaves_who_waits(void **state)
     assert_true(endpoint_check(&endpoint, 1));
 }
 
+static void only_a_settled_endpoint_is_ready(void **state)
+{
+    (void)state;
+    assert_false(endpoint_is_ready(&endpoint)); /* nobody receives */
+    (void)arm();
+    assert_true(endpoint_is_ready(&endpoint));
+    endpoint.is_matching = true;
+    assert_false(endpoint_is_ready(&endpoint));
+    endpoint.is_matching = false;
+    endpoint_close(&endpoint);
+    assert_false(endpoint_is_ready(&endpoint));
+}
+
 #define BREAKS(place, value)                                                                       \
     do {                                                                                           \
         __typeof__(place) was = (place);                                                           \
@@ -141,6 +154,7 @@ int main(void)
         cmocka_unit_test_setup(the_latest_receiver_is_first, fresh),
         cmocka_unit_test_setup(one_from_the_middle_leaves_the_rest, fresh),
         cmocka_unit_test_setup(closing_leaves_who_waits, fresh),
+        cmocka_unit_test_setup(only_a_settled_endpoint_is_ready, fresh),
         cmocka_unit_test_setup(the_check_sees_what_is_broken, fresh),
     };
 
