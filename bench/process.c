@@ -5,19 +5,31 @@
 #include <rt/capset.h>
 #include <support/child.h>
 
-#define PAGE     4096u
-#define MAP_HINT 0x50000000ull
+#define PAGE      4096u
+#define NEIGHBOUR 0x50000000ull
+#define MAP_HINT  (NEIGHBOUR + PAGE)
 
 static struct capos_virtual_memory memory;
 static struct capos_process_spawner spawner;
 
+/*
+ * Maps the page before the one of the row, so that the page tables there are: in seL4's row
+ * they are made beforehand too.
+ */
 void process_begin(void)
 {
+    uint64_t at;
+
     memory.id = rt_capset_need("memory", CAPOS_VIRTUAL_MEMORY_ID);
     spawner.id = rt_capset_need("spawner", CAPOS_PROCESS_SPAWNER_ID);
+    CHECK(rt_ok(capos_virtual_memory_map(bench.ring, memory, NEIGHBOUR, PAGE,
+                                         CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE, &at)));
 }
 
-/* A fresh page: allocated and mapped, read as zero and written, unmapped and given back. */
+/*
+ * A fresh page beside another: allocated and mapped, read as zero and written, unmapped and
+ * given back.
+ */
 void page(uint32_t n)
 {
     for (uint64_t i = 0; i < n; i++) {

@@ -254,13 +254,15 @@ static void test_aspace(void)
     ASSERT(user_copy_in(&as, &word, (struct uaddr){USER_END - 4}, 8) == ST_FAULT, "past the end");
     ASSERT(user_copy_in(&as, &word, at, SIZE_MAX) == ST_FAULT, "wrapping");
     ASSERT(user_copy_in(&as, &word, (struct uaddr){USER_END}, 0) == ST_OK, "nothing at the end");
-    ASSERT(aspace_unmap(&as, at, &found) == ST_OK && found.v == frame.v, "unmapping");
+    ASSERT(aspace_unmap(&as, at, 0) == ST_INVALID, "unmapping nothing");
+    ASSERT(aspace_unmap(&as, at, (USER_END - at.v) / FRAME_BYTES + 1) == ST_INVALID, "to the end");
+    ASSERT(aspace_unmap(&as, at, 2) == ST_NOT_FOUND, "unmapping a page too many");
+    ASSERT(frame_is_free(frame), "an owned frame was kept");
     ASSERT(user_copy_in(&as, &word, at, 8) == ST_FAULT, "reading what was unmapped");
-    ASSERT(aspace_unmap(&as, at, NULL) == ST_NOT_FOUND, "unmapping twice");
+    ASSERT(aspace_unmap(&as, at, 1) == ST_NOT_FOUND, "unmapping twice");
     ASSERT(as.tables == 1 && aspace_count_frames(&as) == 1, "empty page tables were kept");
 
     paging_activate_kernel();
-    frame_free(NULL, frame);
     ASSERT(aspace_destroy_step(&as, 1), "an empty address space took more than one step");
     ASSERT(frame_free_count() == before, "frames were lost");
     pass("mapping, protection and user copies do what they say");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hierarchical frame bitmap. All changes of level 0 go through set_free and
- * set_used, which carry a word's becoming zero or not zero upwards, so the levels
- * can never disagree.
+ * The hierarchical frame bitmap. All changes of level 0 by which a word may become zero or
+ * not zero go through set_free and set_used, which carry that upwards, so the levels can
+ * never disagree.
  */
 #include <lib/frame_bitmap.h>
 
@@ -30,6 +30,7 @@ static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
 {
     uint64_t before = fb->level[0][word];
 
+    fb->low = word < fb->low ? word : fb->low;
     fb->level[0][word] = before | bits;
     for (uint32_t k = 1; k < fb->levels && before == 0; k++) {
         before = fb->level[k][word / WORD_BITS];
@@ -173,7 +174,7 @@ enum status frame_bitmap_release_range(struct frame_bitmap *fb, uint64_t first, 
     return ST_OK;
 }
 
-enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame)
+enum status frame_bitmap_alloc_last(struct frame_bitmap *fb, uint64_t *frame)
 {
     uint64_t word = 0;
     uint64_t bits = 0;
@@ -185,7 +186,8 @@ enum status frame_bitmap_alloc(struct frame_bitmap *fb, uint64_t *frame)
         bits = fb->level[k - 1][word];
         word = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
     }
-    set_used(fb, word / WORD_BITS, bits & -bits);
+    fb->low = word / WORD_BITS;
+    set_used(fb, fb->low, bits & -bits);
     fb->free--;
     *frame = word;
     return ST_OK;
@@ -211,14 +213,9 @@ enum status frame_bitmap_alloc_run(struct frame_bitmap *fb, uint64_t n, uint64_t
     return ST_NO_MEMORY;
 }
 
-enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame)
+void frame_bitmap_free_first(struct frame_bitmap *fb, uint64_t frame)
 {
-    if (frame >= fb->nframes || frame_bitmap_is_free(fb, frame)) {
-        return ST_INVALID;
-    }
     set_free(fb, frame / WORD_BITS, 1ull << (frame % WORD_BITS));
-    fb->free++;
-    return ST_OK;
 }
 
 enum status frame_bitmap_free_run(struct frame_bitmap *fb, uint64_t first, uint64_t n)
@@ -268,6 +265,11 @@ bool frame_bitmap_check(const struct frame_bitmap *fb)
 {
     for (uint32_t k = 0; k < fb->levels; k++) {
         if (!level_check(fb, k)) {
+            return false;
+        }
+    }
+    for (uint64_t i = 0; i < fb->low; i++) {
+        if (fb->level[0][i] != 0) {
             return false;
         }
     }

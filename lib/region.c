@@ -79,38 +79,27 @@ struct region *region_table_grow(struct region_table *t, struct region *storage,
     return old;
 }
 
-const struct region *region_find(const struct region_table *t, uint64_t page)
-{
-    uint32_t i = index_at(t, page);
-
-    return i < t->count && t->regions[i].first <= page ? &t->regions[i] : NULL;
-}
-
 /* Whether the row lies between low and end. */
 static bool row_is_valid(const struct region_table *t, uint64_t first, uint64_t pages)
 {
     return pages != 0 && first >= t->low && bits_range_fits(first, pages, t->end);
 }
 
-bool region_is_free(const struct region_table *t, uint64_t first, uint64_t pages)
-{
-    uint32_t i = index_at(t, first);
-
-    return row_is_valid(t, first, pages) && (i == t->count || t->regions[i].first >= first + pages);
-}
-
-bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages)
+bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages, uint32_t *at)
 {
     if (!row_is_valid(t, first, pages)) {
         return false;
     }
     uint64_t next = first;
-    for (uint32_t i = index_at(t, first); next < first + pages; i++) {
+    uint32_t i = index_at(t, first);
+    *at = i;
+    do {
         if (i == t->count || t->regions[i].first > next) {
             return false;
         }
         next = region_end(&t->regions[i]);
-    }
+        i++;
+    } while (next < first + pages);
     return true;
 }
 
@@ -133,17 +122,20 @@ enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64
 
 enum status region_insert(struct region_table *t, const struct region *region)
 {
-    if (!region_is_free(t, region->first, region->pages)) {
+    if (!row_is_valid(t, region->first, region->pages)) {
         return ST_EXISTS;
     }
+    uint64_t end = region_end(region);
     uint32_t i = index_at(t, region->first);
     struct region *left = i > 0 ? &t->regions[i - 1] : NULL;
     struct region *right = i < t->count ? &t->regions[i] : NULL;
+    if (right != NULL && right->first < end) {
+        return ST_EXISTS;
+    }
     bool anonymous = region->memory == NULL;
     bool joins_left =
         anonymous && left != NULL && left->memory == NULL && region_end(left) == region->first;
-    bool joins_right = anonymous && right != NULL && right->memory == NULL &&
-                       right->first == region->first + region->pages;
+    bool joins_right = anonymous && right != NULL && right->memory == NULL && right->first == end;
 
     if (joins_left && joins_right) {
         left->pages += region->pages + right->pages;
@@ -191,25 +183,23 @@ static bool is_inside(const struct region *r, uint64_t first, uint64_t pages)
     return r->first < first && region_end(r) > first + pages;
 }
 
-bool region_splits(const struct region_table *t, uint64_t first, uint64_t pages)
+bool region_splits(const struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
 {
-    return t->count == t->room && is_inside(&t->regions[index_at(t, first)], first, pages);
+    return t->count == t->room && is_inside(&t->regions[at], first, pages);
 }
 
-enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages)
+void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
 {
-    if (!region_covers(t, first, pages)) {
-        return ST_NOT_FOUND;
-    }
     uint64_t end = first + pages;
-    uint32_t i = index_at(t, first);
+    uint32_t i = at;
     struct region *r = &t->regions[i];
+
+    LIB_ASSERT(at < t->count && r->first <= first && first < region_end(r),
+               "a row is taken out of the region that it was found in");
     if (is_inside(r, first, pages)) {
-        if (t->count == t->room) {
-            return ST_FULL;
-        }
+        LIB_ASSERT(t->count < t->room, "there is storage for a region more");
         split(t, i, first, pages);
-        return ST_OK;
+        return;
     }
     if (r->first < first) {
         r->pages = first - r->first;
@@ -223,8 +213,9 @@ enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages
     if (i + wholly < t->count && t->regions[i + wholly].first < end) {
         cut_front(&t->regions[i + wholly], end);
     }
-    close_at(t, i, wholly);
-    return ST_OK;
+    if (wholly != 0) {
+        close_at(t, i, wholly);
+    }
 }
 
 bool region_remove_last(struct region_table *t)

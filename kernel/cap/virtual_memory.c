@@ -33,6 +33,7 @@ struct virtual_memory {
 struct row {
     uint64_t first; /* page number */
     uint64_t pages;
+    uint32_t at; /* of a row that is mapped: where the first of its regions is */
 };
 
 static uint64_t page_of(uint64_t address)
@@ -117,36 +118,45 @@ static enum status map_page(struct process *p, const struct region *region, uint
     return status;
 }
 
-/* Unmaps pages of one region; those of the address space's own are freed. */
-static void unmap_pages(struct process *p, const struct region *region, uint64_t first,
-                        uint64_t pages)
+/* Unmaps pages that are mapped; those of the address space's own are freed. */
+static inline void unmap_pages(struct process *p, uint64_t first, uint64_t pages)
 {
-    for (uint64_t page = first; page < first + pages; page++) {
-        struct paddr frame;
-        enum status status = aspace_unmap(&p->aspace, address_of(page), &frame);
-        ASSERT(status == ST_OK, "page %lx is in a region and not mapped", page << FRAME_SHIFT);
-        if (region->memory == NULL) {
-            frame_free(&p->account, frame);
-        }
-    }
+    enum status status = aspace_unmap(&p->aspace, address_of(first), pages);
+
+    ASSERT(status == ST_OK, "one of %lu pages from %lx on is in a region and not mapped", pages,
+           first << FRAME_SHIFT);
 }
 
-/* Enters and maps a region whose place is free, all or nothing. */
-static enum status map_region(struct process *p, const struct region *region, unsigned prot)
+/* Takes a region out again of which so many pages were mapped. */
+static __attribute__((noinline)) void undo_region(struct process *p, const struct region *region,
+                                                  uint64_t mapped)
+{
+    uint32_t at;
+
+    if (mapped != 0) {
+        unmap_pages(p, region->first, mapped);
+    }
+    ASSERT(region_covers(&p->regions, region->first, region->pages, &at),
+           "a region is not where it was entered");
+    region_remove(&p->regions, at, region->first, region->pages);
+}
+
+/* Enters and maps a region, all or nothing. ST_EXISTS: something is mapped there. */
+static inline enum status map_region(struct process *p, const struct region *region, unsigned prot)
 {
     enum status status = insert(p, region);
     if (status != ST_OK) {
         return status;
     }
-    for (uint64_t i = 0; i < region->pages; i++) {
+    uint64_t i = 0;
+    do {
         status = map_page(p, region, i, prot);
-        if (status != ST_OK) {
-            unmap_pages(p, region, region->first, i);
-            enum status undone = region_remove(&p->regions, region->first, region->pages);
-            ASSERT(undone == ST_OK, "undoing a map: %s", status_text(undone));
+        if (__builtin_expect(status != ST_OK, 0)) {
+            undo_region(p, region, i);
             return status;
         }
-    }
+        i++;
+    } while (i < region->pages);
     return ST_OK;
 }
 
@@ -158,9 +168,13 @@ static enum capnp_answer invalid(struct capnp_call *call, const char *reason)
     return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT, reason);
 }
 
-static enum capnp_answer overloaded(struct capnp_call *call, enum status status)
+/* Refuses a map or unmap for which there is no room. */
+static __attribute__((noinline)) enum capnp_answer no_room(struct capnp_call *call,
+                                                           enum status status)
 {
     switch (status) {
+    case ST_EXISTS:
+        return invalid(call, "something is mapped there");
     case ST_OVER_BUDGET:
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED,
                                  "the process's budget does not hold so many pages and their "
@@ -177,7 +191,7 @@ static enum capnp_answer overloaded(struct capnp_call *call, enum status status)
 }
 
 /* NULL, or what is wrong with a size. */
-static const char *check_size(uint64_t bytes)
+static inline const char *check_size(uint64_t bytes)
 {
     if (bytes == 0 || bytes % FRAME_BYTES != 0) {
         return "a size is a multiple of 4096 bytes, and not 0";
@@ -191,7 +205,7 @@ static const char *check_size(uint64_t bytes)
 _Static_assert(FRAME_BYTES == 4096 && MEMORY_PAGES_MAX == 1024, "the sentences say so");
 
 /* NULL and the row, or what is wrong with a range. */
-static const char *check_range(uint64_t address, uint64_t bytes, struct row *row)
+static inline const char *check_range(uint64_t address, uint64_t bytes, struct row *row)
 {
     const char *fault = check_size(bytes);
 
@@ -204,7 +218,8 @@ static const char *check_range(uint64_t address, uint64_t bytes, struct row *row
     if (address < USER_MAP_BASE || !bits_range_fits(address, bytes, USER_END)) {
         return "the range is not in the part of the address space that VirtualMemory is for";
     }
-    *row = (struct row){page_of(address), page_of(bytes)};
+    row->first = page_of(address);
+    row->pages = page_of(bytes);
     return NULL;
 }
 
@@ -214,7 +229,7 @@ static const char *check_mapped(const struct process *p, uint64_t address, uint6
 {
     const char *fault = check_range(address, bytes, row);
 
-    if (fault == NULL && !region_covers(&p->regions, row->first, row->pages)) {
+    if (fault == NULL && !region_covers(&p->regions, row->first, row->pages, &row->at)) {
         return "not all of the range is mapped through VirtualMemory";
     }
     return fault;
@@ -264,6 +279,7 @@ static inline enum capnp_answer map_somewhere(struct process *p, struct capnp_ca
 {
     struct row row;
     const char *fault = hint == 0 ? check_size(bytes) : check_range(hint, bytes, &row);
+    enum status status = ST_OK;
 
     if (fault != NULL) {
         return invalid(call, fault);
@@ -271,19 +287,15 @@ static inline enum capnp_answer map_somewhere(struct process *p, struct capnp_ca
     region.pages = page_of(bytes);
     if (hint != 0) {
         region.first = row.first;
-        if (!region_is_free(&p->regions, row.first, row.pages)) {
-            return invalid(call, "something is mapped there");
-        }
     } else {
-        enum status status = region_find_gap(&p->regions, region.pages, &region.first);
-        if (status != ST_OK) {
-            return overloaded(call, status);
-        }
+        status = region_find_gap(&p->regions, region.pages, &region.first);
     }
     cap_call_of(call)->took_long = region.pages > MEMORY_PAGES_SHORT;
-    enum status status = map_region(p, &region, prot);
-    if (status != ST_OK) {
-        return overloaded(call, status);
+    if (status == ST_OK) {
+        status = map_region(p, &region, prot);
+    }
+    if (__builtin_expect(status != ST_OK, 0)) {
+        return no_room(call, status);
     }
     *address = address_of(region.first).v;
     return CAPNP_ANSWERED;
@@ -371,17 +383,6 @@ vm_map_object(void *self, struct capnp_call *call,
     return answer;
 }
 
-/* The part of a row that lies in the region of its first page, which it names. */
-static uint64_t part_in_region(const struct process *p, struct row row,
-                               const struct region **region)
-{
-    const struct region *r = region_find(&p->regions, row.first);
-    uint64_t rest = r->first + r->pages - row.first;
-
-    *region = r;
-    return rest < row.pages ? rest : row.pages;
-}
-
 static inline enum capnp_answer vm_unmap(void *self, struct capnp_call *call,
                                          struct capos_virtual_memory_unmap_params params)
 {
@@ -396,34 +397,28 @@ static inline enum capnp_answer vm_unmap(void *self, struct capnp_call *call,
     if (fault != NULL) {
         return invalid(call, fault);
     }
-    if (region_splits(&p->regions, row.first, row.pages)) {
+    if (__builtin_expect(region_splits(&p->regions, row.at, row.first, row.pages), 0)) {
         enum status status = grow(p);
         if (status != ST_OK) {
-            return overloaded(call, status);
+            return no_room(call, status);
         }
     }
     cap_call_of(call)->took_long = row.pages > MEMORY_PAGES_SHORT;
-    for (struct row rest = row; rest.pages != 0;) {
-        const struct region *region;
-        uint64_t n = part_in_region(p, rest, &region);
-        unmap_pages(p, region, rest.first, n);
-        rest = (struct row){rest.first + n, rest.pages - n};
-    }
-    enum status status = region_remove(&p->regions, row.first, row.pages);
-    ASSERT(status == ST_OK, "unmapping what was found mapped: %s", status_text(status));
+    unmap_pages(p, row.first, row.pages); /* before the regions let go of the memory */
+    region_remove(&p->regions, row.at, row.first, row.pages);
     return CAPNP_ANSWERED;
 }
 
-/* Whether a part of the row shows a MemoryReader's pages. */
-static bool has_reader(const struct process *p, struct row row)
+/* Whether a part of the row, which is mapped, shows a MemoryReader's pages. */
+static bool has_reader(const struct process *p, const struct row *row)
 {
-    while (row.pages != 0) {
-        const struct region *region;
-        uint64_t n = part_in_region(p, row, &region);
-        if (region->memory != NULL && memory_object_is_reader(region->memory)) {
+    const struct region *r = &p->regions.regions[row->at];
+    const struct region *end = &p->regions.regions[p->regions.count];
+
+    for (; r != end && r->first < row->first + row->pages; r++) {
+        if (r->memory != NULL && memory_object_is_reader(r->memory)) {
             return true;
         }
-        row = (struct row){row.first + n, row.pages - n};
     }
     return false;
 }
@@ -444,7 +439,7 @@ static inline enum capnp_answer vm_protect(void *self, struct capnp_call *call,
         fault = check_mapped(p, capos_virtual_memory_protect_params_get_address(params),
                              capos_virtual_memory_protect_params_get_size(params), &row);
     }
-    if (fault == NULL && prot != PAGE_READ && has_reader(p, row)) {
+    if (fault == NULL && prot != PAGE_READ && has_reader(p, &row)) {
         fault = "a MemoryReader can be mapped for reading only";
     }
     if (fault != NULL) {

@@ -110,11 +110,16 @@ static enum status charge(struct account *payer, uint64_t n)
     return payer == NULL ? ST_OK : account_charge(payer, ACCOUNT_FRAMES, n);
 }
 
-void frame_release_charge(struct account *payer, uint64_t n)
+static inline void release_charge(struct account *payer, uint64_t n)
 {
     if (payer != NULL) {
         account_release(payer, ACCOUNT_FRAMES, n);
     }
+}
+
+void frame_release_charge(struct account *payer, uint64_t n)
+{
+    release_charge(payer, n);
 }
 
 /* Makes the zeroed frames free like others. False: there was none. */
@@ -235,11 +240,16 @@ enum status frame_alloc_contiguous(struct account *payer, uint64_t n, struct pad
     return ST_OK;
 }
 
-void frame_give_back(struct paddr frame)
+static inline void give_back(struct paddr frame)
 {
     ASSERT(frame_bitmap_free(&bitmap, frame.v >> FRAME_SHIFT) == ST_OK,
            "frame %lx was freed twice, or never handed out", frame.v);
     sanitize_mark(phys_to_virt(frame), FRAME_BYTES, SANITIZE_FREE_FRAME);
+}
+
+void frame_give_back(struct paddr frame)
+{
+    give_back(frame);
 }
 
 /* Whether a frame is one of the zeroed ones. */
@@ -268,8 +278,8 @@ void frame_give_back_zeroed(struct paddr frame)
 
 void frame_free(struct account *payer, struct paddr frame)
 {
-    frame_give_back(frame);
-    frame_release_charge(payer, 1);
+    give_back(frame);
+    release_charge(payer, 1);
 }
 
 void frame_free_contiguous(struct account *payer, struct paddr first, uint64_t n)

@@ -299,7 +299,7 @@ bool kstack_is_guard(uint64_t vaddr)
 /* ------------------------------------------------------------------------- */
 /* User halves. */
 
-/* The entries on the way to a page: path[level] lies in the table of that level. */
+/* The entries on the way to a page: entry[level] lies in the table of that level. */
 struct path {
     uint64_t *entry[TOP_LEVEL + 1];
 };
@@ -348,26 +348,60 @@ static enum status check_mapping(struct uaddr va, unsigned prot)
     return prot == PROT_ALL ? ST_DENIED : ST_OK;
 }
 
+static bool is_present(const uint64_t *entry)
+{
+    return (*entry & ENTRY_PRESENT) != 0;
+}
+
+/* Begins a path. Walks are written step by step, so that every shift is a constant. */
+static inline void path_begin(const struct aspace *as, uint64_t va, struct path *path)
+{
+    uint64_t *root = phys_to_virt(as->root);
+
+    path->entry[TOP_LEVEL] = &root[index_at(va, TOP_LEVEL)];
+}
+
+/* One step down from a level whose table there is. */
+static inline void go_down(uint64_t va, struct path *path, unsigned level)
+{
+    path->entry[level - 1] = &table_at(*path->entry[level])[index_at(va, level - 1)];
+}
+
+/* One step down, if there is a table. */
+static inline bool step_down(uint64_t va, struct path *path, unsigned level)
+{
+    if (__builtin_expect(!is_present(path->entry[level]), 0)) {
+        return false;
+    }
+    go_down(va, path, level);
+    return true;
+}
+
+/* Walks to the place of a page, whose tables there are. ST_NOT_FOUND: one is missing. */
+static inline enum status walk_to_place(const struct aspace *as, uint64_t va, struct path *path)
+{
+    path_begin(as, va, path);
+    return step_down(va, path, 4) && step_down(va, path, 3) && step_down(va, path, 2)
+               ? ST_OK
+               : ST_NOT_FOUND;
+}
+
 /* Walks to a page that is mapped. ST_NOT_FOUND. */
 static enum status walk(const struct aspace *as, uint64_t va, struct path *path)
 {
-    uint64_t *table = phys_to_virt(as->root);
+    enum status status = walk_to_place(as, va, path);
 
-    for (unsigned level = TOP_LEVEL; level >= 1; level--) {
-        path->entry[level] = &table[index_at(va, level)];
-        if ((*path->entry[level] & ENTRY_PRESENT) == 0) {
-            return ST_NOT_FOUND;
-        }
-        table = table_at(*path->entry[level]);
-    }
-    return ST_OK;
+    return status == ST_OK && !is_present(path->entry[1]) ? ST_NOT_FOUND : status;
 }
+
+_Static_assert(TOP_LEVEL == 4, "walks take three steps");
 
 /*
  * Frees the tables on a path that map nothing any more, upwards from level
  * `lowest`, that of the table whose entry was cleared last.
  */
-static void prune(struct aspace *as, uint64_t va, const struct path *path, unsigned lowest)
+static __attribute__((noinline)) void prune(struct aspace *as, uint64_t va, const struct path *path,
+                                            unsigned lowest)
 {
     for (unsigned level = lowest + 1; level <= TOP_LEVEL; level++) {
         uint64_t entry = *path->entry[level];
@@ -385,14 +419,13 @@ static void prune(struct aspace *as, uint64_t va, const struct path *path, unsig
     }
 }
 
-/* Walks to the place of a page, making tables that are missing; undone on failure. */
-static enum status walk_making(struct aspace *as, uint64_t va, struct path *path)
+/* The part of walk_making where tables are missing. */
+static __attribute__((noinline)) enum status make_tables(struct aspace *as, uint64_t va,
+                                                         struct path *path)
 {
-    uint64_t *table = phys_to_virt(as->root);
-
+    path_begin(as, va, path);
     for (unsigned level = TOP_LEVEL; level > 1; level--) {
-        path->entry[level] = &table[index_at(va, level)];
-        if ((*path->entry[level] & ENTRY_PRESENT) == 0) {
+        if (!is_present(path->entry[level])) {
             struct paddr frame;
             enum status status = frame_alloc_zeroed(as->payer, &frame);
             if (status != ST_OK) {
@@ -403,10 +436,15 @@ static enum status walk_making(struct aspace *as, uint64_t va, struct path *path
             count_up(as, path, level);
             as->tables++;
         }
-        table = table_at(*path->entry[level]);
+        go_down(va, path, level);
     }
-    path->entry[1] = &table[index_at(va, 1)];
     return ST_OK;
+}
+
+/* Walks to the place of a page, making tables that are missing; undone on failure. */
+static inline enum status walk_making(struct aspace *as, uint64_t va, struct path *path)
+{
+    return walk_to_place(as, va, path) == ST_OK ? ST_OK : make_tables(as, va, path);
 }
 
 enum status aspace_create(struct aspace *as, struct account *payer)
@@ -432,7 +470,7 @@ static inline enum status fill_entries(struct aspace *as, const struct path *pat
     uint64_t *entries = path->entry[1];
 
     for (uint64_t i = 0; i < n; i++) {
-        if ((entries[i] & ENTRY_PRESENT) != 0) {
+        if (is_present(&entries[i])) {
             return ST_EXISTS;
         }
     }
@@ -457,6 +495,72 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
     return status == ST_OK ? fill_entries(as, &path, &frame, 1, leaf_flags(prot, owned)) : status;
 }
 
+/* How many of n pages from `va` on lie in the table of the first. */
+static uint64_t pages_in_table(uint64_t va, uint64_t n)
+{
+    uint64_t room = ENTRIES - index_at(va, 1);
+
+    return n < room ? n : room;
+}
+
+/*
+ * Empties n entries of one table, from the path's on, and frees the frames that are owned if
+ * they are to go. ST_NOT_FOUND: one was empty; those before it are now.
+ */
+static inline enum status empty_entries(struct aspace *as, uint64_t va, const struct path *path,
+                                        uint64_t n, bool frames_go)
+{
+    bool active = aspace_is_active(as);
+    uint64_t owned = 0;
+    uint64_t i = 0;
+
+    do {
+        uint64_t entry = path->entry[1][i];
+        if ((entry & ENTRY_PRESENT) == 0) {
+            break;
+        }
+        path->entry[1][i] = 0;
+        if (active) {
+            tlb_forget(va + i * FRAME_BYTES);
+        }
+        if ((entry & ENTRY_OWNED) != 0) {
+            owned++;
+            if (frames_go) {
+                frame_give_back((struct paddr){entry & ENTRY_ADDRESS});
+            }
+        }
+        i++;
+    } while (i < n);
+    as->pages -= i;
+    as->owned -= owned;
+    if (frames_go) {
+        frame_release_charge(as->payer, owned);
+    }
+    *path->entry[2] -= i * COUNT_ONE;
+    if (entry_count(*path->entry[2]) == 0) {
+        prune(as, va, path, 1);
+    }
+    return i == n ? ST_OK : ST_NOT_FOUND;
+}
+
+/* Takes n > 0 pages out. ST_NOT_FOUND: one was not mapped; those before it are not any more. */
+static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t n, bool frames_go)
+{
+    enum status status;
+
+    do {
+        struct path path;
+        uint64_t count = pages_in_table(va, n);
+        status = walk_to_place(as, va, &path);
+        if (status == ST_OK) {
+            status = empty_entries(as, va, &path, count, frames_go);
+        }
+        va += count * FRAME_BYTES;
+        n -= count;
+    } while (status == ST_OK && n != 0);
+    return status;
+}
+
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned)
 {
@@ -469,8 +573,7 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
     }
     while (status == ST_OK && done < n) {
         uint64_t at = va.v + done * FRAME_BYTES;
-        uint64_t count =
-            n - done < ENTRIES - index_at(at, 1) ? n - done : ENTRIES - index_at(at, 1);
+        uint64_t count = pages_in_table(at, n - done);
 
         status = walk_making(as, at, &path);
         if (status == ST_OK) {
@@ -478,33 +581,18 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
         }
         done += status == ST_OK ? count : 0;
     }
-    for (uint64_t i = 0; status != ST_OK && i < done; i++) {
-        (void)aspace_unmap(as, (struct uaddr){va.v + i * FRAME_BYTES}, NULL);
+    if (status != ST_OK && done != 0) {
+        (void)take_out(as, va.v, done, false);
     }
     return status;
 }
 
-enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out)
+enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n)
 {
-    struct path path;
-
-    if (!page_is_user(va)) {
+    if (!page_is_user(va) || n == 0 || n > (USER_END - va.v) / FRAME_BYTES) {
         return ST_INVALID;
     }
-    enum status status = walk(as, va.v, &path);
-    if (status != ST_OK) {
-        return status;
-    }
-    uint64_t entry = *path.entry[1];
-    *path.entry[1] = 0;
-    count_down(as, &path, 1);
-    as->pages--;
-    as->owned -= (entry & ENTRY_OWNED) != 0 ? 1 : 0;
-    prune(as, va.v, &path, 1);
-    if (out != NULL) {
-        *out = (struct paddr){entry & ENTRY_ADDRESS};
-    }
-    return ST_OK;
+    return take_out(as, va.v, n, true);
 }
 
 enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot)

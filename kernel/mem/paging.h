@@ -70,8 +70,8 @@ enum status aspace_create(struct aspace *as, struct account *payer);
 
 /*
  * Maps one page. `owned` hands the frame, which the payer has been charged for, to
- * the address space: aspace_destroy_step frees it. Page tables that are missing
- * are charged to the payer.
+ * the address space: aspace_unmap or aspace_destroy_step frees it. Page tables that are
+ * missing are charged to the payer.
  * ST_INVALID (not page-aligned, outside USER_BASE…USER_END), ST_DENIED (writable
  * and executable), ST_EXISTS, ST_NO_MEMORY, ST_OVER_BUDGET.
  */
@@ -83,10 +83,10 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
                              uint64_t n, unsigned prot, bool owned);
 
 /*
- * Takes one page out; its frame, owned or not, is the caller's again. `out` may
- * be NULL. ST_INVALID, ST_NOT_FOUND.
+ * Takes n > 0 pages side by side out, and frees those that are owned. ST_INVALID,
+ * ST_NOT_FOUND (one was not mapped; those before it are gone).
  */
-enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out);
+enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n);
 
 /* Changes what one mapped page allows. ST_INVALID, ST_DENIED, ST_NOT_FOUND. */
 enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot);

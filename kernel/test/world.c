@@ -677,11 +677,8 @@ void actor_map(struct actor *a, uint32_t n, unsigned prot)
 
 void actor_unmap(struct actor *a, uint32_t n)
 {
-    struct paddr frame;
-
-    enum status status = aspace_unmap(&a->p->aspace, (struct uaddr){actor_page(n)}, &frame);
+    enum status status = aspace_unmap(&a->p->aspace, (struct uaddr){actor_page(n)}, 1);
     ASSERT(status == ST_OK, "a test's page is not mapped");
-    frame_free(&a->p->account, frame);
 }
 
 void *actor_memory(struct actor *a, uint64_t addr)

@@ -368,6 +368,9 @@ static void test_check_sees_damage(void **state)
     p->fb.free++;
     assert_false(frame_bitmap_check(&p->fb));
     p->fb.free--;
+    p->fb.low = 2; /* frame 100 is in word 1 */
+    assert_false(frame_bitmap_check(&p->fb));
+    p->fb.low = 0;
     p->fb.words[1]--;
     assert_false(frame_bitmap_check(&p->fb));
     p->fb.words[1]++;

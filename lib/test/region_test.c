@@ -50,6 +50,28 @@ static enum status insert(struct region_table *t, uint64_t first, uint64_t pages
     return region_insert(t, &r);
 }
 
+/* Takes out a row that is mapped, if it is and there is storage. */
+static enum status take_out(struct region_table *t, uint64_t first, uint64_t pages)
+{
+    uint32_t at;
+
+    if (!region_covers(t, first, pages, &at)) {
+        return ST_NOT_FOUND;
+    }
+    if (region_splits(t, at, first, pages)) {
+        return ST_FULL;
+    }
+    region_remove(t, at, first, pages);
+    return ST_OK;
+}
+
+static bool covers(const struct region_table *t, uint64_t first, uint64_t pages)
+{
+    uint32_t at;
+
+    return region_covers(t, first, pages, &at);
+}
+
 static void expect_region(const struct region_table *t, uint32_t i, uint64_t first, uint64_t pages,
                           const void *memory, uint64_t offset)
 {
@@ -68,13 +90,11 @@ static void test_without_storage(void **state)
     (void)state;
     region_table_init(&t, LOW, END, &rules);
     assert_true(region_table_check(&t));
-    assert_null(region_find(&t, LOW));
-    assert_true(region_is_free(&t, LOW, PAGES));
-    assert_false(region_covers(&t, LOW, 1));
+    assert_false(covers(&t, LOW, 1));
     assert_int_equal(region_find_gap(&t, PAGES, &first), ST_OK);
     assert_int_equal(first, LOW);
     assert_int_equal(insert(&t, LOW, 1, NULL, 0), ST_FULL);
-    assert_int_equal(region_remove(&t, LOW, 1), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW, 1), ST_NOT_FOUND);
     assert_false(region_remove_last(&t));
 }
 
@@ -107,11 +127,10 @@ static void test_bounds(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct region_table t = table_of(ROOM);
 
-        assert_int_equal(region_is_free(&t, rows[i].first, rows[i].pages), rows[i].fits);
         assert_int_equal(insert(&t, rows[i].first, rows[i].pages, NULL, 0),
                          rows[i].fits ? ST_OK : ST_EXISTS);
-        assert_int_equal(region_covers(&t, rows[i].first, rows[i].pages), rows[i].fits);
-        assert_int_equal(region_remove(&t, rows[i].first, rows[i].pages),
+        assert_int_equal(covers(&t, rows[i].first, rows[i].pages), rows[i].fits);
+        assert_int_equal(take_out(&t, rows[i].first, rows[i].pages),
                          rows[i].fits ? ST_OK : ST_NOT_FOUND);
         assert_int_equal(t.count, 0);
     }
@@ -150,7 +169,7 @@ static void test_anonymous_regions_join(void **state)
     assert_int_equal(insert(&t, LOW + 14, 2, NULL, 0), ST_OK);
     assert_int_equal(t.count, 2);
     expect_region(&t, 0, LOW + 8, 10, NULL, 0);
-    assert_int_equal(region_remove(&t, LOW + 14, 2), ST_OK);
+    assert_int_equal(take_out(&t, LOW + 14, 2), ST_OK);
     expect_region(&t, 0, LOW + 8, 6, NULL, 0);
     expect_region(&t, 1, LOW + 16, 2, NULL, 0);
     expect_region(&t, 2, LOW + 18, 2, &holds[0], 7);
@@ -168,7 +187,7 @@ static void test_objects_do_not_join(void **state)
     assert_int_equal(t.count, 3);
     assert_int_equal(holds[0], 2);
     /* One removal across all three, with a rest at either end. */
-    assert_int_equal(region_remove(&t, LOW + 1, 4), ST_OK);
+    assert_int_equal(take_out(&t, LOW + 1, 4), ST_OK);
     assert_int_equal(t.count, 2);
     assert_int_equal(holds[0], 1);
     expect_region(&t, 0, LOW, 1, &holds[0], 0);
@@ -184,7 +203,7 @@ static void test_every_cut_of_a_region(void **state)
             uint32_t i = 0;
 
             assert_int_equal(insert(&t, LOW + 8, 6, &holds[1], 20), ST_OK);
-            assert_int_equal(region_remove(&t, LOW + 8 + from, to - from), ST_OK);
+            assert_int_equal(take_out(&t, LOW + 8 + from, to - from), ST_OK);
             if (from > 0) {
                 expect_region(&t, i++, LOW + 8, from, &holds[1], 20);
             }
@@ -205,16 +224,20 @@ static void test_a_split_needs_room(void **state)
 
     (void)state;
     assert_int_equal(insert(&t, LOW, 3, &holds[0], 0), ST_OK);
-    assert_true(region_splits(&t, LOW + 1, 1));
-    assert_false(region_splits(&t, LOW, 1));
-    assert_false(region_splits(&t, LOW + 1, 2));
-    assert_false(region_splits(&t, LOW, 3));
-    assert_int_equal(region_remove(&t, LOW + 1, 1), ST_FULL);
+    assert_true(region_splits(&t, 0, LOW + 1, 1));
+    assert_false(region_splits(&t, 0, LOW, 1));
+    assert_false(region_splits(&t, 0, LOW + 1, 2));
+    assert_false(region_splits(&t, 0, LOW, 3));
+    expect_assert_failure(region_remove(&t, 0, LOW + 1, 1));
+    expect_assert_failure(region_remove(&t, 0, LOW + 3, 1));
+    expect_assert_failure(region_remove(&t, 0, LOW - 1, 1));
+    expect_assert_failure(region_remove(&t, 1, LOW, 1));
+    assert_int_equal(take_out(&t, LOW + 1, 1), ST_FULL);
     expect_region(&t, 0, LOW, 3, &holds[0], 0);
     assert_int_equal(holds[0], 1);
     assert_ptr_equal(region_table_grow(&t, more, 2), storage);
-    assert_false(region_splits(&t, LOW + 1, 1));
-    assert_int_equal(region_remove(&t, LOW + 1, 1), ST_OK);
+    assert_false(region_splits(&t, 0, LOW + 1, 1));
+    assert_int_equal(take_out(&t, LOW + 1, 1), ST_OK);
     expect_region(&t, 0, LOW, 1, &holds[0], 0);
     expect_region(&t, 1, LOW + 2, 1, &holds[0], 2);
     assert_int_equal(holds[0], 2);
@@ -233,11 +256,11 @@ static void test_holes_are_not_removed(void **state)
     (void)state;
     assert_int_equal(insert(&t, LOW + 2, 2, NULL, 0), ST_OK);
     assert_int_equal(insert(&t, LOW + 5, 2, NULL, 0), ST_OK);
-    assert_int_equal(region_remove(&t, LOW + 1, 2), ST_NOT_FOUND);
-    assert_int_equal(region_remove(&t, LOW + 3, 2), ST_NOT_FOUND);
-    assert_int_equal(region_remove(&t, LOW + 2, 5), ST_NOT_FOUND);
-    assert_int_equal(region_remove(&t, LOW + 6, 2), ST_NOT_FOUND);
-    assert_int_equal(region_remove(&t, LOW, PAGES), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW + 1, 2), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW + 3, 2), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW + 2, 5), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW + 6, 2), ST_NOT_FOUND);
+    assert_int_equal(take_out(&t, LOW, PAGES), ST_NOT_FOUND);
     expect_region(&t, 0, LOW + 2, 2, NULL, 0);
     expect_region(&t, 1, LOW + 5, 2, NULL, 0);
 }

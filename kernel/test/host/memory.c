@@ -310,6 +310,17 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
     return ST_OK;
 }
 
+static void forget_page(struct aspace *as, struct page *page)
+{
+    struct root *root = root_of(as);
+    uint64_t va = page->va;
+
+    as->owned -= page->owned ? 1 : 0;
+    as->pages--;
+    *page = root->pages[as->pages];
+    leave_table(as, va);
+}
+
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned)
 {
@@ -322,35 +333,32 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
     }
     while (status != ST_OK && i > 0) {
         i--;
-        (void)aspace_unmap(as, (struct uaddr){va.v + i * FRAME_BYTES}, NULL);
+        forget_page(as, page_at(as, va.v + i * FRAME_BYTES));
     }
     return status;
 }
 
-static void forget_page(struct aspace *as, struct page *page)
+/* Takes a page out, and frees its frame if that is owned. */
+static void drop_page(struct aspace *as, struct page *page)
 {
-    struct root *root = root_of(as);
-    uint64_t va = page->va;
-
-    as->owned -= page->owned ? 1 : 0;
-    as->pages--;
-    *page = root->pages[as->pages];
-    leave_table(as, va);
-}
-
-enum status aspace_unmap(struct aspace *as, struct uaddr va, struct paddr *out)
-{
-    if (!va_is_valid(va)) {
-        return ST_INVALID;
-    }
-    struct page *page = page_at(as, va.v);
-    if (page == NULL) {
-        return ST_NOT_FOUND;
-    }
-    if (out != NULL) {
-        *out = page->frame;
+    if (page->owned) {
+        frame_free(as->payer, page->frame);
     }
     forget_page(as, page);
+}
+
+enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n)
+{
+    if (n == 0 || va.v % FRAME_BYTES != 0 || !user_range_ok(va, n * FRAME_BYTES)) {
+        return ST_INVALID;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        struct page *page = page_at(as, va.v + i * FRAME_BYTES);
+        if (page == NULL) {
+            return ST_NOT_FOUND;
+        }
+        drop_page(as, page);
+    }
     return ST_OK;
 }
 
@@ -394,11 +402,7 @@ bool aspace_destroy_step(struct aspace *as, unsigned budget)
 
     ASSERT(as != active, "the active address space is destroyed");
     for (unsigned i = 0; i < budget && as->pages != 0; i++) {
-        struct page *page = &root->pages[as->pages - 1];
-        if (page->owned) {
-            frame_free(as->payer, page->frame);
-        }
-        forget_page(as, page);
+        drop_page(as, &root->pages[as->pages - 1]);
     }
     if (as->pages != 0) {
         return false;

@@ -51,36 +51,32 @@ void region_table_init(struct region_table *t, uint64_t low, uint64_t end,
 /* Moves the table into storage for more regions. Keeps it, and returns the old one. */
 struct region *region_table_grow(struct region_table *t, struct region *storage, uint32_t room);
 
-/* The region that shows this page, until the table changes. NULL: none does. */
-const struct region *region_find(const struct region_table *t, uint64_t page);
-
-/* Whether the row, which is not empty, lies between low and end and nothing is mapped there. */
-bool region_is_free(const struct region_table *t, uint64_t first, uint64_t pages);
-
-/* Whether every page of the row, which is not empty, is mapped. */
-bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages);
+/*
+ * Whether every page of the row, which is not empty, is mapped. Says where the first of its
+ * regions is, which the row can be taken out by until the table changes.
+ */
+bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages, uint32_t *at);
 
 /* The lowest place for so many pages. ST_NOT_FOUND: there is none. */
 enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64_t *first);
 
 /*
- * Adds a region, with a hold on its memory. ST_EXISTS: region_is_free says no.
- * ST_FULL: it needs more storage.
+ * Adds a region, with a hold on its memory. ST_EXISTS: the row does not lie between low and
+ * end, or something is mapped there. ST_FULL: it needs more storage.
  */
 enum status region_insert(struct region_table *t, const struct region *region);
 
 /*
- * Takes a row of pages out of whatever regions show them; what is left of those at
- * either end stays. ST_NOT_FOUND: region_covers says no. ST_FULL: a region would be two,
- * and that needs more storage; never so if the row was the last that was inserted.
+ * Whether taking out a row that region_covers has found at `at` would make two regions of
+ * one, for which the table has no storage; never so if the row was the last that was inserted.
  */
-enum status region_remove(struct region_table *t, uint64_t first, uint64_t pages);
+bool region_splits(const struct region_table *t, uint32_t at, uint64_t first, uint64_t pages);
 
 /*
- * Whether taking out a row that is mapped would make two regions of one, for which the
- * table has no storage.
+ * Takes such a row out of whatever regions show its pages; what is left of those at either
+ * end stays. That it needs no more storage is asserted.
  */
-bool region_splits(const struct region_table *t, uint64_t first, uint64_t pages);
+void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages);
 
 /* Takes the last region out. False: the table is empty. */
 bool region_remove_last(struct region_table *t);
