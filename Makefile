@@ -61,7 +61,7 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # stamp is included so that make makes it first and then starts again; it says that
 # set-up is done. SETUP=no leaves the machine alone.
 
-test_goals    := test test-% coverage hostile check-% %-check fuzz-% lint fmt sanitize-lib \
+test_goals    := test test-% coverage hostile alloc-sites check-% %-check fuzz-% lint fmt sanitize-lib \
                  prove prove-%
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi

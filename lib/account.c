@@ -8,6 +8,11 @@
 #include <lib/assert.h>
 #include <stddef.h>
 
+__attribute__((cold, noinline)) enum status account_refused(void)
+{
+    return ST_OVER_BUDGET;
+}
+
 static uint64_t left(const struct account *a, unsigned kind)
 {
     return a->budget.amount[kind] - a->used[kind];
@@ -53,7 +58,7 @@ enum status account_take(struct account *a, struct charge *charge,
                          const uint64_t amount[ACCOUNT_KINDS])
 {
     if (!has_left(a, amount)) {
-        return ST_OVER_BUDGET;
+        return account_refused();
     }
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
         add(a, kind, amount[kind]);
@@ -68,7 +73,7 @@ enum status account_open(struct account *child, struct account *parent,
                          const uint64_t max[ACCOUNT_KINDS])
 {
     if (!has_left(parent, max)) {
-        return ST_OVER_BUDGET;
+        return account_refused();
     }
     account_init(child, max);
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {

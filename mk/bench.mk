@@ -62,7 +62,7 @@ bench-budget: $(bench)/instructions
 # Plugins of the emulator: where the instructions of a row go, what a boot takes, and for
 # how long interrupts are off.
 
-plugins := $(patsubst %,$(O)/profile/%.so,count boot interrupts)
+plugins := $(patsubst %,$(O)/profile/%.so,count boot interrupts refusals)
 
 $(call compile,host,$(plugins:$(O)/profile/%.so=tools/profile/%.c),-fPIC -fvisibility=hidden)
 $(plugins): $(O)/profile/%.so: $(O)/host/tools/profile/%.o

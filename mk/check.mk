@@ -39,7 +39,7 @@ unit_tests := $(call tests_of,$(lib_TESTS) $(capnp_TESTS) $(rt_TESTS) $(tool_TES
 run_units  = $(Q)$(PYTHON) tools/run-tests --quiet $(foreach t,$(1),--unit $(t))
 
 .PHONY: test-lib test-core test-config test-mkmanifest test-capnp test-cycles test-kasan hostile \
-        sanitize-lib capos-rt-check
+        alloc-sites sanitize-lib capos-rt-check
 
 ## test-lib         unit tests of lib and of the Cap'n Proto runtime
 test-lib: $(call tests_of,$(lib_TESTS) $(capnp_TESTS))
@@ -79,6 +79,10 @@ test-kasan: test-parts
 hostile: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
 	$(Q)$(PYTHON) tests/hostile.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) \
 		$(if $(ENTRIES),--entries $(ENTRIES))
+
+## alloc-sites      where the linked kernel asks for memory, and how often each place was refused it
+alloc-sites: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest $(O)/profile/refusals.so
+	$(Q)$(PYTHON) tests/alloc_sites.py
 
 ## capos-rt-check   the runtime: builds, its headers stand alone, its unit tests pass
 capos-rt-check: $(O)/user/librt.a $(filter $(O)/user/rt/%,$(programs)) \

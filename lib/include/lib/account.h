@@ -88,13 +88,19 @@ bool account_pass_on(struct account *dying);
  */
 void account_close(struct account *child);
 
+/*
+ * ST_OVER_BUDGET. Out of line, and so a call in what is linked at each place where a charge
+ * may be refused: tests/alloc_sites.py finds them by it.
+ */
+enum status account_refused(void);
+
 /* Charges n, or ST_OVER_BUDGET and nothing changed. */
 static inline enum status account_charge(struct account *a, enum account_kind kind, uint64_t n)
 {
     uint64_t used = a->used[kind];
 
     if (__builtin_expect(n > a->budget.amount[kind] - used, 0)) {
-        return ST_OVER_BUDGET;
+        return account_refused();
     }
     used += n;
     a->used[kind] = used;

@@ -9,7 +9,8 @@
  *
  * Each operation is walked twice, since what the kernel makes once and keeps moves the
  * places of what comes behind; and once more with a table in which no slot is free, so
- * that it has to grow.
+ * that it has to grow. Then it is tried with no slot left to have, with one, and so on;
+ * and a child is started with one frame, with two, and so on.
  *
  * Born with nothing it is a child, which exits.
  */
@@ -35,17 +36,31 @@
 #define ALLOCATIONS_MAX 1000u
 #define SLOTS_MAX       1024u
 
+#define PAGE_BYTES      4096u
+#define PAGES           3u
+
+/* Far from anything else: nothing of the way there is mapped. */
+#define MAP_HINT 0x5000000000ull
+
+/* As many as a child needs that starts, and more. */
+#define CHILD_FRAMES 128u
+
 static struct {
     struct rt_ring *ring;
     struct capos_fault_injector injector;
     struct capos_capability_manager manager;
     struct capos_process_spawner spawner;
     struct capos_endpoint_factory endpoints;
+    struct capos_frame_allocator frames;
+    struct capos_virtual_memory space;
     struct capos_memory_object memory;
     uint64_t console;
     uint64_t owner; /* an endpoint of the own */
     uint64_t self;  /* its client facet */
     uint64_t facet; /* another, to be moved */
+    uint64_t spare[SLOTS_MAX];
+    uint32_t child_frames;
+    bool child_started;
 } faults;
 
 static struct capnp_capability came(uint16_t index)
@@ -180,6 +195,64 @@ static struct rt_status list(void)
     return s;
 }
 
+static struct rt_status take_memory(uint32_t count)
+{
+    struct capos_memory_object memory;
+
+    struct rt_status s =
+        count == 1
+            ? capos_frame_allocator_alloc_frame(faults.ring, faults.frames, &memory)
+            : capos_frame_allocator_alloc_contiguous(faults.ring, faults.frames, count, &memory);
+    if (rt_ok(s)) {
+        CHECK_OK(rt_release(faults.ring, memory.id));
+    }
+    return s;
+}
+
+static struct rt_status page(void)
+{
+    return take_memory(1);
+}
+
+static struct rt_status pages(void)
+{
+    return take_memory(PAGES);
+}
+
+static struct rt_status map(void)
+{
+    uint64_t address;
+
+    struct rt_status s =
+        capos_virtual_memory_map(faults.ring, faults.space, MAP_HINT, PAGES * PAGE_BYTES,
+                                 CAPOS_VIRTUAL_MEMORY_PROTECTION_READ_WRITE, &address);
+    if (rt_ok(s)) {
+        CHECK_OK(
+            capos_virtual_memory_unmap(faults.ring, faults.space, address, PAGES * PAGE_BYTES));
+    }
+    return s;
+}
+
+/* How the child ends. Of one with all it needs: it exits. */
+static void expect_end(struct capos_process_handle handle)
+{
+    struct capos_process_handle_wait_results results;
+    struct capnp_message m;
+    struct rt_call call;
+
+    CHECK_OK(capos_process_handle_wait_call(&call, faults.ring, handle, 256));
+    CHECK_OK(capos_process_handle_wait_take(&call, &m, &results));
+    enum capos_process_status_which end =
+        capos_process_status_which(capos_process_handle_wait_results_get_status(results));
+    rt_call_end(&call);
+    faults.child_started = end == CAPOS_PROCESS_STATUS_EXITED;
+    if (faults.child_frames < CHILD_FRAMES && !faults.child_started) {
+        CHECK_EQ(end, CAPOS_PROCESS_STATUS_FAILED_TO_START);
+    } else {
+        CHECK(faults.child_started);
+    }
+}
+
 static struct rt_status spawn(void)
 {
     const struct child_grant grants[] = {
@@ -194,19 +267,17 @@ static struct rt_status spawn(void)
     struct child child = child_default("child", "faults");
     struct capos_process_handle handle = {CAP_ID_NONE};
     uint64_t clients[2];
-    struct rt_call call;
 
     child.grants = grants;
     child.grant_count = sizeof grants / sizeof *grants;
-    child.frames = 128;
+    child.frames = faults.child_frames;
     child.slots = 8;
     struct rt_status s = child_spawn(faults.ring, faults.spawner, &child, &handle, clients);
     if (!rt_ok(s)) {
         CHECK(rt_refusal(faults.ring)[0] != '\0');
         return s;
     }
-    CHECK_OK(capos_process_handle_wait_call(&call, faults.ring, handle, 256));
-    rt_call_end(&call);
+    expect_end(handle);
     CHECK_OK(rt_release(faults.ring, handle.id));
     CHECK_OK(rt_release(faults.ring, clients[0]));
     CHECK_OK(rt_release(faults.ring, clients[1]));
@@ -350,8 +421,9 @@ static const struct operation {
     const char *name;
     struct rt_status (*act)(void);
 } operations[] = {
-    {"create", create}, {"mint", mint},   {"reader", reader},   {"list", list},
-    {"spawn", spawn},   {"queue", queue}, {"deliver", deliver}, {"receive", receive},
+    {"create", create}, {"mint", mint},       {"reader", reader},   {"list", list},
+    {"page", page},     {"pages", pages},     {"map", map},         {"spawn", spawn},
+    {"queue", queue},   {"deliver", deliver}, {"receive", receive},
 };
 
 /* ---------------------------------------------------------------------------
@@ -436,6 +508,52 @@ static void fill_table(void)
     CHECK_EQ(usage_now(faults.ring).heap_bytes, now.heap_bytes);
 }
 
+/* Whether the operation works. If not, it was refused, and everything is as it was. */
+static bool try_short(const struct operation *operation)
+{
+    struct state before = state_now();
+
+    struct rt_status s = operation->act();
+    if (rt_ok(s)) {
+        return true;
+    }
+    CHECK_REFUSED(s, CAP_EXC_OVERLOADED);
+    struct state after = state_now();
+    expect_same(&before, &after);
+    return false;
+}
+
+static void walk_slots(const struct operation *operation)
+{
+    struct capos_endpoint owner = {faults.owner};
+    uint64_t *spare = faults.spare;
+
+    while (rt_ok(capos_endpoint_mint(faults.ring, owner, 0, SOME_INTERFACE, spare))) {
+        spare++;
+        CHECK(spare < faults.spare + SLOTS_MAX);
+    }
+    while (!try_short(operation)) {
+        CHECK(spare > faults.spare);
+        spare--;
+        CHECK_OK(rt_release(faults.ring, *spare));
+    }
+}
+
+/* Children with frames of their own from one on, until one starts. */
+static void walk_child(void)
+{
+    struct state before = state_now();
+
+    faults.child_started = false;
+    for (uint32_t frames = 1; !faults.child_started; frames++) {
+        faults.child_frames = frames;
+        CHECK_OK(spawn());
+        struct state after = state_now();
+        expect_same(&before, &after);
+    }
+    CHECK(faults.child_frames < CHILD_FRAMES);
+}
+
 static const struct operation *find_operation(const struct capset_entry *entry)
 {
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
@@ -463,16 +581,25 @@ int main(void)
     faults.spawner.id = rt_capset_need("spawner", CAPOS_PROCESS_SPAWNER_ID);
     faults.endpoints.id = rt_capset_need("endpoints", CAPOS_ENDPOINT_FACTORY_ID);
     const struct operation *operation = find_operation(&rt_capset()->entries[0]);
-    struct capos_frame_allocator frames = {rt_capset_need("frames", CAPOS_FRAME_ALLOCATOR_ID)};
-    CHECK_OK(capos_frame_allocator_alloc_frame(faults.ring, frames, &faults.memory));
+    faults.frames.id = rt_capset_need("frames", CAPOS_FRAME_ALLOCATOR_ID);
+    faults.space.id = rt_capset_need("memory", CAPOS_VIRTUAL_MEMORY_ID);
+    faults.child_frames = CHILD_FRAMES;
+    CHECK_OK(capos_frame_allocator_alloc_frame(faults.ring, faults.frames, &faults.memory));
     CHECK_OK(capos_endpoint_factory_create(faults.ring, faults.endpoints, &endpoint));
     faults.owner = endpoint.id;
     faults.self = new_facet();
     faults.facet = new_facet();
     try_cold(operation);
+    if (operation->act == map) {
+        CHECK_OK(map()); /* room for mappings stays charged, whatever becomes of one */
+    }
     walk(operation);
     walk(operation);
     fill_table();
     walk(operation);
+    walk_slots(operation);
+    if (operation->act == spawn) {
+        walk_child();
+    }
     return demo_end();
 }

@@ -109,11 +109,26 @@ static struct rt_status take_call(uint64_t *id)
     return take_call_with(0);
 }
 
-/* The capabilities that a call in a queue brings are kept in the kernel's heap. */
+/*
+ * The capabilities that a call in a queue brings are kept in the kernel's heap. When there
+ * is not enough of it for many, a process cannot be had, which is found out the sooner the
+ * less there is; and when not for one, an endpoint cannot either.
+ */
 static struct rt_status take_heap(uint64_t *id)
 {
-    (void)id;
-    return take_call_with(CAP_TRANSFER_MAX);
+    struct capos_endpoint owner;
+
+    struct rt_status s = take_call_with(CAP_TRANSFER_MAX);
+    if (rt_ok(s)) {
+        return s;
+    }
+    CHECK_REFUSED(take_process(id), CAP_EXC_OVERLOADED);
+    s = take_call_with(1);
+    if (!rt_ok(s)) {
+        CHECK_REFUSED(capos_endpoint_factory_create(glutton.ring, glutton.endpoints, &owner),
+                      CAP_EXC_OVERLOADED);
+    }
+    return s;
 }
 
 /* ---------------------------------------------------------------------------
