@@ -59,6 +59,16 @@ endif
 bench-budget: $(bench)/instructions
 	$(Q)$(PYTHON) tools/bench/budget --update $< bench/budget.txt
 
+# The measuring program with one row made slower, for the test of what holds rows to the budget.
+
+slower := $(O)/user/bench/slower.elf
+$(call compile,user,bench/slower/move.c,$(inc_demos))
+$(slower): $(call objects_of,user,$(wildcard bench/*.c) bench/slower/move.c) \
+		$(O)/user/libsupport.a $(O)/user/librt.a rt/user.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK_BARE) -Wl,--gc-sections,--strip-debug,--wrap=move -T rt/user.ld -o $@ \
+		$(filter %.o,$^) $(filter %.a,$^)
+
 # Plugins of the emulator: where the instructions of a row go, what a boot takes, and for
 # how long interrupts are off.
 

@@ -296,7 +296,7 @@ checks := check-headers check-layers check-sources check-style check-claims \
 
 # What the tests run: built in one go, so that two of them never build the same file.
 test-parts: all $(O)/kernel-bare.elf $(O)/kernel-san.elf $(manifests) $(unit_tests) \
-            $(tools:%=$(O)/san/%) $(fuzz_targets) $(afl_targets) $(plugins) $(trace_plugin) \
+            $(tools:%=$(O)/san/%) $(fuzz_targets) $(afl_targets) $(plugins) $(trace_plugin) $(slower) \
             $(capnp_bench)/ours $(capnp_bench)/theirs
 
 ## test             build and run everything; the last line is "N passed, N failed"

@@ -2,11 +2,13 @@
 """The budget of what operations cost is kept: `make bench-check` compares what was measured
 with it (tools/bench/budget), and this is about what that finds."""
 
+import json
+import re
 import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import NULL_CAP, PASS, ROOT
 
 pytestmark = pytest.mark.measures
 
@@ -113,3 +115,33 @@ def test_an_update_writes_what_was_measured_and_keeps_tolerances(budget):
     lines = [line.split() for line in budget.path.read_text().splitlines()]
     assert lines[0] == ["#", "A", "budget."]
     assert ["echo", "575.01", "0.5"] in lines and ["spawn", "48707.43", "1"] in lines
+
+
+def measure(boot, slower):
+    """What the measuring program prints whose ipc-move takes so many instructions more."""
+    data = json.loads((ROOT / "system-measure.json").read_text())
+    data["binaries"][0]["path"] = "bench/slower.elf"
+    data["services"][3]["caps"].append({**NULL_CAP, "name": str(slower)})
+    run = boot(data, "--icount", timeout=120)
+    assert run.status == PASS, str(run)
+    return run.text
+
+
+def test_a_row_that_is_made_three_percent_slower_is_found_and_no_other(boot, tmp_path):
+    """Really slower: measured in the booted system, as the budget is (bench/slower)."""
+
+    def held(text):
+        (tmp_path / "output").write_text(text)
+        command = [sys.executable, ROOT / "tools/bench/budget", tmp_path / "output"]
+        return subprocess.run(
+            [*command, tmp_path / "budget"], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    usual = measure(boot, slower=0)
+    rows = re.findall(r"^R (\S+) min \S+ med (\S+) ", usual, re.M)
+    costs = {name: float(cost) for name, cost in rows if name != "loop"}
+    write_budget(tmp_path / "budget", costs)
+    assert held(usual).returncode == 0
+    run = held(measure(boot, slower=round(0.03 * costs["ipc-move"] / 2) * 2))
+    said = r"budget: ipc-move: .*\(\+(2\.9|3\.[01]) %\): more than 1 % above it\n"
+    assert run.returncode == 1 and re.fullmatch(said, run.stderr), run.stderr
