@@ -111,6 +111,30 @@ static void check_echo(const char *text, uint32_t times, size_t length)
     rt_call_end(&call);
 }
 
+/* Data that are built in the message; more than a message has is refused before. */
+static void check_in_place(void)
+{
+    struct capnp_data_room data = {.len = 136};
+    struct capnp_data back;
+    struct rt_call call;
+
+    CHECK_OK(demo_depot_invert_begin(&call, ring, &data, true,
+                                     DEMO_DEPOT_INVERT_RESULTS_BYTES + data.len));
+    for (uint32_t i = 0; i < data.len; i++) {
+        data.ptr[i] = (uint8_t)i;
+    }
+    CHECK_OK(demo_depot_invert_submit(&call, depot));
+    CHECK_OK(rt_call_wait(&call));
+    CHECK_OK(demo_depot_invert_take(&call, &back));
+    CHECK_EQ(back.len, data.len);
+    for (uint32_t i = 0; i < back.len; i++) {
+        CHECK_EQ(back.ptr[i], (uint8_t)~i);
+    }
+    rt_call_end(&call);
+    data.len = CAP_MESSAGE_MAX;
+    CHECK_EQ(demo_depot_invert_begin(&call, ring, &data, true, 0).code, RT_ERR_NO_AREA);
+}
+
 /* Several calls at once, waited for in another order. */
 static void check_batch(void)
 {
@@ -137,6 +161,8 @@ static void check_calls(void)
     check_echo("depot ", 1, 6);
     check_echo("zü ", 60, 240);
     check_batch();
+    demo_case("data are built where they go, there and back");
+    check_in_place();
     demo_case("a facet that is made for the answer has its own badge");
     struct demo_depot made = {CAP_ID_NONE};
     CHECK_OK(demo_depot_open(ring, depot, BADGE_MADE, &made));

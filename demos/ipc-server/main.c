@@ -4,8 +4,9 @@
  * runtime's loop and the generated dispatch. Who calls it, ipc-client, does to it what
  * clients do; in the end it leaves in the middle of its work.
  *
- * It shows each way to serve: an answer at once, a refusal, a capability taken and
- * given, an object of its own made for the answer, and answers that come later.
+ * It shows each way to serve: an answer at once, one that is built where it goes, a
+ * refusal, a capability taken and given, an object of its own made for the answer, and
+ * answers that come later.
  */
 #include <capos.client.h>
 #include <depot.client.h>
@@ -15,6 +16,7 @@
 #include <rt/string.h>
 #include <rt/syscall.h>
 #include <support/check.h>
+#include <support/invert.h>
 
 #define WAITING_MAX 16u
 #define TEXT_MAX    256u
@@ -46,16 +48,17 @@ static enum capnp_answer echo(void *self, struct capnp_call *call, struct capnp_
                               uint32_t times, struct demo_depot_echo_results_builder results)
 {
     (void)self;
-    char all[TEXT_MAX];
 
     if ((uint64_t)text.len * times > TEXT_MAX) {
         return capnp_call_refuse(call, CAPNP_EXC_INVALID_ARGUMENT, "an echo has 256 bytes at most");
     }
+    char *all = demo_depot_echo_results_room_text(results, text.len * times);
+    if (all == NULL) {
+        return CAPNP_NO_ROOM;
+    }
     for (uint32_t i = 0; i < times; i++) {
         memcpy(all + i * text.len, text.ptr, text.len);
     }
-    demo_depot_echo_results_set_text(results,
-                                     (struct capnp_text){.ptr = all, .len = text.len * times});
     return CAPNP_ANSWERED;
 }
 
@@ -187,6 +190,13 @@ static enum capnp_answer go(void *self, struct capnp_call *call, struct demo_dep
     return CAPNP_ANSWERED;
 }
 
+static enum capnp_answer invert(void *self, struct capnp_call *call, struct capnp_data data,
+                                bool whole, struct demo_depot_invert_results_builder results)
+{
+    (void)self;
+    return demo_invert(call, data, whole, results);
+}
+
 static enum capnp_answer leave(void *self, struct capnp_call *call)
 {
     (void)self;
@@ -206,6 +216,7 @@ static const struct demo_depot_server handlers = {
     .waiting = waiting,
     .go = go,
     .leave = leave,
+    .invert = invert,
 };
 
 int main(void)

@@ -38,4 +38,9 @@ interface Depot @0xa4d7e21c8b5f3096 {
 
   leave @9 () -> ();
   # Ends the server at once, without an answer.
+
+  invert @10 (data :Data, whole :Bool) -> (data :Data);
+  # As much data, in which each bit of the first and the last eight bytes is the other
+  # one; with `whole`, each bit of all. What lies between is of no meaning otherwise.
+  # invalidArgument: it is less than eight bytes, or not a multiple of eight.
 }

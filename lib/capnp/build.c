@@ -68,6 +68,23 @@ struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, co
     return a;
 }
 
+struct capnp_arena capnp_arena_room_bytes(struct capnp_arena a, uint8_t *slot, uint32_t len,
+                                          uint32_t pad, uint8_t **room)
+{
+    uint64_t total = (uint64_t)len + pad;
+    uint64_t words = (total + 7u) / 8u;
+    uint8_t *to = capnp_arena_take(&a, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
+
+    if (to != NULL) {
+        if (words != 0) {
+            capnp_store_u64(to + (words - 1u) * 8u, 0);
+        }
+        capnp_arena_point(&a, slot, to, capnp_bytes_word(total));
+    }
+    *room = to;
+    return a;
+}
+
 struct capnp_struct_builder capnp_any_init_struct(struct capnp_any_builder p, uint16_t data_words,
                                                   uint16_t pointer_count)
 {

@@ -39,6 +39,8 @@ static struct {
     void *region;
     struct ring_view view;
     enum capnp_answer (*serve)(struct capnp_call *call);
+    uint8_t params[256]; /* of the last call */
+    uint32_t params_bytes;
     struct cap_transfer given; /* with the last call */
     uint16_t cap_count;        /* that come with the next answer */
 } kernel;
@@ -74,6 +76,9 @@ static void answer(const struct cap_sqe *sqe)
 
     assert_int_equal(sqe->opcode, CAP_OP_CALL);
     assert_int_equal(sqe->cap_id, TARGET);
+    assert_in_range(sqe->params_len, 0, sizeof kernel.params);
+    memcpy(kernel.params, params, sqe->params_len);
+    kernel.params_bytes = sqe->params_len;
     if (sqe->cap_count != 0) {
         memcpy(&kernel.given, params + sqe->params_len, sizeof kernel.given);
     }
@@ -246,6 +251,27 @@ static enum capnp_answer switch_over(void *self, struct capnp_call *call,
     return note('S');
 }
 
+/* Gives back the body, built in place. */
+static enum capnp_answer post(void *self, struct capnp_call *call,
+                              struct every_writer_post_params params,
+                              struct every_writer_post_results_builder results)
+{
+    struct capnp_data body = every_writer_post_params_get_body(params);
+
+    (void)self;
+    (void)call;
+    expect_text(every_writer_post_params_get_to(params), "somebody");
+    assert_int_equal(every_writer_post_params_get_count(params), 1234);
+    assert_true(every_writer_post_params_get_other(params).there);
+    assert_int_equal(every_writer_post_params_get_head(params).len, 3);
+    uint8_t *room = every_writer_post_results_room_body(results, body.len);
+    if (room == NULL) {
+        return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED, "there is no room for the body");
+    }
+    memcpy(room, body.ptr, body.len);
+    return note('P');
+}
+
 static enum capnp_answer name(void *self, struct capnp_call *call,
                               struct every_handle_name_results_builder results)
 {
@@ -286,6 +312,7 @@ static enum capnp_answer serve_file(struct capnp_call *call)
         .other_closeable_close = close_other,
         .write = write_some,
         .switch_ = switch_over,
+        .post = post,
         .name = name,
         .clone = clone,
         .same = same,
@@ -381,6 +408,91 @@ static void test_capabilities(void **state)
     assert_int_equal(every_file_clone(&ring, file, &cloned).code, RT_ERR_MESSAGE);
 }
 
+static const uint8_t head[] = {1, 2, 3};
+static const uint8_t body[] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+
+/* Begins a call of post, and writes its data where they go. */
+static struct rt_status begin_post(struct rt_call *call, uint32_t results_room)
+{
+    struct capnp_data_room head_room = {.len = sizeof head};
+    struct capnp_data_room body_room = {.len = sizeof body};
+
+    struct rt_status s = every_file_post_begin(call, &ring, &head_room, CAPNP_TEXT("somebody"),
+                                               rt_copy(GIVEN), &body_room, 1234, results_room);
+    if (rt_ok(s)) {
+        memcpy(head_room.ptr, head, sizeof head);
+        memcpy(body_room.ptr, body, sizeof body);
+    }
+    return s;
+}
+
+/* Data that are built in place make the same message, whatever lay there. */
+static void test_data_in_place(void **state)
+{
+    struct capnp_data back;
+    struct rt_call call;
+    uint8_t copied[sizeof kernel.params];
+
+    (void)state;
+    kernel.serve = serve_file;
+    memset(ring.area, 0xa5, kernel.layout.area_bytes);
+    expect_seen(every_file_post_call(&call, &ring, file, (struct capnp_data){head, sizeof head},
+                                     CAPNP_TEXT("somebody"), rt_copy(GIVEN),
+                                     (struct capnp_data){body, sizeof body}, 1234, 128),
+                'P');
+    uint32_t bytes = kernel.params_bytes;
+    memcpy(copied, kernel.params, bytes);
+    rt_call_end(&call);
+
+    memset(ring.area, 0xa5, kernel.layout.area_bytes);
+    kernel.given.cap_id = 0;
+    assert_true(rt_ok(begin_post(&call, 128)));
+    assert_true(rt_ok(every_file_post_submit(&call, file)));
+    expect_seen(rt_call_wait(&call), 'P');
+    assert_int_equal(kernel.params_bytes, bytes);
+    assert_memory_equal(kernel.params, copied, bytes);
+    assert_int_equal(kernel.given.cap_id, GIVEN);
+    assert_true(rt_ok(every_file_post_take(&call, &back)));
+    assert_int_equal(back.len, sizeof body);
+    assert_memory_equal(back.ptr, body, sizeof body);
+    rt_call_end(&call);
+}
+
+/*
+ * The area does not hold them; the answer has no room for them; more is given than there is
+ * room for. No data at all are none too many.
+ */
+static void test_data_in_place_that_do_not_fit(void **state)
+{
+    struct capnp_data_room room = {.len = kernel.layout.area_bytes};
+    struct rt_call call;
+    uint32_t count = 0;
+
+    (void)state;
+    kernel.serve = serve_file;
+    assert_int_equal(every_file_write_begin(&call, &ring, &room).code, RT_ERR_NO_AREA);
+    room.len = UINT32_MAX;
+    assert_int_equal(every_file_write_begin(&call, &ring, &room).code, RT_ERR_NO_AREA);
+    room.len = 0;
+    assert_true(rt_ok(every_file_write_begin(&call, &ring, &room)));
+    assert_true(rt_ok(every_file_write_submit(&call, file)));
+    expect_seen(rt_call_wait(&call), 'w');
+    assert_true(rt_ok(every_file_write_take(&call, &count)));
+    assert_int_equal(count, 0);
+    rt_call_end(&call);
+
+    assert_true(rt_ok(begin_post(&call, 24)));
+    assert_true(rt_ok(every_file_post_submit(&call, file)));
+    struct rt_status s = rt_call_wait(&call);
+    assert_int_equal(s.code, CAP_ERR_EXCEPTION);
+    assert_int_equal(s.exception, CAP_EXC_OVERLOADED);
+    rt_call_end(&call);
+
+    assert_true(rt_ok(begin_post(&call, 128)));
+    (void)rt_call_give(&call, rt_copy(GIVEN));
+    assert_int_equal(every_file_post_submit(&call, file).code, RT_ERR_BUILD);
+}
+
 static void test_what_is_not_served(void **state)
 {
     (void)state;
@@ -462,8 +574,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_own_methods),        TEST(test_inherited_methods), TEST(test_capabilities),
-        TEST(test_what_is_not_served), TEST(test_generic_methods),
+        TEST(test_own_methods),
+        TEST(test_inherited_methods),
+        TEST(test_capabilities),
+        TEST(test_data_in_place),
+        TEST(test_data_in_place_that_do_not_fit),
+        TEST(test_what_is_not_served),
+        TEST(test_generic_methods),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1038,6 +1038,12 @@ static inline void capos_exception_set_reason(struct capos_exception_builder b,
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_exception_room_reason(struct capos_exception_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:Console.write$Params */
 
@@ -1075,6 +1081,13 @@ static inline void capos_console_write_params_set_data(struct capos_console_writ
                                                        struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+capos_console_write_params_room_data(struct capos_console_write_params_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1116,6 +1129,14 @@ capos_console_write_line_params_set_text(struct capos_console_write_line_params_
                                          struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+capos_console_write_line_params_room_text(struct capos_console_write_line_params_builder b,
+                                          uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1168,6 +1189,13 @@ static inline void capos_null_cap_echo_params_set_data(struct capos_null_cap_ech
     capnp_any_set_data(capnp_slot(b.b, 8), data);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+capos_null_cap_echo_params_room_data(struct capos_null_cap_echo_params_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
+}
+
 /* ---------------------------------------------------------------------------
  * capos.capnp:NullCap.echo$Results */
 
@@ -1217,6 +1245,13 @@ capos_null_cap_echo_results_set_data(struct capos_null_cap_echo_results_builder 
                                      struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 8), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+capos_null_cap_echo_results_room_data(struct capos_null_cap_echo_results_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -2174,11 +2209,27 @@ capos_process_spawner_spawn_params_set_name(struct capos_process_spawner_spawn_p
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+capos_process_spawner_spawn_params_room_name(struct capos_process_spawner_spawn_params_builder b,
+                                             uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline void
 capos_process_spawner_spawn_params_set_binary(struct capos_process_spawner_spawn_params_builder b,
                                               struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+capos_process_spawner_spawn_params_room_binary(struct capos_process_spawner_spawn_params_builder b,
+                                               uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline struct capos_spawn_grant_list_builder
@@ -2317,6 +2368,12 @@ static inline void capos_spawn_grant_set_name(struct capos_spawn_grant_builder b
                                               struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_spawn_grant_room_name(struct capos_spawn_grant_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline struct capos_spawn_grant_source_builder
@@ -2624,6 +2681,14 @@ capos_boot_package_read_manifest_results_set_data(struct capos_boot_package_read
                                                   struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+capos_boot_package_read_manifest_results_room_data(struct capos_boot_package_read_manifest_results_builder b,
+                                                   uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -3008,10 +3073,24 @@ static inline void capos_capability_info_set_name(struct capos_capability_info_b
     capnp_any_set_text(capnp_slot(b.b, 32), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_capability_info_room_name(struct capos_capability_info_builder b,
+                                                    uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 32), len);
+}
+
 static inline void capos_capability_info_set_object(struct capos_capability_info_builder b,
                                                     struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 40), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_capability_info_room_object(struct capos_capability_info_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 40), len);
 }
 
 static inline void capos_capability_info_set_transferable(struct capos_capability_info_builder b,
@@ -3244,9 +3323,21 @@ static inline void capos_binary_set_name(struct capos_binary_builder b, struct c
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_binary_room_name(struct capos_binary_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline void capos_binary_set_image(struct capos_binary_builder b, struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 8), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *capos_binary_room_image(struct capos_binary_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -3392,9 +3483,21 @@ static inline void capos_service_set_name(struct capos_service_builder b, struct
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_service_room_name(struct capos_service_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline void capos_service_set_binary(struct capos_service_builder b, struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 16), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_service_room_binary(struct capos_service_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
 }
 
 static inline struct capos_cap_grant_list_builder
@@ -3513,6 +3616,12 @@ static inline void capos_cap_grant_set_name(struct capos_cap_grant_builder b,
                                             struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 24), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_cap_grant_room_name(struct capos_cap_grant_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
 }
 
 static inline void capos_cap_grant_set_interface_id(struct capos_cap_grant_builder b,
@@ -3651,10 +3760,24 @@ static inline void capos_service_export_set_service(struct capos_service_export_
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_service_export_room_service(struct capos_service_export_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline void capos_service_export_set_export(struct capos_service_export_builder b,
                                                    struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_service_export_room_export(struct capos_service_export_builder b,
+                                                     uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -3711,6 +3834,12 @@ capos_export_list_builder_at(struct capos_export_list_builder list, uint32_t i)
 static inline void capos_export_set_name(struct capos_export_builder b, struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_export_room_name(struct capos_export_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline void capos_export_set_interface_id(struct capos_export_builder b, uint64_t value)
@@ -4048,11 +4177,27 @@ static inline void capos_process_status_set_killed(struct capos_process_status_b
     capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_process_status_room_killed(struct capos_process_status_builder b,
+                                                     uint32_t len)
+{
+    capnp_set_u16(b.b, 8, CAPOS_PROCESS_STATUS_KILLED);
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
 static inline void capos_process_status_set_failed_to_start(struct capos_process_status_builder b,
                                                             struct capnp_text text)
 {
     capnp_set_u16(b.b, 8, CAPOS_PROCESS_STATUS_FAILED_TO_START);
     capnp_any_set_text(capnp_slot(b.b, 16), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *capos_process_status_room_failed_to_start(struct capos_process_status_builder b,
+                                                              uint32_t len)
+{
+    capnp_set_u16(b.b, 8, CAPOS_PROCESS_STATUS_FAILED_TO_START);
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
 }
 
 /* ---------------------------------------------------------------------------

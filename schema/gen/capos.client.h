@@ -208,6 +208,39 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
 /*
  * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
  * invalidArgument: there are more.
+ *
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status capos_console_write_begin(struct rt_call *call, struct rt_ring *ring,
+                                                         struct capnp_data_room *data)
+{
+    uint64_t bytes = CAPOS_CONSOLE_WRITE_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_room(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status capos_console_write_submit(struct rt_call *call,
+                                                          struct capos_console target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/*
+ * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
+ * invalidArgument: there are more.
  */
 static inline struct rt_status capos_console_write(struct rt_ring *ring,
                                                    struct capos_console target,
@@ -321,6 +354,42 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
     capos_null_cap_echo_params_set_value(params, value);
     uint32_t end = capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, end);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/*
+ * Answers with what it was given. At most 64 bytes of data.
+ * invalidArgument: there are more.
+ *
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status capos_null_cap_echo_begin(struct rt_call *call, struct rt_ring *ring,
+                                                         uint64_t value,
+                                                         struct capnp_data_room *data,
+                                                         uint32_t results_room)
+{
+    uint64_t bytes = CAPOS_NULL_CAP_ECHO_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capos_null_cap_echo_params_set_value(params, value);
+    capnp_flat_room(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status capos_null_cap_echo_submit(struct rt_call *call,
+                                                          struct capos_null_cap target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO,
+                                        call->params_room);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }

@@ -66,6 +66,12 @@ static void emit_bytes_setter(const struct field *field, struct out *out)
                 out_string("struct capnp_%s %s", what, what));
     emit_tag(field, out);
     out_print(out, "    capnp_any_set_%s(%s, %s);\n}\n\n", what, slot(field), what);
+    out_print(out,
+              "/* Room for so many bytes of it, which holds anything until they are written. */\n");
+    open_setter(out, field->owner, field->type.kind == TYPE_TEXT ? "char *" : "uint8_t *",
+                out_string("room_%s", field->name), "uint32_t len");
+    emit_tag(field, out);
+    out_print(out, "    return capnp_any_room_%s(%s, len);\n}\n\n", what, slot(field));
 }
 
 static void emit_capability_setter(const struct field *field, struct out *out)

@@ -4,7 +4,8 @@
  * it for programs that keep several in flight.
  *
  * A method whose parameters are scalars, bytes and capabilities takes them as
- * arguments; one whose results are scalars and bytes, or scalars and capabilities, gives
+ * arguments; if there are data among them, there is also a form for those that are built
+ * in place. One whose results are scalars and bytes, or scalars and capabilities, gives
  * them through pointers. The others hand out the builder, or the reader; where
  * capabilities can be inside, the caller says how many at most.
  */
@@ -128,9 +129,15 @@ static const char *arg_name(const struct field *field)
     return name_identifier(field->name);
 }
 
+/* How a call gets its data: copied from where they lie, or written where they go. */
+enum delivery { COPIED, IN_PLACE };
+
 /* What a parameter is as an argument. */
-static const char *argument_type(const struct type *type)
+static const char *argument_type(const struct type *type, enum delivery delivery)
 {
+    if (type->kind == TYPE_DATA && delivery == IN_PLACE) {
+        return "struct capnp_data_room *";
+    }
     return type->kind == TYPE_CAP ? "struct cap_transfer " : emit_value_type(type);
 }
 
@@ -144,13 +151,13 @@ static const char *out_type(const struct type *type)
 }
 
 static void add_values(const struct model *model, const struct decl *decl, bool types,
-                       struct args *args)
+                       enum delivery delivery, struct args *args)
 {
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
         if (field.type.kind != TYPE_VOID) {
-            add(args,
-                out_string("%s%s", types ? argument_type(&field.type) : "", arg_name(&field)));
+            add(args, out_string("%s%s", types ? argument_type(&field.type, delivery) : "",
+                                 arg_name(&field)));
         }
     }
 }
@@ -254,12 +261,35 @@ static bool has_own_values(const struct model *model, const struct decl *params)
     return false;
 }
 
-/* Builds the message of the arguments where the call's parameters are; `end` if bytes end it. */
-static void emit_set_params(const struct model *model, const struct decl *params, struct out *out)
+/* How many texts and data a flat struct has. */
+static unsigned bytes_count(const struct model *model, const struct decl *decl)
+{
+    return decl->pointer_count - capability_count(model, decl);
+}
+
+/* The line that lays down a text or data; `end` is how that of the one before ended, if any. */
+static void emit_set_bytes(const struct decl *params, const struct field *field, const char *assign,
+                           const char *end, enum delivery delivery, struct out *out)
+{
+    const char *what = field->type.kind == TYPE_TEXT ? "text"
+                       : delivery == IN_PLACE        ? "room"
+                                                     : "data";
+
+    out_line(out, "    %scapnp_flat_%s(message, %u, %s, %s);", assign, what,
+             8u * (1u + params->data_words + field->offset), end, arg_name(field));
+}
+
+/*
+ * Builds the message of the arguments where the call's parameters are. If bytes end it,
+ * that is at `end`, or, for what is built in place, at the end of the room.
+ */
+static void emit_set_params(const struct model *model, const struct decl *params,
+                            enum delivery delivery, struct out *out)
 {
     const char *root =
         out_string("capnp_flat_root(message, %u, %u)", params->data_words, params->pointer_count);
-    const char *end = NULL; /* of what has been built */
+    unsigned bytes_left = bytes_count(model, params);
+    bool any = false;
 
     out_print(out, "    uint8_t *message = call->params;\n");
     if (has_own_values(model, params)) {
@@ -270,16 +300,17 @@ static void emit_set_params(const struct model *model, const struct decl *params
     for (uint32_t i = 0; i < model_field_count(params); i++) {
         struct field field = model_field(model, params, i);
         const char *value = arg_name(&field);
-        bool is_text = field.type.kind == TYPE_TEXT;
         if (field.type.kind == TYPE_VOID) {
             continue;
         }
-        if (is_text || field.type.kind == TYPE_DATA) {
-            out_line(out, "    %send = capnp_flat_%s(message, %u, %s, %s);",
-                     end == NULL ? "uint32_t " : "", is_text ? "text" : "data",
-                     8u * (1u + params->data_words + field.offset),
-                     end == NULL ? root_bytes(params) : end, value);
-            end = "end";
+        if (field.type.kind == TYPE_TEXT || field.type.kind == TYPE_DATA) {
+            bool is_used = --bytes_left != 0 || delivery == COPIED;
+            emit_set_bytes(params, &field,
+                           !is_used ? ""
+                           : any    ? "end = "
+                                    : "uint32_t end = ",
+                           any ? "end" : root_bytes(params), delivery, out);
+            any = true;
             continue;
         }
         if (field.type.kind == TYPE_CAP) {
@@ -304,42 +335,103 @@ static void comment(const struct method *method, const char *part, struct out *o
 /* ---------------------------------------------------------------------------
  * Sending */
 
+/* The bytes that the message of a flat struct takes, as an expression. */
+static const char *message_bytes(const struct model *model, const struct decl *params,
+                                 enum delivery delivery)
+{
+    const char *sum = root_bytes(params);
+
+    for (uint32_t i = 0; i < model_field_count(params); i++) {
+        struct field field = model_field(model, params, i);
+        if (field.type.kind == TYPE_TEXT) {
+            sum = out_string("%s + capnp_text_bytes(%s)", sum, arg_name(&field));
+        } else if (field.type.kind == TYPE_DATA) {
+            sum = out_string(delivery == IN_PLACE ? "%s + capnp_bytes(%s->len)"
+                                                  : "%s + capnp_data_bytes(%s)",
+                             sum, arg_name(&field));
+        }
+    }
+    return sum;
+}
+
+/* Takes room for the arguments and builds their message there, but for data to be written. */
+static void emit_build(const struct model *model, const struct method *method, const char *room,
+                       enum delivery delivery, struct out *out)
+{
+    const struct decl *params = method->params;
+
+    if (bytes_count(model, params) != 0) {
+        out_line(out, "    uint64_t bytes = %s;", message_bytes(model, params, delivery));
+    }
+    emit_call_begin(model, method, room, out);
+    out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
+    if (model_field_count(params) != 0) {
+        emit_set_params(model, params, delivery, out);
+    }
+}
+
+/* Submits what was built, so long. When that fails, the call has been ended. */
+static void emit_submit(const struct model *model, const struct method *method, const char *type,
+                        const char *len, struct out *out)
+{
+    struct traffic t = traffic_of(model, method);
+
+    out_line(out, "    %ss = rt_call_submit%s(call, target.id, %s_ID, %s, %s);", type,
+             carries(&t) ? "_with" : "", method->interface->upper, method->number, len);
+    out_print(out, "    if (!rt_ok(s)) {\n        %s(call);\n    }\n    return s;\n}\n\n",
+              end_of(&t));
+}
+
 static void emit_send(const struct model *model, const struct decl *decl,
                       const struct method *method, struct out *out)
 {
     const struct decl *params = method->params;
     struct args args = args_for(params, NULL);
-    bool bytes = params->pointer_count != capability_count(model, params);
+    bool bytes = bytes_count(model, params) != 0;
     bool message = model_field_count(params) != 0;
-    struct traffic t = traffic_of(model, method);
+    const char *room = bytes ? "capnp_room(bytes)" : message ? root_bytes(params) : "0";
 
     add_target(decl, true, &args);
-    add_values(model, params, true, &args);
+    add_values(model, params, true, COPIED, &args);
     add_results_room(model, method, true, &args);
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
-    if (bytes) {
-        const char *sum = root_bytes(params);
-        for (uint32_t i = 0; i < model_field_count(params); i++) {
-            struct field field = model_field(model, params, i);
-            if (field.type.kind == TYPE_TEXT || field.type.kind == TYPE_DATA) {
-                sum = out_string("%s + capnp_%s_bytes(%s)", sum,
-                                 field.type.kind == TYPE_TEXT ? "text" : "data", arg_name(&field));
-            }
+    emit_build(model, method, room, COPIED, out);
+    emit_submit(model, method, "", bytes ? "end" : room, out);
+}
+
+static bool has_data(const struct model *model, const struct decl *params)
+{
+    for (uint32_t i = 0; i < model_field_count(params); i++) {
+        if (model_field(model, params, i).type.kind == TYPE_DATA) {
+            return true;
         }
-        out_line(out, "    uint64_t bytes = %s;", sum);
     }
-    const char *room = bytes ? "capnp_room(bytes)" : message ? root_bytes(params) : "0";
-    emit_call_begin(model, method, room, out);
-    out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
-    if (message) {
-        emit_set_params(model, params, out);
-    }
-    out_line(out, "    s = rt_call_submit%s(call, target.id, %s_ID, %s, %s);",
-             carries(&t) ? "_with" : "", method->interface->upper, method->number,
-             bytes ? "end" : room);
-    out_print(out, "    if (!rt_ok(s)) {\n        %s(call);\n    }\n    return s;\n}\n\n",
-              end_of(&t));
+    return false;
+}
+
+/* For data among the arguments that are built in place: begin, write, submit. */
+static void emit_begin_in_place(const struct model *model, const struct decl *decl,
+                                const struct method *method, struct out *out)
+{
+    const char *list[] = {"struct rt_call *call", out_string("struct %s target", decl->name)};
+    struct args submit = {.list = list, .count = 2};
+    struct args args = args_for(method->params, NULL);
+
+    add(&args, "struct rt_call *call");
+    add(&args, "struct rt_ring *ring");
+    add_values(model, method->params, true, IN_PLACE, &args);
+    add_results_room(model, method, true, &args);
+    comment(method,
+            "Takes room for the call, and says where data of the lengths that were set go; they\n"
+            "are then written, and submitted. What is not written is sent as it lies there.",
+            out);
+    open_function(out, out_string("%s_%s_begin", decl->name, method->name), &args);
+    emit_build(model, method, "capnp_room(bytes)", IN_PLACE, out);
+    out_print(out, "    return s;\n}\n\n"
+                   "/* Submits what was built. When that fails, the call has been ended. */\n");
+    open_function(out, out_string("%s_%s_submit", decl->name, method->name), &submit);
+    emit_submit(model, method, "struct rt_status ", "call->params_room", out);
 }
 
 /* For parameters that do not fit in arguments: begin, build, submit. */
@@ -508,12 +600,12 @@ static void emit_whole(const struct model *model, const struct decl *decl,
     struct args take = args_for(method->results, NULL);
 
     add_target(decl, false, &args);
-    add_values(model, method->params, true, &args);
+    add_values(model, method->params, true, COPIED, &args);
     add_outs(model, method->results, true, &args);
     add(&send, "&call");
     add(&send, "ring");
     add(&send, "target");
-    add_values(model, method->params, false, &send);
+    add_values(model, method->params, false, COPIED, &send);
     add(&take, "&call");
     add_outs(model, method->results, false, &take);
 
@@ -541,12 +633,12 @@ static void emit_sent_and_waited(const struct model *model, const struct decl *d
     struct args send = args_for(method->params, NULL);
 
     add_target(decl, true, &args);
-    add_values(model, method->params, true, &args);
+    add_values(model, method->params, true, COPIED, &args);
     add_results_room(model, method, true, &args);
     add(&send, "call");
     add(&send, "ring");
     add(&send, "target");
-    add_values(model, method->params, false, &send);
+    add_values(model, method->params, false, COPIED, &send);
     add_results_room(model, method, false, &send);
 
     comment(method, "Sends and waits. The caller ends the call; when this fails it has ended.",
@@ -566,6 +658,9 @@ static void emit_method(const struct model *model, const struct decl *decl,
 
     if (flat) {
         emit_send(model, decl, method, out);
+        if (has_data(model, method->params)) {
+            emit_begin_in_place(model, decl, method, out);
+        }
     } else {
         emit_begin(model, decl, method, out);
     }

@@ -67,6 +67,14 @@ static const struct capnp_method_info demo_depot_methods[] = {
         .params_id = 0xf6edde20dbfe642cull,
         .results_id = 0xd941f337b7af7044ull,
     },
+    {
+        .name = "invert",
+        .doc = "As much data, in which each bit of the first and the last eight bytes is the other\n"
+               "one; with `whole`, each bit of all. What lies between is of no meaning otherwise.\n"
+               "invalidArgument: it is less than eight bytes, or not a multiple of eight.\n",
+        .params_id = 0xf6169e66d9d00a44ull,
+        .results_id = 0xa3151e52bb8768fbull,
+    },
 };
 
 const struct capnp_interface_info demo_interfaces[] = {

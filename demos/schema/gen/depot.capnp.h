@@ -155,6 +155,26 @@ struct demo_depot_go_results_builder {
 #define DEMO_DEPOT_GO_RESULTS_POINTERS 0
 #define DEMO_DEPOT_GO_RESULTS_BYTES 16u
 
+struct demo_depot_invert_params {
+    struct capnp_struct s;
+};
+struct demo_depot_invert_params_builder {
+    struct capnp_struct_builder b;
+};
+#define DEMO_DEPOT_INVERT_PARAMS_DATA_WORDS 1
+#define DEMO_DEPOT_INVERT_PARAMS_POINTERS 1
+#define DEMO_DEPOT_INVERT_PARAMS_BYTES 24u
+
+struct demo_depot_invert_results {
+    struct capnp_struct s;
+};
+struct demo_depot_invert_results_builder {
+    struct capnp_struct_builder b;
+};
+#define DEMO_DEPOT_INVERT_RESULTS_DATA_WORDS 0
+#define DEMO_DEPOT_INVERT_RESULTS_POINTERS 1
+#define DEMO_DEPOT_INVERT_RESULTS_BYTES 16u
+
 /* ---------------------------------------------------------------------------
  * depot.capnp:Depot.whoCalls$Results */
 
@@ -231,6 +251,13 @@ static inline void demo_depot_echo_params_set_text(struct demo_depot_echo_params
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *demo_depot_echo_params_room_text(struct demo_depot_echo_params_builder b,
+                                                     uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline void demo_depot_echo_params_set_times(struct demo_depot_echo_params_builder b,
                                                     uint32_t value)
 {
@@ -273,6 +300,13 @@ static inline void demo_depot_echo_results_set_text(struct demo_depot_echo_resul
                                                     struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *demo_depot_echo_results_room_text(struct demo_depot_echo_results_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -617,6 +651,108 @@ static inline void demo_depot_go_results_set_gone(struct demo_depot_go_results_b
 }
 
 /* ---------------------------------------------------------------------------
+ * depot.capnp:Depot.invert$Params */
+
+static inline struct demo_depot_invert_params
+demo_depot_invert_params_read_root(struct capnp_message *m)
+{
+    return (struct demo_depot_invert_params){capnp_root(m, 1, 1)};
+}
+
+static inline struct capnp_data demo_depot_invert_params_get_data(struct demo_depot_invert_params r)
+{
+    return capnp_get_data(r.s, 0);
+}
+
+static inline bool demo_depot_invert_params_has_data(struct demo_depot_invert_params r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline bool demo_depot_invert_params_get_whole(struct demo_depot_invert_params r)
+{
+    return capnp_get_bool(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool demo_depot_invert_params_check(struct demo_depot_invert_params r)
+{
+    (void)demo_depot_invert_params_get_data(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct demo_depot_invert_params_builder
+demo_depot_invert_params_build_root(struct capnp_arena *arena)
+{
+    return (struct demo_depot_invert_params_builder){capnp_build_root(arena, 1, 1)};
+}
+
+static inline void demo_depot_invert_params_set_data(struct demo_depot_invert_params_builder b,
+                                                     struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 8), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *demo_depot_invert_params_room_data(struct demo_depot_invert_params_builder b,
+                                                          uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
+}
+
+static inline void demo_depot_invert_params_set_whole(struct demo_depot_invert_params_builder b,
+                                                      bool value)
+{
+    capnp_set_bool(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * depot.capnp:Depot.invert$Results */
+
+static inline struct demo_depot_invert_results
+demo_depot_invert_results_read_root(struct capnp_message *m)
+{
+    return (struct demo_depot_invert_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capnp_data
+demo_depot_invert_results_get_data(struct demo_depot_invert_results r)
+{
+    return capnp_get_data(r.s, 0);
+}
+
+static inline bool demo_depot_invert_results_has_data(struct demo_depot_invert_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool demo_depot_invert_results_check(struct demo_depot_invert_results r)
+{
+    (void)demo_depot_invert_results_get_data(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct demo_depot_invert_results_builder
+demo_depot_invert_results_build_root(struct capnp_arena *arena)
+{
+    return (struct demo_depot_invert_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void demo_depot_invert_results_set_data(struct demo_depot_invert_results_builder b,
+                                                      struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+demo_depot_invert_results_room_data(struct demo_depot_invert_results_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
+}
+
+/* ---------------------------------------------------------------------------
  * depot.capnp:Depot */
 
 #define DEMO_DEPOT_ID 0xa4d7e21c8b5f3096ull
@@ -631,8 +767,9 @@ enum demo_depot_method {
     DEMO_DEPOT_WAITING = 7,
     DEMO_DEPOT_GO = 8,
     DEMO_DEPOT_LEAVE = 9,
+    DEMO_DEPOT_INVERT = 10,
 };
-#define DEMO_DEPOT_METHOD_COUNT 10u
+#define DEMO_DEPOT_METHOD_COUNT 11u
 
 /* A place for one capability, and for callers to wait in. */
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
@@ -667,6 +804,13 @@ struct demo_depot_server {
                             struct demo_depot_go_results_builder results);
     /* Ends the server at once, without an answer. */
     enum capnp_answer (*leave)(void *self, struct capnp_call *call);
+    /*
+     * As much data, in which each bit of the first and the last eight bytes is the other
+     * one; with `whole`, each bit of all. What lies between is of no meaning otherwise.
+     * invalidArgument: it is less than eight bytes, or not a multiple of eight.
+     */
+    enum capnp_answer (*invert)(void *self, struct capnp_call *call, struct capnp_data data,
+                                bool whole, struct demo_depot_invert_results_builder results);
 };
 
 static inline enum capnp_answer
@@ -858,6 +1002,31 @@ static inline enum capnp_answer demo_depot_dispatch_leave(const struct demo_depo
     return server->leave(self, call);
 }
 
+static inline enum capnp_answer demo_depot_dispatch_invert(const struct demo_depot_server *server,
+                                                           void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
+
+    if (server->invert == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x0, scratch,
+                                            bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct demo_depot_invert_params values = {capnp_plain_struct(data_, 1)};
+    struct demo_depot_invert_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->invert(self, call, bytes_[0],
+        demo_depot_invert_params_get_whole(values), results));
+}
+
 /* Serves one call: checks it, calls the handler, measures the answer. */
 static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_server *server,
                                                     void *self, struct capnp_call *call)
@@ -886,6 +1055,8 @@ static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_serv
         return demo_depot_dispatch_go(server, self, call);
     case DEMO_DEPOT_LEAVE:
         return demo_depot_dispatch_leave(server, self, call);
+    case DEMO_DEPOT_INVERT:
+        return demo_depot_dispatch_invert(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }

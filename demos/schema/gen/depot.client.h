@@ -505,3 +505,104 @@ static inline struct rt_status demo_depot_leave(struct rt_ring *ring, struct dem
     rt_call_end(&call);
     return s;
 }
+
+/*
+ * As much data, in which each bit of the first and the last eight bytes is the other
+ * one; with `whole`, each bit of all. What lies between is of no meaning otherwise.
+ * invalidArgument: it is less than eight bytes, or not a multiple of eight.
+ */
+static inline struct rt_status demo_depot_invert_send(struct rt_call *call, struct rt_ring *ring,
+                                                      struct demo_depot target,
+                                                      struct capnp_data data, bool whole,
+                                                      uint32_t results_room)
+{
+    uint64_t bytes = DEMO_DEPOT_INVERT_PARAMS_BYTES + capnp_data_bytes(data);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
+    uint32_t end = capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
+    demo_depot_invert_params_set_whole(params, whole);
+    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_INVERT, end);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/*
+ * As much data, in which each bit of the first and the last eight bytes is the other
+ * one; with `whole`, each bit of all. What lies between is of no meaning otherwise.
+ * invalidArgument: it is less than eight bytes, or not a multiple of eight.
+ *
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status demo_depot_invert_begin(struct rt_call *call, struct rt_ring *ring,
+                                                       struct capnp_data_room *data, bool whole,
+                                                       uint32_t results_room)
+{
+    uint64_t bytes = DEMO_DEPOT_INVERT_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capnp_flat_room(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
+    demo_depot_invert_params_set_whole(params, whole);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status demo_depot_invert_submit(struct rt_call *call,
+                                                        struct demo_depot target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_INVERT,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
+static inline struct rt_status demo_depot_invert_take(const struct rt_call *call,
+                                                      struct capnp_data *data_out)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *data_out = bytes_[0];
+    return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * As much data, in which each bit of the first and the last eight bytes is the other
+ * one; with `whole`, each bit of all. What lies between is of no meaning otherwise.
+ * invalidArgument: it is less than eight bytes, or not a multiple of eight.
+ *
+ * Sends and waits. The caller ends the call; when this fails it has ended.
+ */
+static inline struct rt_status demo_depot_invert_call(struct rt_call *call, struct rt_ring *ring,
+                                                      struct demo_depot target,
+                                                      struct capnp_data data, bool whole,
+                                                      uint32_t results_room)
+{
+    struct rt_status s = demo_depot_invert_send(call, ring, target, data, whole, results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_finish(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}

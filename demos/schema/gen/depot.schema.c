@@ -119,6 +119,19 @@ static const struct capnp_method_node demo_depot_schema_methods[] = {
         .implicit_names = NULL,
         .implicit_count = 0,
     },
+    {
+        .name = "invert",
+        .doc = "As much data, in which each bit of the first and the last eight bytes is the other\n"
+               "one; with `whole`, each bit of all. What lies between is of no meaning otherwise.\n"
+               "invalidArgument: it is less than eight bytes, or not a multiple of eight.\n",
+        .code_order = 10,
+        .params = &demo_depot_invert_params_schema,
+        .results = &demo_depot_invert_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
 };
 
 const struct capnp_node_info demo_depot_schema = {
@@ -130,7 +143,7 @@ const struct capnp_node_info demo_depot_schema = {
     .doc = "A place for one capability, and for callers to wait in.\n",
     .param_names = NULL,
     .param_count = 0,
-    .method_count = 10,
+    .method_count = 11,
     .superclass_count = 0,
     .methods = demo_depot_schema_methods,
     .superclasses = NULL,
@@ -680,12 +693,86 @@ const struct capnp_node_info demo_depot_leave_results_schema = {
     .fields = NULL,
 };
 
+static const struct capnp_field_info demo_depot_invert_params_schema_fields[] = {
+    {
+        .name = "data",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "whole",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_BOOL},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info demo_depot_invert_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xf6169e66d9d00a44ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "invert$Params",
+    .display_name = "depot.capnp:Depot.invert$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 2,
+    .fields = demo_depot_invert_params_schema_fields,
+};
+
+static const struct capnp_field_info demo_depot_invert_results_schema_fields[] = {
+    {
+        .name = "data",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info demo_depot_invert_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xa3151e52bb8768fbull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "invert$Results",
+    .display_name = "depot.capnp:Depot.invert$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = demo_depot_invert_results_schema_fields,
+};
+
 static const struct capnp_node_info *const demo_schema_nodes[] = {
     &demo_depot_open_params_schema,
     &demo_depot_wait_results_schema,
     &demo_depot_who_calls_params_schema,
     &demo_depot_waiting_results_schema,
     &demo_depot_share_results_schema,
+    &demo_depot_invert_results_schema,
     &demo_depot_schema,
     &demo_depot_fetch_results_schema,
     &demo_depot_waiting_params_schema,
@@ -699,6 +786,7 @@ static const struct capnp_node_info *const demo_schema_nodes[] = {
     &demo_depot_echo_results_schema,
     &demo_depot_open_results_schema,
     &demo_depot_who_calls_results_schema,
+    &demo_depot_invert_params_schema,
     &demo_depot_leave_params_schema,
     &demo_depot_go_results_schema,
     &demo_depot_share_params_schema,
@@ -706,5 +794,5 @@ static const struct capnp_node_info *const demo_schema_nodes[] = {
 
 const struct capnp_schema_info demo_schema_info = {
     .nodes = demo_schema_nodes,
-    .node_count = 21,
+    .node_count = 23,
 };

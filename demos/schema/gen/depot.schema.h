@@ -29,6 +29,8 @@ extern const struct capnp_node_info demo_depot_go_params_schema;
 extern const struct capnp_node_info demo_depot_go_results_schema;
 extern const struct capnp_node_info demo_depot_leave_params_schema;
 extern const struct capnp_node_info demo_depot_leave_results_schema;
+extern const struct capnp_node_info demo_depot_invert_params_schema;
+extern const struct capnp_node_info demo_depot_invert_results_schema;
 
 /* All of these. */
 extern const struct capnp_schema_info demo_schema_info;

@@ -141,6 +141,7 @@ static void setters_on_nothing(void **state)
     sample_scalars_set_u64(b, 1);
     struct sample_choice_builder c = sample_choice_build_root(&a);
     sample_choice_set_words(c, CAPNP_TEXT("x"));
+    assert_null(sample_choice_room_words(c, 1));
     sample_choice_pair_set_first(sample_choice_init_pair(c), 1);
     sample_tree_set_name(sample_choice_init_tree(c), CAPNP_TEXT("x"));
     sample_tree_init_children(sample_choice_init_tree(c), 3);
@@ -159,7 +160,7 @@ static void sizes_that_no_list_has(void **state)
     struct capnp_arena a;
 
     (void)state;
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         capnp_arena_init(&a, words, sizeof words);
         struct sample_lists_builder b = sample_lists_build_root(&a);
         switch (i) {
@@ -178,6 +179,12 @@ static void sizes_that_no_list_has(void **state)
         case 4:
             capnp_any_set_data(capnp_slot(b.b, 0),
                                (struct capnp_data){.ptr = byte, .len = UINT32_MAX});
+            break;
+        case 5:
+            assert_null(capnp_any_room_data(capnp_slot(b.b, 0), UINT32_MAX));
+            break;
+        case 6:
+            assert_null(capnp_any_room_text(capnp_slot(b.b, 0), UINT32_MAX));
             break;
         default:
             capnp_any_set_text(capnp_slot(b.b, 0),
@@ -263,6 +270,51 @@ static void room_that_things_take(void **state)
     assert_int_equal(capnp_room(40), 40);
     data.len = UINT32_MAX;
     assert_true(capnp_data_bytes(data) == 1ull << 32);
+}
+
+/* Text or data of a length, in place, in an arena that has been begun: the room it was given. */
+static void *in_place(struct capnp_arena *a, bool is_text, uint32_t len)
+{
+    struct capnp_any_builder slot = capnp_slot(capnp_build_root(a, 0, 1), 0);
+
+    return is_text ? (void *)capnp_any_room_text(slot, len) : capnp_any_room_data(slot, len);
+}
+
+/* Of the room, the last word is zeros, and the others are left as they lay there. */
+static void bytes_in_place(void **state)
+{
+    (void)state;
+    for (uint32_t len = 0; len < 40; len++) {
+        for (unsigned is_text = 0; is_text < 2; is_text++) {
+            uint32_t whole = 16u + (uint32_t)capnp_bytes(len + is_text);
+            uint8_t *buffer = malloc(whole);
+            struct capnp_arena a;
+            struct capnp_message m;
+            memset(buffer, 0xee, whole);
+            capnp_arena_init(&a, buffer, whole);
+            assert_ptr_equal(in_place(&a, is_text, len), buffer + 16);
+            assert_true(capnp_arena_ok(&a));
+            assert_int_equal(capnp_arena_bytes(&a), whole);
+            for (uint32_t i = 16; i < whole; i++) {
+                assert_int_equal(buffer[i], i < whole - 8u ? 0xee : 0);
+            }
+            memset(buffer + 16, 'x', len);
+            assert_true(capnp_message_open_flat(&m, buffer, whole));
+            struct capnp_struct root = capnp_root(&m, 0, 1);
+            assert_int_equal(is_text ? capnp_get_text(root, 0).len : capnp_get_data(root, 0).len,
+                             len);
+            /* In less room, nothing is written; and nothing fits from then on. */
+            for (uint32_t room = 16; room < whole; room++) {
+                memset(buffer, 0xee, whole);
+                capnp_arena_init(&a, buffer, room);
+                assert_null(in_place(&a, is_text, len));
+                assert_false(capnp_arena_ok(&a));
+                assert_int_equal(buffer[16], 0xee);
+                assert_int_equal(buffer[whole - 1u], 0xee);
+            }
+            free(buffer);
+        }
+    }
 }
 
 /* Bytes of every length, from and into blocks just as long; their padding is zero. */
@@ -385,7 +437,7 @@ int main(void)
         cmocka_unit_test(element_behind_the_end), cmocka_unit_test(root_comes_first),
         cmocka_unit_test(structs_of_nothing),     cmocka_unit_test(room_that_things_take),
         cmocka_unit_test(bytes_of_every_length),  cmocka_unit_test(copies),
-        cmocka_unit_test(copies_that_fail),
+        cmocka_unit_test(bytes_in_place),         cmocka_unit_test(copies_that_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

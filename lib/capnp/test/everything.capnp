@@ -227,6 +227,7 @@ interface Reader extends(Other.Closeable) {
 interface Writer extends(Other.Closeable) {
   write @0 (data :Data) -> (count :UInt32);
   switch @1 (int :Int32, while :Bool) -> (return :Int32);
+  post @2 (head :Data, to :Text, other :Capability, body :Data, count :UInt16) -> (body :Data);
 }
 
 interface File extends(Reader, Writer, Handle) {

@@ -243,6 +243,36 @@ static void root_needs_the_first_segment(void **state)
     end(&b);
 }
 
+/* Data that are built in place: in the segment that has room for them, or in the next. */
+static void in_place(void **state)
+{
+    (void)state;
+    for (uint32_t len = 0; len < 80; len++) {
+        struct capnp_message m;
+        struct built b;
+        begin(&b, 64, 8, 1);
+        struct capnp_struct_builder root = capnp_build_root(&b.arena, 0, 1);
+        uint8_t *room = capnp_any_room_data(capnp_slot(root, 0), len);
+        assert_non_null(room);
+        memset(room, 'x', len);
+        uint32_t count = capnp_arena_segments(&b.arena);
+        assert_int_equal(count, len <= 48 ? 1 : 2);
+        assert_true(capnp_message_open_segments(&m, b.table, count));
+        struct capnp_data data = capnp_get_data(capnp_root(&m, 0, 1), 0);
+        assert_ptr_equal(data.ptr, room);
+        assert_int_equal(data.len, len);
+        for (uint32_t i = len; i % 8u != 0; i++) {
+            assert_int_equal(room[i], 0);
+        }
+        end(&b);
+    }
+    struct built b;
+    begin(&b, 16, 8, 0);
+    assert_null(capnp_any_room_data(capnp_slot(capnp_build_root(&b.arena, 0, 1), 0), 1));
+    assert_false(capnp_arena_ok(&b.arena));
+    end(&b);
+}
+
 /* Capabilities: written, read, copied across segments, and refused when they did not come along. */
 static void capabilities(void **state)
 {
@@ -319,9 +349,13 @@ static void open_segments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(segments_of_every_size), cmocka_unit_test(growers_that_stop),
-        cmocka_unit_test(growers_that_lie),       cmocka_unit_test(root_needs_the_first_segment),
-        cmocka_unit_test(capabilities),           cmocka_unit_test(open_segments),
+        cmocka_unit_test(segments_of_every_size),
+        cmocka_unit_test(growers_that_stop),
+        cmocka_unit_test(growers_that_lie),
+        cmocka_unit_test(root_needs_the_first_segment),
+        cmocka_unit_test(capabilities),
+        cmocka_unit_test(open_segments),
+        cmocka_unit_test(in_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -609,6 +609,12 @@ static inline void schema_node_set_display_name(struct schema_node_builder b,
     capnp_any_set_text(capnp_slot(b.b, 40), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_node_room_display_name(struct schema_node_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 40), len);
+}
+
 static inline void schema_node_set_display_name_prefix_length(struct schema_node_builder b,
                                                               uint32_t value)
 {
@@ -763,6 +769,13 @@ static inline void schema_node_parameter_set_name(struct schema_node_parameter_b
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_node_parameter_room_name(struct schema_node_parameter_builder b,
+                                                    uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 /* ---------------------------------------------------------------------------
  * schema.capnp:Node.NestedNode */
 
@@ -822,6 +835,13 @@ static inline void schema_node_nested_node_set_name(struct schema_node_nested_no
                                                     struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_node_nested_node_room_name(struct schema_node_nested_node_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline void schema_node_nested_node_set_id(struct schema_node_nested_node_builder b,
@@ -906,6 +926,13 @@ static inline void schema_node_source_info_set_doc_comment(struct schema_node_so
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+schema_node_source_info_room_doc_comment(struct schema_node_source_info_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline struct schema_node_source_info_member_list_builder
 schema_node_source_info_init_members(struct schema_node_source_info_builder b, uint32_t len)
 {
@@ -971,6 +998,14 @@ schema_node_source_info_member_set_doc_comment(struct schema_node_source_info_me
                                                struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+schema_node_source_info_member_room_doc_comment(struct schema_node_source_info_member_builder b,
+                                                uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1409,6 +1444,12 @@ static inline void schema_field_set_name(struct schema_field_builder b, struct c
     capnp_any_set_text(capnp_slot(b.b, 24), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_field_room_name(struct schema_field_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
+}
+
 static inline void schema_field_set_code_order(struct schema_field_builder b, uint16_t value)
 {
     capnp_set_u16(b.b, 0, value);
@@ -1623,6 +1664,12 @@ static inline void schema_enumerant_set_name(struct schema_enumerant_builder b,
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_enumerant_room_name(struct schema_enumerant_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline void schema_enumerant_set_code_order(struct schema_enumerant_builder b,
                                                    uint16_t value)
 {
@@ -1799,6 +1846,12 @@ schema_method_list_builder_at(struct schema_method_list_builder list, uint32_t i
 static inline void schema_method_set_name(struct schema_method_builder b, struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 24), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_method_room_name(struct schema_method_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
 }
 
 static inline void schema_method_set_code_order(struct schema_method_builder b, uint16_t value)
@@ -2842,10 +2895,24 @@ static inline void schema_value_set_text(struct schema_value_builder b, struct c
     capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *schema_value_room_text(struct schema_value_builder b, uint32_t len)
+{
+    capnp_set_u16(b.b, 0, SCHEMA_VALUE_TEXT);
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
 static inline void schema_value_set_data(struct schema_value_builder b, struct capnp_data data)
 {
     capnp_set_u16(b.b, 0, SCHEMA_VALUE_DATA);
     capnp_any_set_data(capnp_slot(b.b, 16), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *schema_value_room_data(struct schema_value_builder b, uint32_t len)
+{
+    capnp_set_u16(b.b, 0, SCHEMA_VALUE_DATA);
+    return capnp_any_room_data(capnp_slot(b.b, 16), len);
 }
 
 static inline struct capnp_any_builder schema_value_init_list(struct schema_value_builder b)
@@ -3225,6 +3292,14 @@ schema_code_generator_request_requested_file_set_filename(struct schema_code_gen
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+schema_code_generator_request_requested_file_room_filename(struct schema_code_generator_request_requested_file_builder b,
+                                                           uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline struct schema_code_generator_request_requested_file_import_list_builder
 schema_code_generator_request_requested_file_init_imports(struct schema_code_generator_request_requested_file_builder b,
                                                           uint32_t len)
@@ -3308,4 +3383,12 @@ schema_code_generator_request_requested_file_import_set_name(struct schema_code_
                                                              struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+schema_code_generator_request_requested_file_import_room_name(struct schema_code_generator_request_requested_file_import_builder b,
+                                                              uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }

@@ -4,7 +4,9 @@
  *
  * The message is one segment, unless it may grow (<capnp/grow.h>). Structs, lists and texts are
  * laid down one behind the other as they are asked for; each is zeroed when it is, so the memory
- * may hold anything before and nothing of that ever gets into the message.
+ * may hold anything before and nothing of that ever gets into the message. Texts and data that
+ * are built in place are the exception: where their bytes go, the memory keeps what it held
+ * until they are written, which is for whoever asked for the room to do.
  *
  *   struct capnp_arena a;
  *   capnp_arena_init(&a, buffer, sizeof buffer);
@@ -66,12 +68,23 @@ struct capnp_any_builder {
     uint8_t *slot;
 };
 
+/* Where data that are built in place go: so many bytes, which are wanted before there is room. */
+struct capnp_data_room {
+    uint8_t *ptr;
+    uint32_t len;
+};
+
 /* ---------------------------------------------------------------------------
  * How much room things take */
 
+static inline uint64_t capnp_bytes(uint32_t len)
+{
+    return ((uint64_t)len + 7u) / 8u * 8u;
+}
+
 static inline uint64_t capnp_data_bytes(struct capnp_data data)
 {
-    return ((uint64_t)data.len + 7u) / 8u * 8u;
+    return capnp_bytes(data.len);
 }
 
 static inline uint64_t capnp_text_bytes(struct capnp_text text)
@@ -330,6 +343,48 @@ static inline void capnp_any_set_text(struct capnp_any_builder p, struct capnp_t
     capnp_any_set_bytes(p, text.ptr, text.len, 1);
 }
 
+/* The general part of capnp_any_room_bytes. Returns what becomes of the arena. */
+struct capnp_arena capnp_arena_room_bytes(struct capnp_arena a, uint8_t *slot, uint32_t len,
+                                          uint32_t pad, uint8_t **room);
+
+/*
+ * Room for `len` bytes as a list of bytes, and for `pad` zeros behind them, at most 1. Of
+ * it only the last word is written, with zeros. NULL: there is not so much. As above,
+ * nothing that is called gets the arena's address.
+ */
+static inline uint8_t *capnp_any_room_bytes(struct capnp_any_builder p, uint32_t len, uint32_t pad)
+{
+    struct capnp_arena *a = p.arena;
+    uint64_t bytes = ((uint64_t)len + pad + 7u) & ~7ull;
+
+    if (CAPNP_UNLIKELY(p.slot == NULL)) {
+        return NULL;
+    }
+    if (CAPNP_UNLIKELY(a->growth != NULL || len - 1u >= CAPNP_LIST_MAX - 1u ||
+                       bytes > a->room - a->used)) {
+        uint8_t *room;
+        *a = capnp_arena_room_bytes(*a, p.slot, len, pad, &room);
+        return room;
+    }
+    uint8_t *to = a->base + a->used;
+    a->used += (uint32_t)bytes;
+    capnp_store_u64(to + bytes - 8u, 0);
+    capnp_store_pointer(p.slot, to, capnp_bytes_word((uint64_t)len + pad));
+    return to;
+}
+
+/* Room for data, to be written there; what nobody writes goes along as it lies. */
+static inline uint8_t *capnp_any_room_data(struct capnp_any_builder p, uint32_t len)
+{
+    return capnp_any_room_bytes(p, len, 0);
+}
+
+/* The same for a text, which has its NUL byte behind it already. */
+static inline char *capnp_any_room_text(struct capnp_any_builder p, uint32_t len)
+{
+    return (char *)capnp_any_room_bytes(p, len, 1);
+}
+
 /*
  * A flat message without an arena: a root of this shape, and behind it the bytes of its
  * texts and data, for which the caller has made room. `end` is what the message takes
@@ -366,6 +421,20 @@ static inline uint32_t capnp_flat_text(uint8_t *message, uint32_t slot, uint32_t
                                        struct capnp_text text)
 {
     return capnp_flat_bytes(message, slot, end, text.ptr, text.len, 1);
+}
+
+/* The same for data that are built in place: only their last word is written, with zeros. */
+static inline uint32_t capnp_flat_room(uint8_t *message, uint32_t slot, uint32_t end,
+                                       struct capnp_data_room *room)
+{
+    uint32_t bytes = (room->len + 7u) & ~7u;
+
+    room->ptr = message + end;
+    if (CAPNP_LIKELY(bytes != 0)) {
+        capnp_store_u64(message + end + bytes - 8u, 0);
+    }
+    capnp_store_pointer(message + slot, message + end, capnp_bytes_word(room->len));
+    return end + bytes;
 }
 
 /* Points to a capability of the table that goes with the message. */

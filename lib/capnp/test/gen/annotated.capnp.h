@@ -388,9 +388,21 @@ static inline void annotated_all_set_some_name(struct annotated_all_builder b,
     capnp_any_set_text(capnp_slot(b.b, 40), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_all_room_some_name(struct annotated_all_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 40), len);
+}
+
 static inline void annotated_all_set_bytes(struct annotated_all_builder b, struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 48), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *annotated_all_room_bytes(struct annotated_all_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 48), len);
 }
 
 static inline void annotated_all_set_more_bytes(struct annotated_all_builder b,
@@ -399,10 +411,22 @@ static inline void annotated_all_set_more_bytes(struct annotated_all_builder b,
     capnp_any_set_data(capnp_slot(b.b, 56), data);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *annotated_all_room_more_bytes(struct annotated_all_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 56), len);
+}
+
 static inline void annotated_all_set_plain_bytes(struct annotated_all_builder b,
                                                  struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 64), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *annotated_all_room_plain_bytes(struct annotated_all_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 64), len);
 }
 
 static inline void annotated_all_set_colour(struct annotated_all_builder b,
@@ -434,6 +458,13 @@ static inline void annotated_all_set_word(struct annotated_all_builder b, struct
     capnp_any_set_text(capnp_slot(b.b, 80), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_all_room_word(struct annotated_all_builder b, uint32_t len)
+{
+    capnp_set_u16(b.b, 2, ANNOTATED_ALL_WORD);
+    return capnp_any_room_text(capnp_slot(b.b, 80), len);
+}
+
 static inline struct annotated_inner_builder
 annotated_all_init_inner(struct annotated_all_builder b)
 {
@@ -445,6 +476,13 @@ static inline void annotated_all_set_coded(struct annotated_all_builder b, struc
 {
     capnp_set_u16(b.b, 2, ANNOTATED_ALL_CODED);
     capnp_any_set_data(capnp_slot(b.b, 80), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *annotated_all_room_coded(struct annotated_all_builder b, uint32_t len)
+{
+    capnp_set_u16(b.b, 2, ANNOTATED_ALL_CODED);
+    return capnp_any_room_data(capnp_slot(b.b, 80), len);
 }
 
 static inline struct annotated_all_place_builder
@@ -523,6 +561,12 @@ static inline void annotated_all_place_set_y(struct annotated_all_place_builder 
                                              struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 88), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_all_place_room_y(struct annotated_all_place_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 88), len);
 }
 
 static inline struct annotated_all_place_deeper_builder
@@ -619,6 +663,14 @@ static inline void annotated_all_shape_set_other(struct annotated_all_shape_buil
     capnp_any_set_text(capnp_slot(b.b, 96), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_all_shape_room_other(struct annotated_all_shape_builder b,
+                                                   uint32_t len)
+{
+    capnp_set_u16(b.b, 14, ANNOTATED_ALL_SHAPE_OTHER);
+    return capnp_any_room_text(capnp_slot(b.b, 96), len);
+}
+
 /* ---------------------------------------------------------------------------
  * annotated.capnp:All.shape.circle */
 
@@ -652,6 +704,13 @@ static inline void annotated_all_shape_circle_set_name(struct annotated_all_shap
                                                        struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 96), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+annotated_all_shape_circle_room_name(struct annotated_all_shape_circle_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 96), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -689,6 +748,13 @@ static inline void annotated_all_shape_square_set_name(struct annotated_all_shap
                                                        struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 96), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+annotated_all_shape_square_room_name(struct annotated_all_shape_square_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 96), len);
 }
 
 static inline struct annotated_all_shape_square_turned_builder
@@ -859,6 +925,14 @@ static inline void annotated_all_untagged_set_e(struct annotated_all_untagged_bu
     capnp_any_set_text(capnp_slot(b.b, 112), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_all_untagged_room_e(struct annotated_all_untagged_builder b,
+                                                  uint32_t len)
+{
+    capnp_set_u16(b.b, 30, ANNOTATED_ALL_UNTAGGED_E);
+    return capnp_any_room_text(capnp_slot(b.b, 112), len);
+}
+
 /* ---------------------------------------------------------------------------
  * annotated.capnp:Inner */
 
@@ -920,6 +994,12 @@ static inline void annotated_inner_set_text(struct annotated_inner_builder b,
                                             struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_inner_room_text(struct annotated_inner_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -984,6 +1064,12 @@ static inline void annotated_box_set_plain(struct annotated_box_builder b, struc
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_box_room_plain(struct annotated_box_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 /* ---------------------------------------------------------------------------
  * annotated.capnp:Calls.note$Params */
 
@@ -1022,6 +1108,13 @@ annotated_calls_note_params_set_value(struct annotated_calls_note_params_builder
                                       struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+annotated_calls_note_params_room_value(struct annotated_calls_note_params_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1090,6 +1183,13 @@ static inline void annotated_box_of_inner_set_plain(struct annotated_box_of_inne
                                                     struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *annotated_box_of_inner_room_plain(struct annotated_box_of_inner_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------

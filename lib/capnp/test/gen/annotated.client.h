@@ -45,6 +45,37 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
     return s;
 }
 
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status annotated_calls_note_begin(struct rt_call *call,
+                                                          struct rt_ring *ring,
+                                                          struct capnp_data_room *value)
+{
+    uint64_t bytes = ANNOTATED_CALLS_NOTE_PARAMS_BYTES + capnp_bytes(value->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_room(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status annotated_calls_note_submit(struct rt_call *call,
+                                                           struct annotated_calls target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
 static inline struct rt_status annotated_calls_note(struct rt_ring *ring,
                                                     struct annotated_calls target,
                                                     struct capnp_data value)

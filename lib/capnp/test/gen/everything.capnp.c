@@ -1324,6 +1324,12 @@ static const struct capnp_method_info every_writer_methods[] = {
         .params_id = 0xe413ff8dba869930ull,
         .results_id = 0xd8c7dc26af3e4532ull,
     },
+    {
+        .name = "post",
+        .doc = "",
+        .params_id = 0xf3194c1648849968ull,
+        .results_id = 0xe2b3554b6612138full,
+    },
 };
 
 static const struct capnp_method_info every_file_methods[] = {

@@ -590,6 +590,26 @@ struct every_writer_switch_results_builder {
 #define EVERY_WRITER_SWITCH_RESULTS_POINTERS 0
 #define EVERY_WRITER_SWITCH_RESULTS_BYTES 16u
 
+struct every_writer_post_params {
+    struct capnp_struct s;
+};
+struct every_writer_post_params_builder {
+    struct capnp_struct_builder b;
+};
+#define EVERY_WRITER_POST_PARAMS_DATA_WORDS 1
+#define EVERY_WRITER_POST_PARAMS_POINTERS 4
+#define EVERY_WRITER_POST_PARAMS_BYTES 48u
+
+struct every_writer_post_results {
+    struct capnp_struct s;
+};
+struct every_writer_post_results_builder {
+    struct capnp_struct_builder b;
+};
+#define EVERY_WRITER_POST_RESULTS_DATA_WORDS 0
+#define EVERY_WRITER_POST_RESULTS_POINTERS 1
+#define EVERY_WRITER_POST_RESULTS_BYTES 16u
+
 /* A capability that serves File, in a message. */
 struct every_file_cap {
     struct capnp_capability c;
@@ -1505,6 +1525,12 @@ static inline void every_point_set_name(struct every_point_builder b, struct cap
     capnp_any_set_text(capnp_slot(b.b, 24), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_point_room_name(struct every_point_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Defaults */
 
@@ -1689,9 +1715,21 @@ static inline void every_defaults_set_text(struct every_defaults_builder b, stru
     capnp_any_set_text(capnp_slot(b.b, 48), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_defaults_room_text(struct every_defaults_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 48), len);
+}
+
 static inline void every_defaults_set_data(struct every_defaults_builder b, struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 56), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_defaults_room_data(struct every_defaults_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 56), len);
 }
 
 #ifdef __SSE2__
@@ -2630,6 +2668,12 @@ static inline void every_shape_set_after(struct every_shape_builder b, struct ca
     capnp_any_set_text(capnp_slot(b.b, 24), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_shape_room_after(struct every_shape_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Shape.box */
 
@@ -2762,6 +2806,13 @@ every_shape_box_fill_pattern_set_name(struct every_shape_box_fill_pattern_builde
     capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_shape_box_fill_pattern_room_name(struct every_shape_box_fill_pattern_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
 static inline void
 every_shape_box_fill_pattern_set_fine(struct every_shape_box_fill_pattern_builder b)
 {
@@ -2883,6 +2934,12 @@ static inline void every_keywords_set_struct(struct every_keywords_builder b,
                                              struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 16), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_keywords_room_struct(struct every_keywords_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
 }
 
 static inline void every_keywords_set_foo_bar(struct every_keywords_builder b, uint8_t value)
@@ -3847,6 +3904,13 @@ static inline void every_handle_name_results_set_name(struct every_handle_name_r
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_handle_name_results_room_name(struct every_handle_name_results_builder b,
+                                                        uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Handle.clone$Results */
 
@@ -4037,6 +4101,13 @@ static inline void every_reader_read_results_set_data(struct every_reader_read_r
     capnp_any_set_data(capnp_slot(b.b, 0), data);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+every_reader_read_results_room_data(struct every_reader_read_results_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Reader.close$Params */
 
@@ -4076,6 +4147,13 @@ static inline void every_reader_close_params_set_reason(struct every_reader_clos
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_reader_close_params_room_reason(struct every_reader_close_params_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Writer.write$Params */
 
@@ -4113,6 +4191,13 @@ static inline void every_writer_write_params_set_data(struct every_writer_write_
                                                       struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+every_writer_write_params_room_data(struct every_writer_write_params_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -4223,6 +4308,178 @@ every_writer_switch_results_set_return(struct every_writer_switch_results_builde
 }
 
 /* ---------------------------------------------------------------------------
+ * everything.capnp:Writer.post$Params */
+
+static inline struct every_writer_post_params
+every_writer_post_params_read_root(struct capnp_message *m)
+{
+    return (struct every_writer_post_params){capnp_root(m, 1, 4)};
+}
+
+static inline struct capnp_data every_writer_post_params_get_head(struct every_writer_post_params r)
+{
+    return capnp_get_data(r.s, 0);
+}
+
+static inline bool every_writer_post_params_has_head(struct every_writer_post_params r)
+{
+    return capnp_has(r.s, 0);
+}
+
+static inline struct capnp_text every_writer_post_params_get_to(struct every_writer_post_params r)
+{
+    return capnp_get_text(r.s, 1);
+}
+
+static inline bool every_writer_post_params_has_to(struct every_writer_post_params r)
+{
+    return capnp_has(r.s, 1);
+}
+
+static inline struct capnp_capability
+every_writer_post_params_get_other(struct every_writer_post_params r)
+{
+    return capnp_get_capability(r.s, 2);
+}
+
+static inline bool every_writer_post_params_has_other(struct every_writer_post_params r)
+{
+    return capnp_has(r.s, 2);
+}
+
+static inline struct capnp_data every_writer_post_params_get_body(struct every_writer_post_params r)
+{
+    return capnp_get_data(r.s, 3);
+}
+
+static inline bool every_writer_post_params_has_body(struct every_writer_post_params r)
+{
+    return capnp_has(r.s, 3);
+}
+
+static inline uint16_t every_writer_post_params_get_count(struct every_writer_post_params r)
+{
+    return capnp_get_u16(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool every_writer_post_params_check(struct every_writer_post_params r)
+{
+    (void)every_writer_post_params_get_head(r);
+    (void)every_writer_post_params_get_to(r);
+    (void)every_writer_post_params_get_other(r);
+    (void)every_writer_post_params_get_body(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct every_writer_post_params_builder
+every_writer_post_params_build_root(struct capnp_arena *arena)
+{
+    return (struct every_writer_post_params_builder){capnp_build_root(arena, 1, 4)};
+}
+
+static inline void every_writer_post_params_set_head(struct every_writer_post_params_builder b,
+                                                     struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 8), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_writer_post_params_room_head(struct every_writer_post_params_builder b,
+                                                          uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
+}
+
+static inline void every_writer_post_params_set_to(struct every_writer_post_params_builder b,
+                                                   struct capnp_text text)
+{
+    capnp_any_set_text(capnp_slot(b.b, 16), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_writer_post_params_room_to(struct every_writer_post_params_builder b,
+                                                     uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
+static inline void every_writer_post_params_set_other(struct every_writer_post_params_builder b,
+                                                      struct capnp_capability value)
+{
+    if (value.there) {
+        capnp_any_set_capability(capnp_slot(b.b, 24), value.index);
+    } else {
+        capnp_any_set_null(capnp_slot(b.b, 24));
+    }
+}
+
+static inline void every_writer_post_params_set_body(struct every_writer_post_params_builder b,
+                                                     struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 32), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_writer_post_params_room_body(struct every_writer_post_params_builder b,
+                                                          uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 32), len);
+}
+
+static inline void every_writer_post_params_set_count(struct every_writer_post_params_builder b,
+                                                      uint16_t value)
+{
+    capnp_set_u16(b.b, 0, value);
+}
+
+/* ---------------------------------------------------------------------------
+ * everything.capnp:Writer.post$Results */
+
+static inline struct every_writer_post_results
+every_writer_post_results_read_root(struct capnp_message *m)
+{
+    return (struct every_writer_post_results){capnp_root(m, 0, 1)};
+}
+
+static inline struct capnp_data
+every_writer_post_results_get_body(struct every_writer_post_results r)
+{
+    return capnp_get_data(r.s, 0);
+}
+
+static inline bool every_writer_post_results_has_body(struct every_writer_post_results r)
+{
+    return capnp_has(r.s, 0);
+}
+
+/* Whether everything behind r is well-formed; if so, no getter can fail. */
+static inline bool every_writer_post_results_check(struct every_writer_post_results r)
+{
+    (void)every_writer_post_results_get_body(r);
+    return capnp_check_passed(r.s);
+}
+
+static inline struct every_writer_post_results_builder
+every_writer_post_results_build_root(struct capnp_arena *arena)
+{
+    return (struct every_writer_post_results_builder){capnp_build_root(arena, 0, 1)};
+}
+
+static inline void every_writer_post_results_set_body(struct every_writer_post_results_builder b,
+                                                      struct capnp_data data)
+{
+    capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+every_writer_post_results_room_body(struct every_writer_post_results_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
+}
+
+/* ---------------------------------------------------------------------------
  * everything.capnp:File.seek$Params */
 
 static inline struct every_file_seek_params
@@ -4322,6 +4579,13 @@ static inline void every_file_stream_params_set_data(struct every_file_stream_pa
                                                      struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_file_stream_params_room_data(struct every_file_stream_params_builder b,
+                                                          uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -4453,6 +4717,13 @@ static inline void every_store_put_params_set_key(struct every_store_put_params_
                                                   struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_store_put_params_room_key(struct every_store_put_params_builder b,
+                                                    uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 static inline struct capnp_any_builder
@@ -4783,6 +5054,13 @@ static inline void every_box_of_data_set_content(struct every_box_of_data_builde
     capnp_any_set_data(capnp_slot(b.b, 8), data);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_box_of_data_room_content(struct every_box_of_data_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
+}
+
 static inline void every_box_of_data_set_count(struct every_box_of_data_builder b, uint32_t value)
 {
     capnp_set_u32(b.b, 0, (uint32_t)(value ^ 0x1u));
@@ -4908,6 +5186,12 @@ static inline void every_box_of_text_set_content(struct every_box_of_text_builde
                                                  struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_box_of_text_room_content(struct every_box_of_text_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline void every_box_of_text_set_count(struct every_box_of_text_builder b, uint32_t value)
@@ -5549,6 +5833,14 @@ every_other_pair_of_text_and_list_of_point_set_first(struct every_other_pair_of_
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_other_pair_of_text_and_list_of_point_room_first(struct every_other_pair_of_text_and_list_of_point_builder b,
+                                                      uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline struct every_point_list_builder
 every_other_pair_of_text_and_list_of_point_init_second(struct every_other_pair_of_text_and_list_of_point_builder b,
                                                        uint32_t len)
@@ -5624,6 +5916,14 @@ every_other_pair_of_data_and_any_set_first(struct every_other_pair_of_data_and_a
                                            struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 0), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+every_other_pair_of_data_and_any_room_first(struct every_other_pair_of_data_and_any_builder b,
+                                            uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 0), len);
 }
 
 static inline struct capnp_any_builder
@@ -5713,6 +6013,14 @@ every_box_label_of_point_and_text_set_key(struct every_box_label_of_point_and_te
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_box_label_of_point_and_text_room_key(struct every_box_label_of_point_and_text_builder b,
+                                           uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline struct every_point_builder
 every_box_label_of_point_and_text_init_value(struct every_box_label_of_point_and_text_builder b)
 {
@@ -5784,6 +6092,13 @@ static inline void every_growing_of_text_set_value(struct every_growing_of_text_
                                                    struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_growing_of_text_room_value(struct every_growing_of_text_builder b,
+                                                     uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 static inline struct every_growing_of_box_of_text_builder
@@ -6039,11 +6354,27 @@ every_store_put_params_of_text_set_key(struct every_store_put_params_of_text_bui
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_store_put_params_of_text_room_key(struct every_store_put_params_of_text_builder b,
+                                        uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline void
 every_store_put_params_of_text_set_value(struct every_store_put_params_of_text_builder b,
                                          struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_store_put_params_of_text_room_value(struct every_store_put_params_of_text_builder b,
+                                          uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -6084,6 +6415,14 @@ every_store_put_results_of_text_set_old(struct every_store_put_results_of_text_b
                                         struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 0), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_store_put_results_of_text_room_old(struct every_store_put_results_of_text_builder b,
+                                         uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -6399,6 +6738,14 @@ every_store_put_params_of_point_set_key(struct every_store_put_params_of_point_b
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+every_store_put_params_of_point_room_key(struct every_store_put_params_of_point_builder b,
+                                         uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline struct every_point_builder
 every_store_put_params_of_point_init_value(struct every_store_put_params_of_point_builder b)
 {
@@ -6589,6 +6936,13 @@ static inline void every_box_of_data_open_set_lid(struct every_box_of_data_open_
     capnp_any_set_data(capnp_slot(b.b, 32), data);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *every_box_of_data_open_room_lid(struct every_box_of_data_open_builder b,
+                                                       uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 32), len);
+}
+
 /* ---------------------------------------------------------------------------
  * everything.capnp:Box.open, as every_box_of_text_open */
 
@@ -6606,6 +6960,13 @@ static inline void every_box_of_text_open_set_lid(struct every_box_of_text_open_
                                                   struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 32), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *every_box_of_text_open_room_lid(struct every_box_of_text_open_builder b,
+                                                    uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 32), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -8293,8 +8654,9 @@ static inline struct capnp_service every_reader_service(const struct every_reade
 enum every_writer_method {
     EVERY_WRITER_WRITE = 0,
     EVERY_WRITER_SWITCH = 1,
+    EVERY_WRITER_POST = 2,
 };
-#define EVERY_WRITER_METHOD_COUNT 2u
+#define EVERY_WRITER_METHOD_COUNT 3u
 
 /* What serves it: one handler a method; NULL answers that it is unimplemented. */
 struct every_writer_server {
@@ -8303,6 +8665,9 @@ struct every_writer_server {
     enum capnp_answer (*switch_)(void *self, struct capnp_call *call,
                                  struct every_writer_switch_params params,
                                  struct every_writer_switch_results_builder results);
+    enum capnp_answer (*post)(void *self, struct capnp_call *call,
+                              struct every_writer_post_params params,
+                              struct every_writer_post_results_builder results);
     enum capnp_answer (*close)(void *self, struct capnp_call *call);
 };
 
@@ -8352,6 +8717,30 @@ every_writer_dispatch_switch(const struct every_writer_server *server, void *sel
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
 }
 
+static inline enum capnp_answer every_writer_dispatch_post(const struct every_writer_server *server,
+                                                           void *self, struct capnp_call *call)
+{
+    struct capnp_message m;
+    struct capnp_arena arena;
+
+    if (server->post == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_message_capabilities(&m, call->params_capabilities);
+    struct every_writer_post_params params = every_writer_post_params_read_root(&m);
+    if (!every_writer_post_params_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_writer_post_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+}
+
 static inline enum capnp_answer
 every_writer_dispatch_close(const struct every_writer_server *server, void *self,
                             struct capnp_call *call)
@@ -8386,6 +8775,8 @@ static inline enum capnp_answer every_writer_dispatch(const struct every_writer_
         return every_writer_dispatch_write(server, self, call);
     case EVERY_WRITER_SWITCH:
         return every_writer_dispatch_switch(server, self, call);
+    case EVERY_WRITER_POST:
+        return every_writer_dispatch_post(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }
@@ -8453,6 +8844,9 @@ struct every_file_server {
     enum capnp_answer (*switch_)(void *self, struct capnp_call *call,
                                  struct every_writer_switch_params params,
                                  struct every_writer_switch_results_builder results);
+    enum capnp_answer (*post)(void *self, struct capnp_call *call,
+                              struct every_writer_post_params params,
+                              struct every_writer_post_results_builder results);
     enum capnp_answer (*name)(void *self, struct capnp_call *call,
                               struct every_handle_name_results_builder results);
     enum capnp_answer (*clone)(void *self, struct capnp_call *call,
@@ -8670,6 +9064,30 @@ static inline enum capnp_answer every_file_dispatch_switch(const struct every_fi
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
 }
 
+static inline enum capnp_answer every_file_dispatch_post(const struct every_file_server *server,
+                                                         void *self, struct capnp_call *call)
+{
+    struct capnp_message m;
+    struct capnp_arena arena;
+
+    if (server->post == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
+        return capnp_call_malformed(call);
+    }
+    capnp_message_capabilities(&m, call->params_capabilities);
+    struct every_writer_post_params params = every_writer_post_params_read_root(&m);
+    if (!every_writer_post_params_check(params)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_writer_post_results_builder results;
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+}
+
 static inline enum capnp_answer every_file_dispatch_name(const struct every_file_server *server,
                                                          void *self, struct capnp_call *call)
 {
@@ -8760,6 +9178,8 @@ static inline enum capnp_answer every_file_dispatch(const struct every_file_serv
             return every_file_dispatch_write(server, self, call);
         case EVERY_WRITER_SWITCH:
             return every_file_dispatch_switch(server, self, call);
+        case EVERY_WRITER_POST:
+            return every_file_dispatch_post(server, self, call);
         default:
             return capnp_call_unimplemented(call);
         }

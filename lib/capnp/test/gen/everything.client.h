@@ -411,6 +411,37 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
     return s;
 }
 
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status every_writer_write_begin(struct rt_call *call, struct rt_ring *ring,
+                                                        struct capnp_data_room *data)
+{
+    uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
+                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_room(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status every_writer_write_submit(struct rt_call *call,
+                                                         struct every_writer target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
 /* The results of a completed call. */
 static inline struct rt_status every_writer_write_take(const struct rt_call *call,
                                                        uint32_t *count_out)
@@ -497,6 +528,108 @@ static inline struct rt_status every_writer_switch(struct rt_ring *ring, struct 
     }
     s = every_writer_switch_take(&call, return_out);
     rt_call_end(&call);
+    return s;
+}
+
+static inline struct rt_status every_writer_post_send(struct rt_call *call, struct rt_ring *ring,
+                                                      struct every_writer target,
+                                                      struct capnp_data head, struct capnp_text to,
+                                                      struct cap_transfer other,
+                                                      struct capnp_data body, uint16_t count,
+                                                      uint32_t results_room)
+{
+    uint64_t bytes = EVERY_WRITER_POST_PARAMS_BYTES + capnp_data_bytes(head) +
+        capnp_text_bytes(to) + capnp_data_bytes(body);
+    struct rt_status s = rt_call_begin_with(call, ring, capnp_room(bytes), results_room, 1, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct every_writer_post_params_builder params = {capnp_flat_root(message, 1, 4)};
+    uint32_t end = capnp_flat_data(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
+    end = capnp_flat_text(message, 24, end, to);
+    every_writer_post_params_set_other(params, rt_call_give(call, other));
+    end = capnp_flat_data(message, 40, end, body);
+    every_writer_post_params_set_count(params, count);
+    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, end);
+    if (!rt_ok(s)) {
+        rt_call_end_with(call);
+    }
+    return s;
+}
+
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status every_writer_post_begin(struct rt_call *call, struct rt_ring *ring,
+                                                       struct capnp_data_room *head,
+                                                       struct capnp_text to,
+                                                       struct cap_transfer other,
+                                                       struct capnp_data_room *body, uint16_t count,
+                                                       uint32_t results_room)
+{
+    uint64_t bytes = EVERY_WRITER_POST_PARAMS_BYTES + capnp_bytes(head->len) +
+        capnp_text_bytes(to) + capnp_bytes(body->len);
+    struct rt_status s = rt_call_begin_with(call, ring, capnp_room(bytes), results_room, 1, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct every_writer_post_params_builder params = {capnp_flat_root(message, 1, 4)};
+    uint32_t end = capnp_flat_room(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
+    end = capnp_flat_text(message, 24, end, to);
+    every_writer_post_params_set_other(params, rt_call_give(call, other));
+    capnp_flat_room(message, 40, end, body);
+    every_writer_post_params_set_count(params, count);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status every_writer_post_submit(struct rt_call *call,
+                                                        struct every_writer target)
+{
+    struct rt_status s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST,
+                                             call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end_with(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
+static inline struct rt_status every_writer_post_take(const struct rt_call *call,
+                                                      struct capnp_data *body_out)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *body_out = bytes_[0];
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Sends and waits. The caller ends the call; when this fails it has ended. */
+static inline struct rt_status every_writer_post_call(struct rt_call *call, struct rt_ring *ring,
+                                                      struct every_writer target,
+                                                      struct capnp_data head, struct capnp_text to,
+                                                      struct cap_transfer other,
+                                                      struct capnp_data body, uint16_t count,
+                                                      uint32_t results_room)
+{
+    struct rt_status s = every_writer_post_send(call, ring, target, head, to, other, body, count,
+                                                results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_finish(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
     return s;
 }
 
@@ -642,6 +775,36 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
     capnp_flat_root(message, 0, 1);
     uint32_t end = capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, end);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status every_file_stream_begin(struct rt_call *call, struct rt_ring *ring,
+                                                       struct capnp_data_room *data)
+{
+    uint64_t bytes = EVERY_FILE_STREAM_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_room(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status every_file_stream_submit(struct rt_call *call,
+                                                        struct every_file target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM,
+                                        call->params_room);
     if (!rt_ok(s)) {
         rt_call_end(call);
     }
@@ -898,6 +1061,37 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
     return s;
 }
 
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status every_file_write_begin(struct rt_call *call, struct rt_ring *ring,
+                                                      struct capnp_data_room *data)
+{
+    uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_bytes(data->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
+                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_room(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status every_file_write_submit(struct rt_call *call,
+                                                       struct every_file target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
 /* The results of a completed call. */
 static inline struct rt_status every_file_write_take(const struct rt_call *call,
                                                      uint32_t *count_out)
@@ -984,6 +1178,108 @@ static inline struct rt_status every_file_switch(struct rt_ring *ring, struct ev
     }
     s = every_file_switch_take(&call, return_out);
     rt_call_end(&call);
+    return s;
+}
+
+static inline struct rt_status every_file_post_send(struct rt_call *call, struct rt_ring *ring,
+                                                    struct every_file target,
+                                                    struct capnp_data head, struct capnp_text to,
+                                                    struct cap_transfer other,
+                                                    struct capnp_data body, uint16_t count,
+                                                    uint32_t results_room)
+{
+    uint64_t bytes = EVERY_WRITER_POST_PARAMS_BYTES + capnp_data_bytes(head) +
+        capnp_text_bytes(to) + capnp_data_bytes(body);
+    struct rt_status s = rt_call_begin_with(call, ring, capnp_room(bytes), results_room, 1, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct every_writer_post_params_builder params = {capnp_flat_root(message, 1, 4)};
+    uint32_t end = capnp_flat_data(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
+    end = capnp_flat_text(message, 24, end, to);
+    every_writer_post_params_set_other(params, rt_call_give(call, other));
+    end = capnp_flat_data(message, 40, end, body);
+    every_writer_post_params_set_count(params, count);
+    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, end);
+    if (!rt_ok(s)) {
+        rt_call_end_with(call);
+    }
+    return s;
+}
+
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status every_file_post_begin(struct rt_call *call, struct rt_ring *ring,
+                                                     struct capnp_data_room *head,
+                                                     struct capnp_text to,
+                                                     struct cap_transfer other,
+                                                     struct capnp_data_room *body, uint16_t count,
+                                                     uint32_t results_room)
+{
+    uint64_t bytes = EVERY_WRITER_POST_PARAMS_BYTES + capnp_bytes(head->len) +
+        capnp_text_bytes(to) + capnp_bytes(body->len);
+    struct rt_status s = rt_call_begin_with(call, ring, capnp_room(bytes), results_room, 1, 0);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct every_writer_post_params_builder params = {capnp_flat_root(message, 1, 4)};
+    uint32_t end = capnp_flat_room(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
+    end = capnp_flat_text(message, 24, end, to);
+    every_writer_post_params_set_other(params, rt_call_give(call, other));
+    capnp_flat_room(message, 40, end, body);
+    every_writer_post_params_set_count(params, count);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status every_file_post_submit(struct rt_call *call,
+                                                      struct every_file target)
+{
+    struct rt_status s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST,
+                                             call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end_with(call);
+    }
+    return s;
+}
+
+/* The results of a completed call, checked; bytes are good until rt_call_end. */
+static inline struct rt_status every_file_post_take(const struct rt_call *call,
+                                                    struct capnp_data *body_out)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root(call->results, rt_call_results_bytes(call), 0, 1, 0x0,
+                                            scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return (struct rt_status){.code = RT_ERR_MESSAGE};
+    }
+    *body_out = bytes_[0];
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* Sends and waits. The caller ends the call; when this fails it has ended. */
+static inline struct rt_status every_file_post_call(struct rt_call *call, struct rt_ring *ring,
+                                                    struct every_file target,
+                                                    struct capnp_data head, struct capnp_text to,
+                                                    struct cap_transfer other,
+                                                    struct capnp_data body, uint16_t count,
+                                                    uint32_t results_room)
+{
+    struct rt_status s = every_file_post_send(call, ring, target, head, to, other, body, count,
+                                              results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_finish(call);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
     return s;
 }
 

@@ -3020,6 +3020,17 @@ static const struct capnp_method_node every_writer_schema_methods[] = {
         .implicit_names = NULL,
         .implicit_count = 0,
     },
+    {
+        .name = "post",
+        .doc = "",
+        .code_order = 2,
+        .params = &every_writer_post_params_schema,
+        .results = &every_writer_post_results_schema,
+        .params_brand = NULL,
+        .results_brand = NULL,
+        .implicit_names = NULL,
+        .implicit_count = 0,
+    },
 };
 
 static const struct capnp_type_info every_writer_schema_superclasses[] = {
@@ -3035,7 +3046,7 @@ const struct capnp_node_info every_writer_schema = {
     .doc = "",
     .param_names = NULL,
     .param_count = 0,
-    .method_count = 2,
+    .method_count = 3,
     .superclass_count = 1,
     .methods = every_writer_schema_methods,
     .superclasses = every_writer_schema_superclasses,
@@ -3177,6 +3188,109 @@ const struct capnp_node_info every_writer_switch_results_schema = {
     .union_offset = 0,
     .field_count = 1,
     .fields = every_writer_switch_results_schema_fields,
+};
+
+static const struct capnp_field_info every_writer_post_params_schema_fields[] = {
+    {
+        .name = "head",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "to",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_TEXT},
+        .has_default = false,
+        .offset = 1,
+        .ordinal = 1,
+        .code_order = 1,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "other",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_ANY},
+        .has_default = false,
+        .offset = 2,
+        .ordinal = 2,
+        .code_order = 2,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "body",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 3,
+        .ordinal = 3,
+        .code_order = 3,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+    {
+        .name = "count",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_UINT16},
+        .has_default = false,
+        .offset = 0,
+        .default_bits = 0x0ull,
+        .ordinal = 4,
+        .code_order = 4,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info every_writer_post_params_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xf3194c1648849968ull,
+    .scope_id = 0x0000000000000000ull,
+    .name = "post$Params",
+    .display_name = "everything.capnp:Writer.post$Params",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 1,
+    .pointer_count = 4,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 5,
+    .fields = every_writer_post_params_schema_fields,
+};
+
+static const struct capnp_field_info every_writer_post_results_schema_fields[] = {
+    {
+        .name = "body",
+        .doc = "",
+        .type = {.kind = CAPNP_TYPE_DATA},
+        .has_default = false,
+        .offset = 0,
+        .ordinal = 0,
+        .code_order = 0,
+        .discriminant = CAPNP_NO_DISCRIMINANT,
+    },
+};
+
+const struct capnp_node_info every_writer_post_results_schema = {
+    .kind = CAPNP_NODE_STRUCT,
+    .id = 0xe2b3554b6612138full,
+    .scope_id = 0x0000000000000000ull,
+    .name = "post$Results",
+    .display_name = "everything.capnp:Writer.post$Results",
+    .doc = "",
+    .param_names = NULL,
+    .param_count = 0,
+    .data_words = 0,
+    .pointer_count = 1,
+    .is_group = false,
+    .union_count = 0,
+    .union_offset = 0,
+    .field_count = 1,
+    .fields = every_writer_post_results_schema_fields,
 };
 
 static const struct capnp_method_node every_file_schema_methods[] = {
@@ -4212,6 +4326,7 @@ static const struct capnp_node_info *const every_schema_nodes[] = {
     &every_box_label_schema,
     &every_store_schema,
     &every_file_empty_params_schema,
+    &every_writer_post_results_schema,
     &every_no_number_schema,
     &every_writer_switch_params_schema,
     &every_lowest_schema,
@@ -4231,6 +4346,7 @@ static const struct capnp_node_info *const every_schema_nodes[] = {
     &every_point_schema,
     &every_primes_schema,
     &every_store_list_results_schema,
+    &every_writer_post_params_schema,
     &every_nested_inner_innermost_colour_schema,
     &every_writer_write_params_schema,
     &every_store_convert_results_schema,
@@ -4243,5 +4359,5 @@ static const struct capnp_node_info *const every_schema_nodes[] = {
 
 const struct capnp_schema_info every_schema_info = {
     .nodes = every_schema_nodes,
-    .node_count = 93,
+    .node_count = 95,
 };

@@ -80,6 +80,8 @@ extern const struct capnp_node_info every_writer_write_params_schema;
 extern const struct capnp_node_info every_writer_write_results_schema;
 extern const struct capnp_node_info every_writer_switch_params_schema;
 extern const struct capnp_node_info every_writer_switch_results_schema;
+extern const struct capnp_node_info every_writer_post_params_schema;
+extern const struct capnp_node_info every_writer_post_results_schema;
 extern const struct capnp_node_info every_file_schema;
 extern const struct capnp_node_info every_file_seek_params_schema;
 extern const struct capnp_node_info every_file_seek_results_schema;

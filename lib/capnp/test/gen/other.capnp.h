@@ -151,6 +151,12 @@ static inline void other_measure_set_label(struct other_measure_builder b, struc
     capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *other_measure_room_label(struct other_measure_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
 /* ---------------------------------------------------------------------------
  * other.capnp:Pair */
 

@@ -832,6 +832,12 @@ static inline void sample_tree_set_name(struct sample_tree_builder b, struct cap
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_tree_room_name(struct sample_tree_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline struct sample_tree_builder sample_tree_init_left(struct sample_tree_builder b)
 {
     return (struct sample_tree_builder){capnp_any_init_struct(capnp_slot(b.b, 8), 0, 4)};
@@ -974,10 +980,22 @@ static inline void sample_defaults_set_text(struct sample_defaults_builder b,
     capnp_any_set_text(capnp_slot(b.b, 0), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_defaults_room_text(struct sample_defaults_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 0), len);
+}
+
 static inline void sample_defaults_set_data(struct sample_defaults_builder b,
                                             struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 8), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *sample_defaults_room_data(struct sample_defaults_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 8), len);
 }
 
 static inline struct sample_scalars_builder
@@ -1153,6 +1171,13 @@ static inline void sample_choice_set_words(struct sample_choice_builder b, struc
     capnp_any_set_text(capnp_slot(b.b, 24), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_choice_room_words(struct sample_choice_builder b, uint32_t len)
+{
+    capnp_set_u16(b.b, 2, SAMPLE_CHOICE_WORDS);
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
+}
+
 static inline struct sample_choice_pair_builder
 sample_choice_init_pair(struct sample_choice_builder b)
 {
@@ -1216,6 +1241,13 @@ static inline void sample_choice_pair_set_second(struct sample_choice_pair_build
                                                  struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 24), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_choice_pair_room_second(struct sample_choice_pair_builder b,
+                                                   uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 24), len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1437,6 +1469,12 @@ static inline void sample_grown_set_name(struct sample_grown_builder b, struct c
     capnp_any_set_text(capnp_slot(b.b, 16), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_grown_room_name(struct sample_grown_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 16), len);
+}
+
 /* ---------------------------------------------------------------------------
  * sample.capnp:YoungList */
 
@@ -1645,6 +1683,12 @@ sample_named_list_builder_at(struct sample_named_list_builder list, uint32_t i)
 static inline void sample_named_set_name(struct sample_named_builder b, struct capnp_text text)
 {
     capnp_any_set_text(capnp_slot(b.b, 8), text);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *sample_named_room_name(struct sample_named_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
 }
 
 static inline void sample_named_set_extra(struct sample_named_builder b, uint64_t value)
@@ -1887,10 +1931,24 @@ static inline void sample_tester_mixed_params_set_name(struct sample_tester_mixe
     capnp_any_set_text(capnp_slot(b.b, 8), text);
 }
 
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline char *
+sample_tester_mixed_params_room_name(struct sample_tester_mixed_params_builder b, uint32_t len)
+{
+    return capnp_any_room_text(capnp_slot(b.b, 8), len);
+}
+
 static inline void sample_tester_mixed_params_set_call(struct sample_tester_mixed_params_builder b,
                                                        struct capnp_data data)
 {
     capnp_any_set_data(capnp_slot(b.b, 16), data);
+}
+
+/* Room for so many bytes of it, which holds anything until they are written. */
+static inline uint8_t *
+sample_tester_mixed_params_room_call(struct sample_tester_mixed_params_builder b, uint32_t len)
+{
+    return capnp_any_room_data(capnp_slot(b.b, 16), len);
 }
 
 static inline void sample_tester_mixed_params_set_value(struct sample_tester_mixed_params_builder b,

@@ -190,6 +190,41 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
     return s;
 }
 
+/*
+ * Takes room for the call, and says where data of the lengths that were set go; they
+ * are then written, and submitted. What is not written is sent as it lies there.
+ */
+static inline struct rt_status sample_tester_mixed_begin(struct rt_call *call, struct rt_ring *ring,
+                                                         struct capnp_text name,
+                                                         struct capnp_data_room *call_,
+                                                         uint8_t value, uint32_t results_room)
+{
+    uint64_t bytes = SAMPLE_TESTER_MIXED_PARAMS_BYTES + capnp_text_bytes(name) +
+        capnp_bytes(call_->len);
+    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    if (!rt_ok(s)) {
+        return s;
+    }
+    uint8_t *message = call->params;
+    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
+    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
+    capnp_flat_room(message, 24, end, call_);
+    sample_tester_mixed_params_set_value(params, value);
+    return s;
+}
+
+/* Submits what was built. When that fails, the call has been ended. */
+static inline struct rt_status sample_tester_mixed_submit(struct rt_call *call,
+                                                          struct sample_tester target)
+{
+    struct rt_status s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED,
+                                        call->params_room);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
 /* The results of a completed call, checked; good until rt_call_end. */
 static inline struct rt_status sample_tester_mixed_take(const struct rt_call *call,
                                                         struct capnp_message *m,
