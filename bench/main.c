@@ -125,8 +125,11 @@ int main(void)
     measure("ipc-move", move, SOME);
 
     bench_call(rt_capset_need("large", CAPOS_NULL_CAP_ID));
-    measure("ipc-1k", echo_1k, SOME);
-    measure("ipc-4k", echo_4k, SOME);
+    measure("ipc-echo-1k", echo_1k, SOME);
+    measure("ipc-echo-4k", echo_4k, SOME);
+    bench.bulk.id = rt_capset_need("bulk", DEMO_DEPOT_ID);
+    measure("ipc-1k", invert_1k, SOME);
+    measure("ipc-4k", invert_4k, SOME);
 
     measure("copy-release", copy_release, SOME);
     measure("page", page, SOME);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <capos.client.h>
+#include <depot.client.h>
 #include <rt/ring.h>
 #include <stdint.h>
 #include <support/check.h>
@@ -21,6 +22,7 @@
 struct bench {
     struct rt_ring *ring;
     struct capos_null_cap null; /* the kernel's object, or another process in its stead */
+    struct demo_depot bulk;     /* another process, which inverts much data */
     uint64_t served;            /* calls of its add that it has counted */
     bool is_warming_up;         /* nothing is timed, so that checks may be long */
 };
@@ -48,6 +50,8 @@ void echo_batch(uint32_t n);
 /* payload.c */
 void echo_1k(uint32_t n);
 void echo_4k(uint32_t n);
+void invert_1k(uint32_t n);
+void invert_4k(uint32_t n);
 
 /* capability.c */
 void capability_begin(void);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * The other side of the measured calls between processes, by the runtime's loop and
- * generated dispatch. What its endpoint is called says which of three it is:
+ * generated dispatch. What its endpoint is called says which of four it is:
  *
  *     null    serves NullCap as the kernel's object does, many short calls at a time
  *     large   the same, one call at a time, with much data
+ *     bulk    serves Depot.invert, one call at a time, with much data that is built in place
  *     depot   serves as much of a Depot as moves a capability here and back
  */
 #include <capos.client.h>
@@ -12,6 +13,7 @@
 #include <rt/capset.h>
 #include <rt/server.h>
 #include <support/check.h>
+#include <support/invert.h>
 
 /* A message with all that is around its data, bytes: of a short call, and of a long one. */
 #define SHORT_BYTES 256u
@@ -89,14 +91,31 @@ static enum capnp_answer fetch(void *self, struct capnp_call *call,
     return CAPNP_ANSWERED;
 }
 
+static inline enum capnp_answer invert(void *self, struct capnp_call *call, struct capnp_data data,
+                                       bool whole, struct demo_depot_invert_results_builder results)
+{
+    struct peer *peer = self;
+
+    peer->served++;
+    return demo_invert(call, data, whole, results);
+}
+
 static const struct capos_null_cap_server null_cap = {.ping = ping, .echo = echo, .add = add};
 static const struct demo_depot_server depot = {.store = store, .fetch = fetch};
+static const struct demo_depot_server bulk = {.invert = invert};
 
 /* The dispatch with the handlers known, which so are part of it. */
 static enum capnp_answer serve_null_cap(const void *handlers, void *self, struct capnp_call *call)
 {
     (void)handlers;
     return capos_null_cap_dispatch(&null_cap, self, call);
+}
+
+static __attribute__((flatten)) enum capnp_answer serve_bulk(const void *handlers, void *self,
+                                                             struct capnp_call *call)
+{
+    (void)handlers;
+    return demo_depot_dispatch(&bulk, self, call);
 }
 
 int main(void)
@@ -115,10 +134,15 @@ int main(void)
 
     server.ring = demo_begin("bench-peer");
     CHECK(rt_capset_first(rt_capset(), CAPOS_ENDPOINT_ID, &offer.endpoint));
-    if (rt_capset_has(rt_capset(), "large")) {
+    bool is_bulk = rt_capset_has(rt_capset(), "bulk");
+    if (is_bulk || rt_capset_has(rt_capset(), "large")) {
         offer.receivers = 1;
         offer.params_bytes = LONG_BYTES;
         offer.answer_bytes = LONG_BYTES;
+    }
+    if (is_bulk) {
+        service = (struct capnp_service){
+            .serves = demo_depot_serves, .dispatch = serve_bulk, .self = &peer};
     } else if (rt_capset_has(rt_capset(), "depot")) {
         service = demo_depot_service(&depot, &peer);
     }
