@@ -90,16 +90,19 @@ bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages,
     if (!row_is_valid(t, first, pages)) {
         return false;
     }
-    uint64_t next = first;
     uint32_t i = index_at(t, first);
+    if (i == t->count || t->regions[i].first > first) {
+        return false;
+    }
     *at = i;
-    do {
-        if (i == t->count || t->regions[i].first > next) {
+    uint64_t next = region_end(&t->regions[i]);
+    while (next < first + pages) {
+        i++;
+        if (i == t->count || t->regions[i].first != next) {
             return false;
         }
         next = region_end(&t->regions[i]);
-        i++;
-    } while (next < first + pages);
+    }
     return true;
 }
 
@@ -117,6 +120,28 @@ enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64
         return ST_NOT_FOUND;
     }
     *first = at;
+    return ST_OK;
+}
+
+/* Enters a region that joins no other at index i. ST_FULL. */
+static __attribute__((noinline)) enum status enter_at(struct region_table *t, uint32_t i,
+                                                      const struct region *region)
+{
+    if (t->count == t->room) {
+        return ST_FULL;
+    }
+    open_at(t, i);
+    t->regions[i] = *region;
+    take_hold(t, region->memory);
+    return ST_OK;
+}
+
+/* Enters one between region i and the one before, which all become one. */
+static __attribute__((noinline)) enum status join_both(struct region_table *t, uint32_t i,
+                                                       uint64_t pages)
+{
+    t->regions[i - 1].pages += pages + t->regions[i].pages;
+    close_at(t, i, 1);
     return ST_OK;
 }
 
@@ -138,22 +163,18 @@ enum status region_insert(struct region_table *t, const struct region *region)
     bool joins_right = anonymous && right != NULL && right->memory == NULL && right->first == end;
 
     if (joins_left && joins_right) {
-        left->pages += region->pages + right->pages;
-        close_at(t, i, 1);
-    } else if (joins_left) {
+        return join_both(t, i, region->pages);
+    }
+    if (joins_left) {
         left->pages += region->pages;
-    } else if (joins_right) {
+        return ST_OK;
+    }
+    if (joins_right) {
         right->first = region->first;
         right->pages += region->pages;
-    } else {
-        if (t->count == t->room) {
-            return ST_FULL;
-        }
-        open_at(t, i);
-        t->regions[i] = *region;
-        take_hold(t, region->memory);
+        return ST_OK;
     }
-    return ST_OK;
+    return enter_at(t, i, region);
 }
 
 /* Cuts off what lies before `page`, which is in the region. */
@@ -177,26 +198,14 @@ static void split(struct region_table *t, uint32_t i, uint64_t first, uint64_t p
     cut_front(&t->regions[i + 1], first + pages);
 }
 
-/* Whether a row lies within the region and touches neither end. */
-static bool is_inside(const struct region *r, uint64_t first, uint64_t pages)
-{
-    return r->first < first && region_end(r) > first + pages;
-}
-
-bool region_splits(const struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
-{
-    return t->count == t->room && is_inside(&t->regions[at], first, pages);
-}
-
-void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
+/* The part of region_remove where the row is more than the end of one region. */
+static __attribute__((noinline)) void remove_any(struct region_table *t, uint32_t i, uint64_t first,
+                                                 uint64_t pages)
 {
     uint64_t end = first + pages;
-    uint32_t i = at;
     struct region *r = &t->regions[i];
 
-    LIB_ASSERT(at < t->count && r->first <= first && first < region_end(r),
-               "a row is taken out of the region that it was found in");
-    if (is_inside(r, first, pages)) {
+    if (region_has_inside(r, first, pages)) {
         LIB_ASSERT(t->count < t->room, "there is storage for a region more");
         split(t, i, first, pages);
         return;
@@ -213,8 +222,19 @@ void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t
     if (i + wholly < t->count && t->regions[i + wholly].first < end) {
         cut_front(&t->regions[i + wholly], end);
     }
-    if (wholly != 0) {
-        close_at(t, i, wholly);
+    close_at(t, i, wholly);
+}
+
+void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
+{
+    struct region *r = &t->regions[at];
+
+    LIB_ASSERT(at < t->count && r->first <= first && first < region_end(r),
+               "a row is taken out of the region that it was found in");
+    if (r->first < first && region_end(r) == first + pages) {
+        r->pages -= pages;
+    } else {
+        remove_any(t, at, first, pages);
     }
 }
 

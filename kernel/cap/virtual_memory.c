@@ -82,13 +82,12 @@ _Static_assert(PROC_REGIONS_MAX % REGIONS_FIRST == 0 &&
                        0,
                "doubling ends at the maximum");
 
-static enum status insert(struct process *p, const struct region *region)
+/* The same, and enters a region for which there was too little. */
+static __attribute__((noinline)) enum status grow_and_insert(struct process *p,
+                                                             const struct region *region)
 {
-    enum status status = region_insert(&p->regions, region);
-    if (status != ST_FULL) {
-        return status;
-    }
-    status = grow(p);
+    enum status status = grow(p);
+
     return status == ST_OK ? region_insert(&p->regions, region) : status;
 }
 
@@ -96,8 +95,8 @@ static enum status insert(struct process *p, const struct region *region)
  * Pages */
 
 /* Maps page i of a region. */
-static enum status map_page(struct process *p, const struct region *region, uint64_t i,
-                            unsigned prot)
+static inline enum status map_page(struct process *p, const struct region *region, uint64_t i,
+                                   unsigned prot)
 {
     struct uaddr va = address_of(region->first + i);
     struct paddr frame;
@@ -144,8 +143,11 @@ static __attribute__((noinline)) void undo_region(struct process *p, const struc
 /* Enters and maps a region, all or nothing. ST_EXISTS: something is mapped there. */
 static inline enum status map_region(struct process *p, const struct region *region, unsigned prot)
 {
-    enum status status = insert(p, region);
-    if (status != ST_OK) {
+    enum status status = region_insert(&p->regions, region);
+    if (__builtin_expect(status == ST_FULL, 0)) {
+        status = grow_and_insert(p, region);
+    }
+    if (__builtin_expect(status != ST_OK, 0)) {
         return status;
     }
     uint64_t i = 0;
@@ -173,8 +175,6 @@ static __attribute__((noinline)) enum capnp_answer no_room(struct capnp_call *ca
                                                            enum status status)
 {
     switch (status) {
-    case ST_EXISTS:
-        return invalid(call, "something is mapped there");
     case ST_OVER_BUDGET:
         return capnp_call_refuse(call, CAPNP_EXC_OVERLOADED,
                                  "the process's budget does not hold so many pages and their "
@@ -204,8 +204,17 @@ static inline const char *check_size(uint64_t bytes)
 
 _Static_assert(FRAME_BYTES == 4096 && MEMORY_PAGES_MAX == 1024, "the sentences say so");
 
-/* NULL and the row, or what is wrong with a range. */
-static inline const char *check_range(uint64_t address, uint64_t bytes, struct row *row)
+/* Whether a range is of whole pages, and of no more than one call covers: then it is a row. */
+static inline bool is_row(uint64_t address, uint64_t bytes, struct row *row)
+{
+    row->first = page_of(address);
+    row->pages = page_of(bytes);
+    return (address | bytes) % FRAME_BYTES == 0 && row->pages - 1 < MEMORY_PAGES_MAX;
+}
+
+/* What is wrong with a range that is no row, or that the table of regions has refused. */
+static __attribute__((noinline)) const char *fault_of(uint64_t address, uint64_t bytes,
+                                                      const char *otherwise)
 {
     const char *fault = check_size(bytes);
 
@@ -218,21 +227,19 @@ static inline const char *check_range(uint64_t address, uint64_t bytes, struct r
     if (address < USER_MAP_BASE || !bits_range_fits(address, bytes, USER_END)) {
         return "the range is not in the part of the address space that VirtualMemory is for";
     }
-    row->first = page_of(address);
-    row->pages = page_of(bytes);
-    return NULL;
+    return otherwise;
 }
 
-/* The range of an unmap or protect, which must be mapped. */
-static const char *check_mapped(const struct process *p, uint64_t address, uint64_t bytes,
-                                struct row *row)
+/* The range of an unmap or protect, which must be mapped: NULL and the row, or what is wrong. */
+static inline const char *check_mapped(const struct process *p, uint64_t address, uint64_t bytes,
+                                       struct row *row)
 {
-    const char *fault = check_range(address, bytes, row);
-
-    if (fault == NULL && !region_covers(&p->regions, row->first, row->pages, &row->at)) {
-        return "not all of the range is mapped through VirtualMemory";
+    if (__builtin_expect(is_row(address, bytes, row) &&
+                             region_covers(&p->regions, row->first, row->pages, &row->at),
+                         1)) {
+        return NULL;
     }
-    return fault;
+    return fault_of(address, bytes, "not all of the range is mapped through VirtualMemory");
 }
 
 static const char *check_protection(enum capos_virtual_memory_protection protection, unsigned *prot)
@@ -270,45 +277,40 @@ static enum capnp_answer disconnected(struct capnp_call *call)
  * Methods */
 
 /*
- * Maps `bytes` of memory, or of fresh pages, at the hint or wherever there is room, and
- * says where. CAPNP_REFUSED: with a reason.
+ * Maps `bytes` of a region's memory, or of fresh pages, at the hint or wherever there is
+ * room, and gives the region its place. CAPNP_REFUSED: with a reason.
  */
-static inline enum capnp_answer map_somewhere(struct process *p, struct capnp_call *call,
-                                              struct region region, uint64_t hint, uint64_t bytes,
-                                              unsigned prot, uint64_t *address)
+static inline __attribute__((always_inline)) enum capnp_answer
+map_somewhere(struct process *p, struct capnp_call *call, struct region *region, uint64_t hint,
+              uint64_t bytes, unsigned prot)
 {
     struct row row;
-    const char *fault = hint == 0 ? check_size(bytes) : check_range(hint, bytes, &row);
-    enum status status = ST_OK;
+    enum status status = is_row(hint, bytes, &row) ? ST_OK : ST_INVALID;
 
-    if (fault != NULL) {
-        return invalid(call, fault);
+    region->first = row.first;
+    region->pages = row.pages;
+    if (status == ST_OK && hint == 0) {
+        status = region_find_gap(&p->regions, region->pages, &region->first);
     }
-    region.pages = page_of(bytes);
-    if (hint != 0) {
-        region.first = row.first;
-    } else {
-        status = region_find_gap(&p->regions, region.pages, &region.first);
-    }
-    cap_call_of(call)->took_long = region.pages > MEMORY_PAGES_SHORT;
+    cap_call_of(call)->took_long = region->pages > MEMORY_PAGES_SHORT;
     if (status == ST_OK) {
-        status = map_region(p, &region, prot);
+        status = map_region(p, region, prot);
     }
-    if (__builtin_expect(status != ST_OK, 0)) {
-        return no_room(call, status);
+    if (__builtin_expect(status == ST_OK, 1)) {
+        return CAPNP_ANSWERED;
     }
-    *address = address_of(region.first).v;
-    return CAPNP_ANSWERED;
+    return status == ST_INVALID || status == ST_EXISTS
+               ? invalid(call, fault_of(hint, bytes, "something is mapped there"))
+               : no_room(call, status);
 }
 
-static inline enum capnp_answer vm_map(void *self, struct capnp_call *call,
-                                       struct capos_virtual_memory_map_params params,
-                                       struct capos_virtual_memory_map_results_builder results)
+static inline __attribute__((always_inline)) enum capnp_answer
+vm_map(void *self, struct capnp_call *call, struct capos_virtual_memory_map_params params,
+       struct capos_virtual_memory_map_results_builder results)
 {
     struct process *p = process_of(self);
     struct region fresh = {.memory = NULL};
     unsigned prot;
-    uint64_t address;
 
     if (p == NULL) {
         return disconnected(call);
@@ -319,10 +321,10 @@ static inline enum capnp_answer vm_map(void *self, struct capnp_call *call,
         return invalid(call, fault);
     }
     enum capnp_answer answer =
-        map_somewhere(p, call, fresh, capos_virtual_memory_map_params_get_hint(params),
-                      capos_virtual_memory_map_params_get_size(params), prot, &address);
+        map_somewhere(p, call, &fresh, capos_virtual_memory_map_params_get_hint(params),
+                      capos_virtual_memory_map_params_get_size(params), prot);
     if (answer == CAPNP_ANSWERED) {
-        capos_virtual_memory_map_results_set_address(results, address);
+        capos_virtual_memory_map_results_set_address(results, address_of(fresh.first).v);
     }
     return answer;
 }
@@ -355,9 +357,8 @@ vm_map_object(void *self, struct capnp_call *call,
               struct capos_virtual_memory_map_object_results_builder results)
 {
     struct process *p = process_of(self);
-    struct region region;
+    struct region region = {0};
     unsigned prot;
-    uint64_t address;
 
     if (p == NULL) {
         return disconnected(call);
@@ -374,17 +375,16 @@ vm_map_object(void *self, struct capnp_call *call,
     if (fault != NULL) {
         return invalid(call, fault);
     }
-    enum capnp_answer answer =
-        map_somewhere(p, call, region, capos_virtual_memory_map_object_params_get_hint(params),
-                      bytes, prot, &address);
+    enum capnp_answer answer = map_somewhere(
+        p, call, &region, capos_virtual_memory_map_object_params_get_hint(params), bytes, prot);
     if (answer == CAPNP_ANSWERED) {
-        capos_virtual_memory_map_object_results_set_address(results, address);
+        capos_virtual_memory_map_object_results_set_address(results, address_of(region.first).v);
     }
     return answer;
 }
 
-static inline enum capnp_answer vm_unmap(void *self, struct capnp_call *call,
-                                         struct capos_virtual_memory_unmap_params params)
+static inline __attribute__((always_inline)) enum capnp_answer
+vm_unmap(void *self, struct capnp_call *call, struct capos_virtual_memory_unmap_params params)
 {
     struct process *p = process_of(self);
     struct row row;

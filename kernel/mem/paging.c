@@ -33,6 +33,10 @@
 #define COUNT_ONE     (1ull << 52)
 #define COUNT_MASK    (0x3ffull << 52)
 
+/* Bytes that the pages of one table map; no number of a table. */
+#define TABLE_SPAN (ENTRIES * (uint64_t)FRAME_BYTES)
+#define NEAR_NONE  UINT64_MAX
+
 /* Top-level entries from here on are the kernel's. */
 #define KERNEL_HALF 256u
 
@@ -348,61 +352,28 @@ static enum status check_mapping(struct uaddr va, unsigned prot)
     return prot == PROT_ALL ? ST_DENIED : ST_OK;
 }
 
-static bool is_present(const uint64_t *entry)
-{
-    return (*entry & ENTRY_PRESENT) != 0;
-}
-
-/* Begins a path. Walks are written step by step, so that every shift is a constant. */
-static inline void path_begin(const struct aspace *as, uint64_t va, struct path *path)
-{
-    uint64_t *root = phys_to_virt(as->root);
-
-    path->entry[TOP_LEVEL] = &root[index_at(va, TOP_LEVEL)];
-}
-
-/* One step down from a level whose table there is. */
-static inline void go_down(uint64_t va, struct path *path, unsigned level)
-{
-    path->entry[level - 1] = &table_at(*path->entry[level])[index_at(va, level - 1)];
-}
-
-/* One step down, if there is a table. */
-static inline bool step_down(uint64_t va, struct path *path, unsigned level)
-{
-    if (__builtin_expect(!is_present(path->entry[level]), 0)) {
-        return false;
-    }
-    go_down(va, path, level);
-    return true;
-}
-
-/* Walks to the place of a page, whose tables there are. ST_NOT_FOUND: one is missing. */
-static inline enum status walk_to_place(const struct aspace *as, uint64_t va, struct path *path)
-{
-    path_begin(as, va, path);
-    return step_down(va, path, 4) && step_down(va, path, 3) && step_down(va, path, 2)
-               ? ST_OK
-               : ST_NOT_FOUND;
-}
-
 /* Walks to a page that is mapped. ST_NOT_FOUND. */
 static enum status walk(const struct aspace *as, uint64_t va, struct path *path)
 {
-    enum status status = walk_to_place(as, va, path);
+    uint64_t *table = phys_to_virt(as->root);
 
-    return status == ST_OK && !is_present(path->entry[1]) ? ST_NOT_FOUND : status;
+    for (unsigned level = TOP_LEVEL; level >= 1; level--) {
+        path->entry[level] = &table[index_at(va, level)];
+        if ((*path->entry[level] & ENTRY_PRESENT) == 0) {
+            return ST_NOT_FOUND;
+        }
+        table = table_at(*path->entry[level]);
+    }
+    return ST_OK;
 }
-
-_Static_assert(TOP_LEVEL == 4, "walks take three steps");
 
 /*
  * Frees the tables on a path that map nothing any more, upwards from level
  * `lowest`, that of the table whose entry was cleared last.
  */
-static __attribute__((noinline)) void prune(struct aspace *as, uint64_t va, const struct path *path,
-                                            unsigned lowest)
+static void prune(struct aspace *as, uint64_t va, const struct path *path, unsigned lowest)
 {
+    as->near = NEAR_NONE;
     for (unsigned level = lowest + 1; level <= TOP_LEVEL; level++) {
         uint64_t entry = *path->entry[level];
         if (entry_count(entry) != 0) {
@@ -419,32 +390,72 @@ static __attribute__((noinline)) void prune(struct aspace *as, uint64_t va, cons
     }
 }
 
-/* The part of walk_making where tables are missing. */
-static __attribute__((noinline)) enum status make_tables(struct aspace *as, uint64_t va,
-                                                         struct path *path)
+/* Where the entry of a page is, and the one of the table that it lies in. */
+struct place {
+    uint64_t *table;
+    uint64_t *page;
+};
+
+/*
+ * Finds the place of a page whose table is the one that was walked to last. False: it is
+ * another. So pages side by side take one walk.
+ */
+static inline bool place_is_near(const struct aspace *as, uint64_t va, struct place *place)
 {
-    path_begin(as, va, path);
-    for (unsigned level = TOP_LEVEL; level > 1; level--) {
-        if (!is_present(path->entry[level])) {
-            struct paddr frame;
-            enum status status = frame_alloc_zeroed(as->payer, &frame);
-            if (status != ST_OK) {
-                prune(as, va, path, level);
-                return status;
-            }
-            *path->entry[level] = frame.v | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER;
-            count_up(as, path, level);
-            as->tables++;
-        }
-        go_down(va, path, level);
+    if (__builtin_expect(va / TABLE_SPAN != as->near, 0)) {
+        return false;
     }
-    return ST_OK;
+    place->table = as->near_table;
+    place->page = &table_at(*place->table)[index_at(va, 1)];
+    return true;
+}
+
+/* Notes where a walk has led. */
+static struct place place_of(struct aspace *as, uint64_t va, const struct path *path)
+{
+    as->near = va / TABLE_SPAN;
+    as->near_table = path->entry[2];
+    return (struct place){.table = path->entry[2], .page = path->entry[1]};
+}
+
+/* Walks to the place of a page that is mapped. ST_NOT_FOUND. */
+static __attribute__((noinline)) enum status walk_far(struct aspace *as, uint64_t va,
+                                                      struct place *place)
+{
+    struct path path;
+    enum status status = walk(as, va, &path);
+
+    if (status == ST_OK) {
+        *place = place_of(as, va, &path);
+    }
+    return status;
 }
 
 /* Walks to the place of a page, making tables that are missing; undone on failure. */
-static inline enum status walk_making(struct aspace *as, uint64_t va, struct path *path)
+static __attribute__((noinline)) enum status walk_making(struct aspace *as, uint64_t va,
+                                                         struct place *place)
 {
-    return walk_to_place(as, va, path) == ST_OK ? ST_OK : make_tables(as, va, path);
+    uint64_t *table = phys_to_virt(as->root);
+    struct path path;
+
+    for (unsigned level = TOP_LEVEL; level > 1; level--) {
+        path.entry[level] = &table[index_at(va, level)];
+        if ((*path.entry[level] & ENTRY_PRESENT) == 0) {
+            struct paddr frame;
+            enum status status = frame_alloc_zeroed(as->payer, &frame);
+            if (status != ST_OK) {
+                prune(as, va, &path, level);
+                return status;
+            }
+            *path.entry[level] = frame.v | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER;
+            count_up(as, &path, level);
+            as->tables++;
+        }
+        table = table_at(*path.entry[level]);
+    }
+    path.entry[1] = &table[index_at(va, 1)];
+    *place = place_of(as, va, &path);
+    return ST_OK;
 }
 
 enum status aspace_create(struct aspace *as, struct account *payer)
@@ -459,25 +470,25 @@ enum status aspace_create(struct aspace *as, struct account *payer)
     const uint64_t *kernel = phys_to_virt(kernel_root);
     memset(table, 0, KERNEL_HALF * sizeof(*table));
     memcpy(table + KERNEL_HALF, kernel + KERNEL_HALF, (ENTRIES - KERNEL_HALF) * sizeof(*table));
-    *as = (struct aspace){.root = root, .payer = payer, .tables = 1};
+    *as = (struct aspace){.root = root, .payer = payer, .tables = 1, .near = NEAR_NONE};
     return ST_OK;
 }
 
-/* Fills `n` entries of one table, from the path's on. ST_EXISTS: one was taken, none is filled. */
-static inline enum status fill_entries(struct aspace *as, const struct path *path,
+/* Fills `n` entries of one table, from the place on. ST_EXISTS: one was taken, none is filled. */
+static inline enum status fill_entries(struct aspace *as, const struct place *place,
                                        const struct paddr frames[], uint64_t n, uint64_t flags)
 {
-    uint64_t *entries = path->entry[1];
+    uint64_t *entries = place->page;
 
     for (uint64_t i = 0; i < n; i++) {
-        if (is_present(&entries[i])) {
+        if ((entries[i] & ENTRY_PRESENT) != 0) {
             return ST_EXISTS;
         }
     }
     for (uint64_t i = 0; i < n; i++) {
         entries[i] = frames[i].v | flags;
     }
-    *path->entry[2] += n * COUNT_ONE;
+    *place->table += n * COUNT_ONE;
     as->pages += n;
     as->owned += (flags & ENTRY_OWNED) != 0 ? n : 0;
     return ST_OK;
@@ -486,13 +497,13 @@ static inline enum status fill_entries(struct aspace *as, const struct path *pat
 enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
                        bool owned)
 {
-    struct path path;
+    struct place place;
 
     enum status status = check_mapping(va, prot);
-    if (status == ST_OK) {
-        status = walk_making(as, va.v, &path);
+    if (status == ST_OK && !place_is_near(as, va.v, &place)) {
+        status = walk_making(as, va.v, &place);
     }
-    return status == ST_OK ? fill_entries(as, &path, &frame, 1, leaf_flags(prot, owned)) : status;
+    return status == ST_OK ? fill_entries(as, &place, &frame, 1, leaf_flags(prot, owned)) : status;
 }
 
 /* How many of n pages from `va` on lie in the table of the first. */
@@ -503,23 +514,32 @@ static uint64_t pages_in_table(uint64_t va, uint64_t n)
     return n < room ? n : room;
 }
 
+/* Frees what holds the place of a page, the last that was mapped in its table. */
+static __attribute__((noinline)) void leave_table(struct aspace *as, uint64_t va)
+{
+    struct path path;
+
+    (void)walk(as, va, &path); /* as far as there are tables: to a page that is not mapped */
+    prune(as, va, &path, 1);
+}
+
 /*
- * Empties n entries of one table, from the path's on, and frees the frames that are owned if
+ * Empties n entries of one table, from the place on, and frees the frames that are owned if
  * they are to go. ST_NOT_FOUND: one was empty; those before it are now.
  */
-static inline enum status empty_entries(struct aspace *as, uint64_t va, const struct path *path,
-                                        uint64_t n, bool frames_go)
+static inline __attribute__((always_inline)) enum status
+empty_entries(struct aspace *as, uint64_t va, struct place place, uint64_t n, bool frames_go)
 {
     bool active = aspace_is_active(as);
     uint64_t owned = 0;
     uint64_t i = 0;
 
     do {
-        uint64_t entry = path->entry[1][i];
+        uint64_t entry = place.page[i];
         if ((entry & ENTRY_PRESENT) == 0) {
             break;
         }
-        path->entry[1][i] = 0;
+        place.page[i] = 0;
         if (active) {
             tlb_forget(va + i * FRAME_BYTES);
         }
@@ -536,24 +556,27 @@ static inline enum status empty_entries(struct aspace *as, uint64_t va, const st
     if (frames_go) {
         frame_release_charge(as->payer, owned);
     }
-    *path->entry[2] -= i * COUNT_ONE;
-    if (entry_count(*path->entry[2]) == 0) {
-        prune(as, va, path, 1);
+    *place.table -= i * COUNT_ONE;
+    if (entry_count(*place.table) == 0) {
+        leave_table(as, va);
     }
     return i == n ? ST_OK : ST_NOT_FOUND;
 }
 
 /* Takes n > 0 pages out. ST_NOT_FOUND: one was not mapped; those before it are not any more. */
-static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t n, bool frames_go)
+static inline __attribute__((always_inline)) enum status take_out(struct aspace *as, uint64_t va,
+                                                                  uint64_t n, bool frames_go)
 {
-    enum status status;
+    enum status status = ST_OK;
 
     do {
-        struct path path;
+        struct place place;
         uint64_t count = pages_in_table(va, n);
-        status = walk_to_place(as, va, &path);
+        if (!place_is_near(as, va, &place)) {
+            status = walk_far(as, va, &place);
+        }
         if (status == ST_OK) {
-            status = empty_entries(as, va, &path, count, frames_go);
+            status = empty_entries(as, va, place, count, frames_go);
         }
         va += count * FRAME_BYTES;
         n -= count;
@@ -564,7 +587,7 @@ static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t n, b
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned)
 {
-    struct path path;
+    struct place place;
     uint64_t done = 0;
 
     enum status status = check_mapping(va, prot);
@@ -575,9 +598,11 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
         uint64_t at = va.v + done * FRAME_BYTES;
         uint64_t count = pages_in_table(at, n - done);
 
-        status = walk_making(as, at, &path);
+        if (!place_is_near(as, at, &place)) {
+            status = walk_making(as, at, &place);
+        }
         if (status == ST_OK) {
-            status = fill_entries(as, &path, frames + done, count, leaf_flags(prot, owned));
+            status = fill_entries(as, &place, frames + done, count, leaf_flags(prot, owned));
         }
         done += status == ST_OK ? count : 0;
     }
@@ -735,6 +760,7 @@ bool aspace_destroy_step(struct aspace *as, unsigned budget)
 {
     struct teardown slice = {.budget = budget};
 
+    as->near = NEAR_NONE;
     ASSERT(!aspace_is_active(as), "the active address space cannot be taken down");
     bool done = drop_all(as, &slice);
     frame_release_charge(as->payer, slice.freed);

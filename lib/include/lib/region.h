@@ -66,11 +66,21 @@ enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64
  */
 enum status region_insert(struct region_table *t, const struct region *region);
 
+/* Whether a row that begins in a region touches neither of its ends. */
+static inline bool region_has_inside(const struct region *r, uint64_t first, uint64_t pages)
+{
+    return r->first < first && r->first + r->pages > first + pages;
+}
+
 /*
  * Whether taking out a row that region_covers has found at `at` would make two regions of
  * one, for which the table has no storage; never so if the row was the last that was inserted.
  */
-bool region_splits(const struct region_table *t, uint32_t at, uint64_t first, uint64_t pages);
+static inline bool region_splits(const struct region_table *t, uint32_t at, uint64_t first,
+                                 uint64_t pages)
+{
+    return t->count == t->room && region_has_inside(&t->regions[at], first, pages);
+}
 
 /*
  * Takes such a row out of whatever regions show its pages; what is left of those at either
