@@ -317,6 +317,26 @@ static void bytes_in_place(void **state)
     }
 }
 
+/* No data at all, behind a field that is set; and more than a list has, whatever room there is. */
+static void lengths_in_place(void **state)
+{
+    uint64_t words[4];
+    struct capnp_arena a;
+
+    (void)state;
+    capnp_arena_init(&a, words, sizeof words);
+    struct capnp_struct_builder root = capnp_build_root(&a, 0, 2);
+    capnp_any_set_capability(capnp_slot(root, 8), 5);
+    assert_ptr_equal(capnp_any_room_data(capnp_slot(root, 0), 0), words + 3);
+    assert_true(words[2] == CAPABILITY(5));
+    assert_int_equal(capnp_arena_bytes(&a), 24);
+    capnp_arena_init(&a, words, UINT32_MAX);
+    root = capnp_build_root(&a, 0, 2);
+    assert_null(capnp_any_room_data(capnp_slot(root, 0), CAPNP_LIST_MAX + 1u));
+    assert_null(capnp_any_room_text(capnp_slot(root, 0), CAPNP_LIST_MAX));
+    assert_false(capnp_arena_ok(&a));
+}
+
 /* Bytes of every length, from and into blocks just as long; their padding is zero. */
 static void bytes_of_every_length(void **state)
 {
@@ -437,7 +457,8 @@ int main(void)
         cmocka_unit_test(element_behind_the_end), cmocka_unit_test(root_comes_first),
         cmocka_unit_test(structs_of_nothing),     cmocka_unit_test(room_that_things_take),
         cmocka_unit_test(bytes_of_every_length),  cmocka_unit_test(copies),
-        cmocka_unit_test(bytes_in_place),         cmocka_unit_test(copies_that_fail),
+        cmocka_unit_test(bytes_in_place),         cmocka_unit_test(lengths_in_place),
+        cmocka_unit_test(copies_that_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
