@@ -7,7 +7,7 @@
  * enter.c, where the system call goes on with the switch, and into sched.c, where a
  * drain that was put off goes on.
  *
- *   cap_enter_is_valid ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
+ *   min_complete_is_valid ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
  *                              └── none ───────────────────────┘
  */
 #pragma once
@@ -22,20 +22,6 @@
 #include "kcheck.h"
 #include "sched.h"
 #include "thread.h"
-
-/* Apart, since most say FOREVER or POLL, which need not be looked at closely. */
-static __attribute__((noinline)) bool timeout_is_too_long(uint64_t ns)
-{
-    return ns > CAP_TIMEOUT_MAX_NS;
-}
-
-static inline bool timeout_is_valid(uint64_t ns)
-{
-    return __builtin_expect(ns + 1 <= CAP_TIMEOUT_POLL + 1, 1) || !timeout_is_too_long(ns);
-}
-
-_Static_assert(CAP_TIMEOUT_FOREVER + 1 == 0 && CAP_TIMEOUT_POLL == 0,
-               "timeout_is_valid counts on it");
 
 /* What becomes of the thread. */
 enum went {
@@ -63,21 +49,23 @@ static __attribute__((noinline)) enum went wait_for(struct thread *t, uint64_t t
 
 /*
  * No submission is left, or there is no room to complete it: the thread goes on, or RUNNING →
- * WAITING until there are as many completions as it wants.
+ * WAITING until there are as many completions as it wants. The system call's result, in its
+ * context, is that number until now: which is so where it waits.
  */
-static inline __attribute__((always_inline)) enum went
-settle(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+static inline __attribute__((always_inline)) enum went settle(struct thread *t,
+                                                              uint64_t timeout_ns)
 {
     uint32_t available;
+    int32_t wanted;
 
     if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
         return go_on_with(t, SYS_ERR_RING_CORRUPT);
     }
-    if (available >= min_complete) {
+    wanted = (int32_t)((uint32_t)t->context.rax - available);
+    if (wanted <= 0) {
         return go_on_with(t, available);
     }
-    t->context.rax = min_complete; /* so many there will be */
-    t->wanted = (uint32_t)min_complete - available;
+    t->wanted = (uint32_t)wanted;
     if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
         return wait_for(t, timeout_ns, available);
     }
@@ -85,11 +73,14 @@ settle(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
     return WENT_WAIT;
 }
 
-/* Whether the arguments are as they may be. */
-static inline bool cap_enter_is_valid(const struct thread *t, uint64_t min_complete,
-                                      uint64_t timeout_ns)
+static inline bool min_complete_is_valid(const struct thread *t, uint64_t min_complete)
 {
-    return min_complete <= t->cq_entries && timeout_is_valid(timeout_ns);
+    return min_complete <= t->cq_entries;
+}
+
+static inline bool timeout_is_valid(uint64_t ns)
+{
+    return ns <= CAP_TIMEOUT_MAX_NS || ns == CAP_TIMEOUT_FOREVER;
 }
 
 /*
@@ -97,7 +88,6 @@ static inline bool cap_enter_is_valid(const struct thread *t, uint64_t min_compl
  * more. The thread is current, and loaded.
  */
 static inline __attribute__((always_inline)) enum went cap_enter_drain(struct thread *t,
-                                                                       uint64_t min_complete,
                                                                        uint64_t timeout_ns,
                                                                        uint32_t n, enum drain then)
 {
@@ -107,13 +97,13 @@ static inline __attribute__((always_inline)) enum went cap_enter_drain(struct th
     switch (ring_drain(t, n, then)) {
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:
-        went = settle(t, min_complete, timeout_ns);
+        went = settle(t, timeout_ns);
         break;
     case DRAIN_CORRUPT:
         went = go_on_with(t, SYS_ERR_RING_CORRUPT);
         break;
     case DRAIN_MORE:
-        sched_put_off(t, min_complete, timeout_ns);
+        sched_put_off(t, timeout_ns);
         break;
     case DRAIN_DEAD:
         break;

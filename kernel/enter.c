@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * System calls, from the instruction behind entry.S's to the thread that runs next: the
- * way of every call between processes, in one function. The thread has all that it
- * keeps in its context already, so no register need be preserved here, and nothing but
- * entry.S may call this.
+ * System calls, from the instruction behind entry.S's to the way back of the thread that
+ * runs next: that of every call between processes, in one function. The thread has all that
+ * it keeps in its context already, so no register need be preserved here, nothing returns,
+ * and nothing but entry.S may call this.
  */
 #include "enter.h"
 
@@ -36,73 +36,93 @@ static inline bool is_user(uint64_t address)
 }
 
 _Static_assert((USER_END >> 32) == 0x7fff, "is_user looks at the upper half of an address alone");
+_Static_assert(SYS_CAP_ENTER == 0, "entry.S tells it from the others");
 
-/* Everything but cap_enter from where a program may be. */
-static __attribute__((noinline)) struct thread *enter_rarely(struct thread *t, uint64_t arg0,
-                                                             uint64_t number)
+/* Into user mode, by the context of a thread that left it by a system call. */
+static inline __attribute__((always_inline)) _Noreturn void resume(const struct thread *t)
 {
-    if (!is_user(t->context.rip)) {
-        process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
-    } else if (number == SYS_EXIT) {
+    __asm__ volatile("movq %0, %%rsp\n\tjmp resume_short" : : "r"(t) : "memory");
+    __builtin_unreachable();
+}
+
+_Noreturn void enter_other(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
+{
+    (void)arg1;
+    if (is_user(t->context.rip) && number != SYS_EXIT) {
+        t->context.rax = (uint64_t)SYS_ERR_BAD_NUMBER;
+        resume(t);
+    }
+    if (is_user(t->context.rip)) {
         process_exit(t->process, (int64_t)arg0);
     } else {
-        t->context.rax = (uint64_t)SYS_ERR_BAD_NUMBER;
-        return t;
+        process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
     }
     switch_by_all_rules();
 }
 
-/* The thread itself if it goes on; whoever it hands the CPU to if it waits. */
-static inline __attribute__((always_inline)) struct thread *successor(struct thread *t,
-                                                                      enum went went)
+/*
+ * Bad arguments, a time-out, more submissions than are taken at a time, a corrupt count, or
+ * an instruction pointer that is none.
+ */
+static __attribute__((noinline)) _Noreturn void enter_rarely(uint64_t min_complete,
+                                                             uint64_t timeout_ns, struct thread *t)
 {
-    if (went == WENT_ON) {
-        return t;
+    if (!is_user(t->context.rip)) {
+        enter_other(0, 0, t, SYS_CAP_ENTER);
     }
+    if (!sched_cap_enter(t, min_complete, timeout_ns)) {
+        switch_by_all_rules();
+    }
+    resume(t);
+}
+
+/* The thread waits: hands the CPU to the one that it made ready, if there is no more to do. */
+static inline __attribute__((always_inline)) _Noreturn void hand_over(struct thread *t)
+{
     struct cpu *cpu = cpu_self();
     struct thread *next = cpu->next;
-    if (__builtin_expect(went != WENT_WAIT || next == NULL || cpu->attention, 0)) {
+
+    if (__builtin_expect(next == NULL || cpu->attention, 0)) {
         switch_by_all_rules();
     }
     cpu->next = NULL;
     next->state = THREAD_RUNNING;
     cpu->current = next;
     thread_hand_over(cpu, t, next);
-    return next;
+    resume(next);
 }
 
-/* Bad arguments, more submissions than are taken at a time, or a corrupt count. */
-static __attribute__((noinline)) struct thread *enter_all(struct thread *t, uint64_t min_complete,
-                                                          uint64_t timeout_ns)
-{
-    if (!sched_cap_enter(t, min_complete, timeout_ns)) {
-        switch_by_all_rules();
-    }
-    return t;
-}
-
-struct thread *enter(uint64_t arg0, uint64_t arg1, struct thread *t, uint64_t number)
+_Noreturn void enter(uint64_t min_complete, uint64_t timeout_ns, struct thread *t)
 {
     uint32_t pending;
+    enum went went;
 
     /*
      * SYSRET to a non-canonical address faults in ring 0 on some processors. The
      * last user page is never mapped, so this cannot be; it is checked all the same.
      */
-    if (__builtin_expect(number != SYS_CAP_ENTER || !is_user(t->context.rip), 0)) {
-        return enter_rarely(t, arg0, number);
+    if (__builtin_expect(!is_user(t->context.rip) || !min_complete_is_valid(t, min_complete), 0)) {
+        enter_rarely(min_complete, timeout_ns, t);
     }
-    if (__builtin_expect(!cap_enter_is_valid(t, arg0, arg1), 0)) {
-        return enter_all(t, arg0, arg1);
+    if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
+        if (timeout_ns != CAP_TIMEOUT_POLL) {
+            enter_rarely(min_complete, timeout_ns, t);
+        }
+        min_complete = 0; /* which is the same */
     }
+    t->context.rax = min_complete;
     if (ring_has_batch(&t->ring, &pending)) {
-        return successor(t, cap_enter_drain(t, arg0, arg1, pending, DRAIN_EMPTY));
+        went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, pending, DRAIN_EMPTY);
+    } else if (__builtin_expect(pending == 0, 1)) {
+        went = settle(t, CAP_TIMEOUT_FOREVER);
+    } else {
+        enter_rarely(min_complete, CAP_TIMEOUT_FOREVER, t);
     }
-    if (__builtin_expect(pending != 0, 0)) {
-        return enter_all(t, arg0, arg1);
+    if (went == WENT_ON) {
+        resume(t);
     }
-    if (__builtin_expect(settle(t, arg0, arg1) != WENT_ON, 0)) {
-        switch_by_all_rules(); /* it waits, and has made nobody ready */
+    if (__builtin_expect(went == WENT_OTHER, 0)) {
+        switch_by_all_rules();
     }
-    return t;
+    hand_over(t);
 }

@@ -187,9 +187,8 @@ void sched_set_timeout(struct thread *t, uint64_t timeout_ns)
     cpu_self()->attention = true;
 }
 
-void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+void sched_put_off(struct thread *t, uint64_t timeout_ns)
 {
-    t->min_complete = min_complete;
     t->timeout_ns = timeout_ns;
     t->draining = true;
     push_ready(t);
@@ -200,16 +199,17 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
     uint32_t pending;
     enum went went;
 
-    if (!cap_enter_is_valid(t, min_complete, timeout_ns)) {
+    t->context.rax = min_complete;
+    if (!min_complete_is_valid(t, min_complete) || !timeout_is_valid(timeout_ns)) {
         went = go_on_with(t, SYS_ERR_BAD_ARGUMENT);
     } else if (ring_pending(&t->ring, &pending) != ST_OK) {
         went = go_on_with(t, SYS_ERR_RING_CORRUPT);
     } else if (pending == 0) {
-        went = settle(t, min_complete, timeout_ns);
+        went = settle(t, timeout_ns);
     } else if (pending <= CAP_DRAIN_BUDGET) {
-        went = cap_enter_drain(t, min_complete, timeout_ns, pending, DRAIN_EMPTY);
+        went = cap_enter_drain(t, timeout_ns, pending, DRAIN_EMPTY);
     } else {
-        went = cap_enter_drain(t, min_complete, timeout_ns, CAP_DRAIN_BUDGET, DRAIN_MORE);
+        went = cap_enter_drain(t, timeout_ns, CAP_DRAIN_BUDGET, DRAIN_MORE);
     }
     if (went != WENT_ON) {
         cpu_self()->current = NULL;
@@ -270,7 +270,7 @@ void sched_switch(void)
         }
         t->draining = false;
         open_interrupts();
-        if (sched_cap_enter(t, t->min_complete, t->timeout_ns)) {
+        if (sched_cap_enter(t, t->context.rax, t->timeout_ns)) {
             break;
         }
     }

@@ -87,7 +87,7 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
  * → READY, behind all others, and its drain goes on when its turn comes. It begins to wait
  * with a time-out. It goes on, so what it made ready takes its turn like any other.
  */
-void sched_put_off(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+void sched_put_off(struct thread *t, uint64_t timeout_ns);
 void sched_set_timeout(struct thread *t, uint64_t timeout_ns);
 void sched_queue_next(void);
 

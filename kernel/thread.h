@@ -54,8 +54,7 @@ struct thread {
     enum thread_state state; /* [s] */
     bool draining;           /* [s] its drain goes on before it returns to user mode */
     uint32_t wanted;         /* [o] WAITING: completions that it still waits for */
-    uint64_t min_complete;   /* [o] draining: of the cap_enter in progress */
-    uint64_t timeout_ns;     /* [o] draining: likewise */
+    uint64_t timeout_ns;     /* [o] draining: of the cap_enter in progress */
     struct list_node ready;  /* [s] */
     struct timer timeout;    /* [s] */
     uint64_t fs_base;        /* [I] */

@@ -2,8 +2,8 @@
 /*
  * The ways into the kernel, and the way out.
  *
- *   syscall_entry ─► enter ─► the thread that it says ─┐
- *   trap from user ─► trap_from_user ─► whoever is current ─┴─► user mode
+ *   syscall_entry ─► enter ─► resume_short: who goes on ─┐
+ *   trap from user ─► trap_from_user ─► resume_current ──┴─► user mode
  *   trap from kernel ─► trap_in_kernel ─► back to where it was
  *
  * The kernel runs with interrupts off on one stack per CPU and keeps nothing on
@@ -66,11 +66,16 @@ syscall_entry:
     movq %r13, CTX_R13(%rdx)
     movq %r14, CTX_R14(%rdx)
     movq %r15, CTX_R15(%rdx)
-    movq %rax, %rcx
     xorl %ebp, %ebp                     /* backtraces end here */
-    call enter                          /* (arg0, arg1, thread, number): who goes on */
-    movq %rax, %rsp
+    testq %rax, %rax
+    jnz other_number
+    call enter                          /* (min_complete, timeout_ns, thread); does not return */
+other_number:
+    movq %rax, %rcx
+    call enter_other                    /* (arg0, arg1, thread, number); does not return */
 
+/* The way back of a thread that came by SYSCALL: RSP points to it. */
+    .global resume_short
 resume_short:
     movq CTX_RAX(%rsp), %rax
     movq CTX_RBX(%rsp), %rbx

@@ -28,13 +28,11 @@ static inline void fpu_save(struct fpu_area *area)
 /*
  * Loads all registers, which must have come from fpu_save or fpu_clean. Some processors
  * restore the addresses of the last x87 instruction only when an exception is pending, and
- * so would show those of another program. Loading a constant overwrites them.
+ * so would show those of another program. FNINIT clears them.
  */
 static inline void fpu_restore(const struct fpu_area *area)
 {
-    static const int32_t zero;
-
-    __asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+    __asm__ volatile("fninit");
     __asm__ volatile("fxrstor64 %0" : : "m"(*area));
 }
 
