@@ -52,8 +52,7 @@ static __attribute__((noinline)) enum went wait_for(struct thread *t, uint64_t t
  * WAITING until there are as many completions as it wants. The system call's result, in its
  * context, is that number until now: which is so where it waits.
  */
-static inline __attribute__((always_inline)) enum went settle(struct thread *t,
-                                                              uint64_t timeout_ns)
+static inline __attribute__((always_inline)) enum went settle(struct thread *t, uint64_t timeout_ns)
 {
     uint32_t available;
     int32_t wanted;
@@ -87,9 +86,8 @@ static inline bool timeout_is_valid(uint64_t ns)
  * Takes so many submissions, of which there are no fewer; `then` says whether there are
  * more. The thread is current, and loaded.
  */
-static inline __attribute__((always_inline)) enum went cap_enter_drain(struct thread *t,
-                                                                       uint64_t timeout_ns,
-                                                                       uint32_t n, enum drain then)
+static inline __attribute__((always_inline)) enum went
+cap_enter_drain(struct thread *t, uint64_t timeout_ns, uint32_t n, enum drain then)
 {
     enum went went = WENT_OTHER;
 

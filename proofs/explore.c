@@ -602,9 +602,17 @@ void __tsan_atomic32_store(uint32_t *p, uint32_t value, int order)
     *p = value;
 }
 
+/* Two atomic words in one store: as two stores, which can be seen in more orders. */
 void __tsan_atomic64_store(uint64_t *p, uint64_t value, int order)
 {
-    (void)order;
+    struct word *low = find_word((const uint32_t *)p);
+    struct word *high = find_word((const uint32_t *)p + 1);
+
+    if (low != NULL && high != NULL) {
+        store(low, (uint32_t)value, order);
+        store(high, (uint32_t)(value >> 32), order);
+        return;
+    }
     access_data(p, sizeof *p, true);
     *p = value;
 }

@@ -75,9 +75,9 @@ struct ring_view {
     uint32_t sq_entries;            /* [I] */
     uint32_t sq_mask;               /* [I] */
     uint32_t cq_mask;               /* [I] */
+    uint32_t cq_head;               /* the program's, as last read and accepted */
     uint32_t sq_head;               /* next submission to take */
     uint32_t cq_tail;               /* next completion to write */
-    uint32_t cq_head;               /* the program's, as last read and accepted */
     uint32_t cq_room;               /* completions that can be posted or reserved, as of: */
     uint32_t room_head;             /* cq_head when that was last counted */
     uint32_t batch;                 /* [I] most submissions taken at a time */
@@ -85,6 +85,14 @@ struct ring_view {
 };
 
 _Static_assert(sizeof(struct ring_view) == 64, "a view is one cache line");
+
+/* Two counts that lie side by side, in one aligned word: for ring_publish. */
+_Static_assert(offsetof(struct ring_view, cq_tail) == offsetof(struct ring_view, sq_head) + 4 &&
+                   offsetof(struct cap_ring_header, cq_tail) ==
+                       offsetof(struct cap_ring_header, sq_head) + 4 &&
+                   offsetof(struct ring_view, sq_head) % 8 == 0 &&
+                   offsetof(struct cap_ring_header, sq_head) % 8 == 0,
+               "both counts are published by one store");
 
 /*
  * Computes a region's layout. ST_INVALID: a size is not a power of two or outside
@@ -347,8 +355,6 @@ static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data
 /* Shows the program what was taken and posted. */
 static inline void ring_publish(struct ring_view *view)
 {
-    struct cap_ring_header *header = view->header;
-
-    shm_store32_release(&header->sq_head, view->sq_head);
-    shm_store32_release(&header->cq_tail, view->cq_tail);
+    shm_store64_release((uint64_t *)(void *)&view->header->sq_head,
+                        view->sq_head | (uint64_t)view->cq_tail << 32);
 }

@@ -52,4 +52,9 @@ static inline void shm_store32_release(uint32_t *p, uint32_t value)
 {
     __atomic_store_n(p, value, __ATOMIC_RELEASE);
 }
+
+static inline void shm_store64_release(uint64_t *p, uint64_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
 /* NOLINTEND(readability-non-const-parameter) */
