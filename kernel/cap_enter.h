@@ -84,15 +84,17 @@ static inline bool timeout_is_valid(uint64_t ns)
 
 /*
  * Takes so many submissions, of which there are no fewer; `then` says whether there are
- * more. The thread is current, and loaded.
+ * more, and `next` is sched.h's. The thread is current, and loaded.
  */
-static inline __attribute__((always_inline)) enum went
-cap_enter_drain(struct thread *t, uint64_t timeout_ns, uint32_t n, enum drain then)
+static inline __attribute__((always_inline)) enum went cap_enter_drain(struct thread *t,
+                                                                       uint64_t timeout_ns,
+                                                                       uint32_t n, enum drain then,
+                                                                       struct thread **next)
 {
     enum went went = WENT_OTHER;
 
     kcheck_count(n);
-    switch (ring_drain(t, n, then)) {
+    switch (ring_drain(t, n, then, next)) {
     case DRAIN_EMPTY:
     case DRAIN_NO_ROOM:
         went = settle(t, timeout_ns);
@@ -106,7 +108,8 @@ cap_enter_drain(struct thread *t, uint64_t timeout_ns, uint32_t n, enum drain th
     case DRAIN_DEAD:
         break;
     }
-    if (went == WENT_ON && __builtin_expect(cpu_self()->next != NULL, 0)) {
+    if (went == WENT_ON && __builtin_expect(*next_place(next) != NULL, 0)) {
+        next_put(next);
         sched_queue_next();
     }
     return went;

@@ -76,25 +76,44 @@ static __attribute__((noinline)) _Noreturn void enter_rarely(uint64_t min_comple
     resume(t);
 }
 
-/* The thread waits: hands the CPU to the one that it made ready, if there is no more to do. */
-static inline __attribute__((always_inline)) _Noreturn void hand_over(struct thread *t)
+/*
+ * What comes behind cap_enter: the thread goes on; or it waits, and hands the CPU to the one
+ * that it made ready, if there is no more to do.
+ */
+static inline __attribute__((always_inline)) _Noreturn void go_on(struct thread *t, enum went went,
+                                                                  struct thread *next)
 {
+    if (went == WENT_ON) {
+        resume(t);
+    }
     struct cpu *cpu = cpu_self();
-    struct thread *next = cpu->next;
-
-    if (__builtin_expect(next == NULL || cpu->attention, 0)) {
+    if (__builtin_expect(went == WENT_OTHER || next == NULL || cpu->attention, 0)) {
+        cpu->next = next;
         switch_by_all_rules();
     }
-    cpu->next = NULL;
     next->state = THREAD_RUNNING;
     cpu->current = next;
     thread_hand_over(cpu, t, next);
     resume(next);
 }
 
-_Noreturn void enter(uint64_t min_complete, uint64_t timeout_ns, struct thread *t)
+/* More submissions than one, or a corrupt count. */
+static __attribute__((noinline, hot)) _Noreturn void enter_batch(struct thread *t, uint32_t pending)
 {
-    uint32_t pending;
+    struct thread *next = NULL;
+
+    if (__builtin_expect(!ring_is_batch(&t->ring, pending), 0)) {
+        enter_rarely(t->context.rax, CAP_TIMEOUT_FOREVER, t);
+    }
+    enum went went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, pending, DRAIN_EMPTY, NULL);
+    next_fetch(&next);
+    go_on(t, went, next);
+}
+
+__attribute__((hot)) _Noreturn void enter(uint64_t min_complete, uint64_t timeout_ns,
+                                          struct thread *t)
+{
+    struct thread *next = NULL;
     enum went went;
 
     /*
@@ -111,18 +130,13 @@ _Noreturn void enter(uint64_t min_complete, uint64_t timeout_ns, struct thread *
         min_complete = 0; /* which is the same */
     }
     t->context.rax = min_complete;
-    if (ring_has_batch(&t->ring, &pending)) {
-        went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, pending, DRAIN_EMPTY);
-    } else if (__builtin_expect(pending == 0, 1)) {
+    uint32_t pending = ring_submitted(&t->ring);
+    if (pending == 1) {
+        went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, 1, DRAIN_EMPTY, &next);
+    } else if (pending == 0) {
         went = settle(t, CAP_TIMEOUT_FOREVER);
     } else {
-        enter_rarely(min_complete, CAP_TIMEOUT_FOREVER, t);
+        enter_batch(t, pending);
     }
-    if (went == WENT_ON) {
-        resume(t);
-    }
-    if (__builtin_expect(went == WENT_OTHER, 0)) {
-        switch_by_all_rules();
-    }
-    hand_over(t);
+    go_on(t, went, next);
 }

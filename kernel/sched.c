@@ -207,9 +207,9 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
     } else if (pending == 0) {
         went = settle(t, timeout_ns);
     } else if (pending <= CAP_DRAIN_BUDGET) {
-        went = cap_enter_drain(t, timeout_ns, pending, DRAIN_EMPTY);
+        went = cap_enter_drain(t, timeout_ns, pending, DRAIN_EMPTY, NULL);
     } else {
-        went = cap_enter_drain(t, timeout_ns, CAP_DRAIN_BUDGET, DRAIN_MORE);
+        went = cap_enter_drain(t, timeout_ns, CAP_DRAIN_BUDGET, DRAIN_MORE, NULL);
     }
     if (went != WENT_ON) {
         cpu_self()->current = NULL;

@@ -57,19 +57,48 @@ static inline void sched_completed(struct thread *t)
     }
 }
 
-/* The same while some thread is current, in line where it runs next. */
-static inline __attribute__((always_inline)) void sched_completed_by_current(struct thread *t)
+/*
+ * Where the first thread that the current one makes ready is kept: in cpu->next, or, while a
+ * single entry is taken, in a variable, `next` pointing to that instead of being NULL. What
+ * is out of line knows of cpu->next alone: the variable is put there before it, and fetched
+ * behind it.
+ */
+static inline struct thread **next_place(struct thread **next)
+{
+    return next != NULL ? next : &cpu_self()->next;
+}
+
+static inline void next_put(struct thread **next)
+{
+    if (next != NULL) {
+        cpu_self()->next = *next;
+    }
+}
+
+static inline void next_fetch(struct thread **next)
+{
+    if (next != NULL) {
+        *next = cpu_self()->next;
+        cpu_self()->next = NULL;
+    }
+}
+
+/* sched_completed while some thread is current, in line where the other runs next. */
+static inline __attribute__((always_inline)) void sched_completed_by_current(struct thread *t,
+                                                                             struct thread **next)
 {
     if (--t->wanted != 0) {
         return;
     }
-    struct cpu *cpu = cpu_self();
-    if (__builtin_expect(t->state != THREAD_WAITING || cpu->next != NULL, 0)) {
+    struct thread **first = next_place(next);
+    if (__builtin_expect(t->state != THREAD_WAITING || *first != NULL, 0)) {
+        next_put(next);
         sched_enough(t);
+        next_fetch(next);
         return;
     }
     t->state = THREAD_READY;
-    cpu->next = t;
+    *first = t;
 }
 
 /* Takes the thread out of whatever it is in, for good. */

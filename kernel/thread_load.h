@@ -24,7 +24,8 @@ static inline void save_vector_state(struct thread *t)
 }
 
 /* Makes the processor the thread's, with vector registers out of this one of its images. */
-static inline void load_from(struct cpu *cpu, struct thread *t, const struct fpu_area *vector)
+static inline __attribute__((always_inline)) void load_from(struct cpu *cpu, struct thread *t,
+                                                            const struct fpu_area *vector)
 {
     aspace_load(&t->process->aspace); /* one thread a process, so it is another */
     tls_load(t->fs_base);
@@ -42,7 +43,8 @@ static inline void thread_load_other(struct cpu *cpu, struct thread *t)
 }
 
 /* The same from one that is loaded to another, where both are inside a system call. */
-static inline void thread_hand_over(struct cpu *cpu, struct thread *from, struct thread *to)
+static inline __attribute__((always_inline)) void
+thread_hand_over(struct cpu *cpu, struct thread *from, struct thread *to)
 {
     fpu_control_save(&from->control);
     load_from(cpu, to, &to->control);

@@ -72,10 +72,9 @@ void prove_pending(void)
 /* CBMC: --unwind 2 */
 void prove_batch(void)
 {
-    uint32_t pending;
-
     any_view();
-    bool some = ring_has_batch(&view, &pending);
+    uint32_t pending = ring_submitted(&view);
+    bool some = ring_is_batch(&view, pending);
     PROVE(!some || (pending > 0 && pending <= view.batch && pending <= view.sq_entries));
 }
 

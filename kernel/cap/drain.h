@@ -24,9 +24,20 @@ enum drain {
     DRAIN_DEAD,    /* the thread has ended its own process by a call */
 };
 
+/* A CALL or RETURN that is not taken here. */
+static inline __attribute__((always_inline)) enum go_on
+op_any(struct thread *t, uint64_t first, const struct ring_words *w, struct thread **next)
+{
+    enum go_on go_on = ring_op_any(t, first, w->cap_id, w->interface_id, w->params_addr,
+                                   w->result_addr, w->lengths, w->user_data, w->last);
+
+    next_fetch(next);
+    return go_on;
+}
+
 /* CALL: the short one here, whatever else it may be by op_any. So too RETURN. */
 static inline __attribute__((always_inline)) enum go_on
-op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
+op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thread **next)
 {
     struct ring_words w = ring_words(from);
     const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w.cap_id);
@@ -38,31 +49,35 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first)
         if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
             return GO_ON;
         }
-        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT, 0, 0)) {
+        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT, 0, 0, next)) {
             return GO_ON;
         }
+        w.cap_id = slot->id; /* as they are: so no register keeps them until here */
+        w.last = 0;
     }
-    return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
-                       w.user_data, w.last);
+    return op_any(t, first, &w, next);
 }
 
 static inline __attribute__((always_inline)) enum go_on
-op_return(struct thread *t, const struct cap_sqe *from, uint64_t first)
+op_return(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thread **next)
 {
     struct ring_words w = ring_words(from);
     bool took_long;
 
     if (__builtin_expect(
-            first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1) &&
-        short_return(t, &w, REACH_SHORT, 0, &took_long)) {
-        return __builtin_expect(took_long, 0) ? STOP : GO_ON;
+            first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1)) {
+        if (short_return(t, &w, REACH_SHORT, 0, &took_long, next)) {
+            return __builtin_expect(took_long, 0) ? STOP : GO_ON;
+        }
+        first = FIRST_WORD_RETURN_AGAIN;
+        w.cap_id = w.result_addr = w.last = 0;
     }
-    return ring_op_any(t, first, w.cap_id, w.interface_id, w.params_addr, w.result_addr, w.lengths,
-                       w.user_data, w.last);
+    return op_any(t, first, &w, next);
 }
 
 /* Nothing but its user data may be set. */
-static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t first)
+static inline __attribute__((always_inline)) void op_nop(struct thread *t,
+                                                         const struct cap_sqe *from, uint64_t first)
 {
     uint64_t user_data = shm_load64(&from->user_data);
 
@@ -73,21 +88,24 @@ static inline void op_nop(struct thread *t, const struct cap_sqe *from, uint64_t
     ring_complete(t, user_data, 0);
 }
 
-static inline __attribute__((always_inline)) enum go_on dispatch(struct thread *t,
-                                                                 const struct cap_sqe *from)
+static inline __attribute__((always_inline)) enum go_on
+dispatch(struct thread *t, const struct cap_sqe *from, struct thread **next)
 {
     uint64_t first = ring_first_word(from);
+    enum go_on go_on;
 
     switch ((uint8_t)first) {
     case CAP_OP_CALL:
-        return op_call(t, from, first);
+        return op_call(t, from, first, next);
     case CAP_OP_RETURN:
-        return op_return(t, from, first);
+        return op_return(t, from, first, next);
     case CAP_OP_NOP:
         op_nop(t, from, first);
         return GO_ON;
     default:
-        return ring_op_other(t, from, first);
+        go_on = ring_op_other(t, from, first);
+        next_fetch(next);
+        return go_on;
     }
 }
 
@@ -98,16 +116,17 @@ _Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
  * Takes n submissions of the thread's ring, 1 ≤ n ≤ CAP_DRAIN_BUDGET, of which there are no
  * fewer, but none behind one that took long; applies them, posts their completions and
  * publishes both. `then` is what is said when all n were taken. The thread must be loaded:
- * buffers outside the message area are reached through its address space.
+ * buffers outside the message area are reached through its address space. `next` is NULL
+ * unless n is 1.
  */
-static inline __attribute__((always_inline)) enum drain ring_drain(struct thread *t, uint32_t n,
-                                                                   enum drain then)
+static inline __attribute__((always_inline)) enum drain
+ring_drain(struct thread *t, uint32_t n, enum drain then, struct thread **next)
 {
     struct ring_view *ring = &t->ring;
-    uint32_t head = ring->sq_head;
-    uint32_t last = head + n;
 
-    do {
+    for (;;) {
+        uint32_t head = ring->sq_head;
+
         if (__builtin_expect(ring->cq_room == 0, 0)) {
             uint32_t room;
             if (ring_cq_room(ring, &room) != ST_OK) {
@@ -119,19 +138,21 @@ static inline __attribute__((always_inline)) enum drain ring_drain(struct thread
                 goto stopped;
             }
         }
-        const struct cap_sqe *sqe = ring_at(ring, head);
-        ring->sq_head = ++head;
-        if (__builtin_expect(dispatch(t, sqe) == STOP, 0)) {
-            if (t->state == THREAD_DEAD) {
-                then = DRAIN_DEAD;
-                goto stopped;
-            }
-            if (head != last) {
-                then = DRAIN_MORE;
-                goto stopped;
-            }
+        ring->sq_head = head + 1;
+        enum go_on go_on = dispatch(t, ring_at(ring, head), next);
+        if (__builtin_expect(go_on == STOP && t->state == THREAD_DEAD, 0)) {
+            then = DRAIN_DEAD;
+            goto stopped;
         }
-    } while (head != last);
+        n--;
+        if (n == 0) {
+            break;
+        }
+        if (__builtin_expect(go_on == STOP, 0)) {
+            then = DRAIN_MORE;
+            goto stopped;
+        }
+    }
     ring_publish(ring);
     return then;
 

@@ -370,13 +370,13 @@ op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
     bool took_long;
 
     if (first == FIRST_WORD_RETURN_AGAIN && (w->cap_id | w->result_addr | w->last) == 0) {
-        return short_return(t, w, REACH_LONG, 0, &took_long);
+        return short_return(t, w, REACH_LONG, 0, &took_long, NULL);
     }
     if ((uint8_t)first != CAP_OP_CALL || (first & FIRST_WORD_EXTRAS) != 0 || w->last != 0) {
         return false;
     }
     return slot != NULL && slot->object->type->kind == CAP_CLIENT &&
-           short_call(t, slot, first, w, REACH_LONG, 0, 0);
+           short_call(t, slot, first, w, REACH_LONG, 0, 0, NULL);
 }
 
 /*
@@ -395,7 +395,7 @@ op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
     if (kind == FIRST_WORD_RETURN_AGAIN) {
         bool took_long;
         return n != 0 && (w->cap_id | w->result_addr | w->last) == 0 &&
-               short_return(t, w, REACH_SHORT, n, &took_long);
+               short_return(t, w, REACH_SHORT, n, &took_long, NULL);
     }
     if ((kind & ~FIRST_WORD_METHOD) != CAP_OP_CALL || w->last > CAP_TRANSFER_MAX || slot == NULL) {
         return false;
@@ -403,7 +403,7 @@ op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
     const struct cap_type *type = slot->object->type;
     if (type->kind == CAP_CLIENT) {
         return (n | w->last) != 0 &&
-               short_call(t, slot, first, w, REACH_SHORT, n, (uint32_t)w->last);
+               short_call(t, slot, first, w, REACH_SHORT, n, (uint32_t)w->last, NULL);
     }
     if (type->kind != CAP_FULL || n != 0 || type->interface_id != w->interface_id ||
         !is_in_area(p, w->params_addr, REACH_SHORT) ||

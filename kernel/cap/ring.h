@@ -69,7 +69,8 @@ bool ring_read_transfer(struct thread *t, const struct cap_sqe *sqe,
                         struct transfer **out);
 
 /* Completes an entry that worked, with so many bytes of result. */
-static inline void ring_complete(struct thread *t, uint64_t user_data, uint32_t bytes)
+static inline __attribute__((always_inline)) void ring_complete(struct thread *t,
+                                                                uint64_t user_data, uint32_t bytes)
 {
     ring_post(&t->ring, user_data, (int32_t)bytes, 0, 0, 0);
 }

@@ -12,6 +12,7 @@
 
 #include <abi/ring.h>
 #include <lib/endpoint.h>
+#include <lib/shm.h>
 #include <stdbool.h>
 
 #include "cap/buffer.h"
@@ -71,13 +72,14 @@ static inline uint8_t *in_area(const struct process *p, uint64_t addr)
 }
 
 /* Posts the completion that a record owes. Some thread is current. */
-static inline __attribute__((always_inline)) void
-short_post(const struct call *call, uint64_t result, uint32_t cap_count, uint64_t detail)
+static inline __attribute__((always_inline)) void short_post(const struct call *call,
+                                                             uint64_t result, uint32_t cap_count,
+                                                             uint64_t detail, struct thread **next)
 {
     struct thread *t = call->thread;
 
     ring_post_reserved(&t->ring, call->user_data, (int32_t)result, 0, (uint16_t)cap_count, detail);
-    sched_completed_by_current(t);
+    sched_completed_by_current(t, next);
 }
 
 /*
@@ -101,7 +103,8 @@ short_transfer(struct thread *t, const uint8_t *message, uint64_t bytes, uint32_
  */
 static inline __attribute__((always_inline)) bool
 short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
-           const struct ring_words *w, enum reach reach, uint32_t n, uint32_t cap_room)
+           const struct ring_words *w, enum reach reach, uint32_t n, uint32_t cap_room,
+           struct thread **next)
 {
     const struct process *p = t->process;
     struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
@@ -126,15 +129,16 @@ short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
     caller->result.len = (uint32_t)(w->lengths >> 32);
     caller->result.near = (uint32_t)(w->lengths >> 32);
     struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
-    *header = (struct cap_message_header){.interface_id = w->interface_id,
-                                          .badge = badge,
-                                          .method_id = (uint16_t)(first >> 32),
-                                          .cap_count = (uint16_t)n,
-                                          .params_len = bytes};
+    header->interface_id = w->interface_id;
+    header->badge = badge;
+    /* Two fields in one store: the method, behind which the first word is zero, and n. */
+    shm_store32((uint32_t *)(void *)&header->method_id, (uint32_t)(first >> 32) | n << 16);
+    header->params_len = bytes;
+    header->reserved = 0;
     memcpy_words(header + 1, in_area(p, w->params_addr), bytes);
     list_unlink(&receiver->node);
     caller->cap_room = cap_room;
-    short_post(receiver, sizeof *header + bytes, n, call_pair(caller, receiver));
+    short_post(receiver, sizeof *header + bytes, n, call_pair(caller, receiver), next);
     return true;
 }
 
@@ -142,10 +146,9 @@ short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
  * Delivers an answer with n capabilities and has the receiver receive again. False: it is
  * not a short answer of this kind. *took_long: receiving kept interrupts out for a while.
  */
-static inline __attribute__((always_inline)) bool short_return(struct thread *t,
-                                                               const struct ring_words *w,
-                                                               enum reach reach, uint32_t n,
-                                                               bool *took_long)
+static inline __attribute__((always_inline)) bool
+short_return(struct thread *t, const struct ring_words *w, enum reach reach, uint32_t n,
+             bool *took_long, struct thread **next)
 {
     const struct process *p = t->process;
     struct call *receiver = call_find(&t->pool, w->interface_id);
@@ -163,14 +166,16 @@ static inline __attribute__((always_inline)) bool short_return(struct thread *t,
         return false;
     }
     memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
-    short_post(caller, bytes, n, 0);
+    short_post(caller, bytes, n, 0, next);
     call_put(&caller->thread->pool, caller);
 
     ring_reserve(&t->ring);
     receiver->user_data = w->user_data;
     struct endpoint *e = receiver->endpoint;
     if (__builtin_expect(endpoint_is_unsettled(e) || !list_is_empty(&e->calls), 0)) {
+        next_put(next);
         *took_long = matching_receive(e, receiver);
+        next_fetch(next);
     } else {
         endpoint_arm(e, receiver);
         *took_long = false;

@@ -116,7 +116,7 @@ static inline void call_put(struct call_pool *pool, struct call *call)
 /* The record that serves the call of this id. NULL: it was answered, or never was. */
 static inline struct call *call_find(const struct call_pool *pool, uint64_t id)
 {
-    uint64_t index = id & CALL_ID_INDEX_MASK;
+    uint32_t index = (uint32_t)(id & CALL_ID_INDEX_MASK);
 
     if (__builtin_expect(index >= pool->count, 0)) {
         return NULL;

@@ -109,7 +109,7 @@ enum status cap_table_grow(struct cap_table *table, void *storage, size_t bytes,
 /* The slot of a valid id, until the table changes. NULL: stale, forged or never valid. */
 static inline const struct cap_slot *cap_table_lookup(const struct cap_table *table, uint64_t id)
 {
-    uint64_t index = id & CAP_ID_INDEX_MASK;
+    uint32_t index = (uint32_t)(id & CAP_ID_INDEX_MASK);
 
     if (__builtin_expect(index >= table->count || table->slots[index].id != id, 0)) {
         return NULL;

@@ -124,6 +124,12 @@ bool ring_view_check(const struct ring_view *view);
 void ring_repair_sq(struct ring_view *view);
 void ring_repair_cq(struct ring_view *view);
 
+/* How many submissions wait, as the program says: too many, if that is more than there can be. */
+static inline uint32_t ring_submitted(const struct ring_view *view)
+{
+    return shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
+}
+
 /*
  * How many submissions can be taken now. Reads sq_tail. ST_INVALID: it is out of
  * range; it has been put back, and none can be taken. (A tail that moves back
@@ -131,7 +137,7 @@ void ring_repair_cq(struct ring_view *view);
  */
 static inline enum status ring_pending(struct ring_view *view, uint32_t *pending)
 {
-    uint32_t n = shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
+    uint32_t n = ring_submitted(view);
 
     if (__builtin_expect(n > view->sq_entries, 0)) {
         ring_repair_sq(view);
@@ -141,18 +147,18 @@ static inline enum status ring_pending(struct ring_view *view, uint32_t *pending
     return ST_OK;
 }
 
-/* The same in one comparison: whether some can be taken, and as many as one batch has at most. */
-static inline bool ring_has_batch(const struct ring_view *view, uint32_t *pending)
+/* Whether so many are submissions that can be taken now, some, and no more than at a time. */
+static inline bool ring_is_batch(const struct ring_view *view, uint32_t submitted)
 {
-    *pending = shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
-    return *pending - 1u < view->batch;
+    return submitted - 1u < view->batch;
 }
 
 /*
  * How many completions the program has not taken. Reads cq_head. ST_INVALID: it
  * moved back or beyond cq_tail; it has been put back.
  */
-static inline enum status ring_available(struct ring_view *view, uint32_t *available)
+static inline __attribute__((always_inline)) enum status ring_available(struct ring_view *view,
+                                                                        uint32_t *available)
 {
     uint32_t head = shm_load32_acquire(&view->header->cq_head);
     uint32_t left = view->cq_tail - head;
@@ -303,8 +309,9 @@ static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
 
 /* Writes the next completion; the program sees it after the count that is returned has been
  * published. */
-static inline uint32_t ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result,
-                                      uint16_t flags, uint16_t cap_count, uint64_t detail)
+static inline __attribute__((always_inline)) uint32_t
+ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result, uint16_t flags,
+               uint16_t cap_count, uint64_t detail)
 {
     uint32_t tail = view->cq_tail;
     struct cap_cqe *cqe = &view->cq[tail & view->cq_mask];
@@ -320,8 +327,10 @@ static inline uint32_t ring_write_cqe(struct ring_view *view, uint64_t user_data
 }
 
 /* Completes an entry at once. Only when there is room, as ring_take demands anyway. */
-static inline void ring_post(struct ring_view *view, uint64_t user_data, int32_t result,
-                             uint16_t flags, uint16_t cap_count, uint64_t detail)
+static inline __attribute__((always_inline)) void ring_post(struct ring_view *view,
+                                                            uint64_t user_data, int32_t result,
+                                                            uint16_t flags, uint16_t cap_count,
+                                                            uint64_t detail)
 {
     view->cq_room--;
     (void)ring_write_cqe(view, user_data, result, flags, cap_count, detail);
@@ -344,8 +353,9 @@ static inline void ring_reserve(struct ring_view *view)
 }
 
 /* Completes an entry into the place kept for it, and shows the program that. */
-static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data, int32_t result,
-                                      uint16_t flags, uint16_t cap_count, uint64_t detail)
+static inline __attribute__((always_inline)) void
+ring_post_reserved(struct ring_view *view, uint64_t user_data, int32_t result, uint16_t flags,
+                   uint16_t cap_count, uint64_t detail)
 {
     uint32_t tail = ring_write_cqe(view, user_data, result, flags, cap_count, detail);
 
@@ -353,7 +363,7 @@ static inline void ring_post_reserved(struct ring_view *view, uint64_t user_data
 }
 
 /* Shows the program what was taken and posted. */
-static inline void ring_publish(struct ring_view *view)
+static inline __attribute__((always_inline)) void ring_publish(struct ring_view *view)
 {
     shm_store64_release((uint64_t *)(void *)&view->header->sq_head,
                         view->sq_head | (uint64_t)view->cq_tail << 32);
