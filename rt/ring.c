@@ -84,6 +84,8 @@ bool rt_ring_init(struct rt_ring *ring, void *region)
         .chunk_bytes = h->area_bytes / RT_RING_CHUNKS,
         .sq_last = h->sq_head + h->sq_entries - 1u,
         .chunks_free = ~0ull,
+        .run = ~0ull,
+        .run_bytes = h->area_bytes,
     };
     return true;
 }
@@ -122,8 +124,8 @@ static void put_spares_back(struct rt_ring *ring)
     }
 }
 
-/* Has the call hold a run of so many bytes, from its parameters on. False: there is none. */
-static bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t bytes)
+/* Has the ring note a free run of so many bytes as the one that was taken last. */
+static __attribute__((noinline)) bool look_for_run(struct rt_ring *ring, uint32_t bytes)
 {
     uint32_t n = (bytes + ring->chunk_bytes - 1u) / ring->chunk_bytes;
 
@@ -138,6 +140,20 @@ static bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t bytes)
     if (run == 0) {
         return false;
     }
+    ring->run = run;
+    ring->run_bytes = n * ring->chunk_bytes;
+    return true;
+}
+
+/* Has the call hold a run of so many bytes, from its parameters on. False: there is none. */
+static inline bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t bytes)
+{
+    bool is_as_before = ring->run_bytes - bytes < ring->chunk_bytes;
+
+    if ((!is_as_before || (ring->run & ~ring->chunks_free) != 0) && !look_for_run(ring, bytes)) {
+        return false;
+    }
+    uint64_t run = ring->run;
     ring->chunks_free &= ~run;
     *call = (struct rt_call){
         .ring = ring,

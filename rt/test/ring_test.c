@@ -210,6 +210,51 @@ static void test_area_runs_out_and_comes_back(void **state)
                      RT_ERR_NO_AREA);
 }
 
+/* It is taken again by a call that needs just so much, where no other has any of it. */
+static void test_the_last_run_is_tried_first(void **state)
+{
+    (void)state;
+    struct rt_call first;
+    struct rt_call second;
+    struct rt_call third;
+    struct rt_call all[RT_RING_CHUNKS];
+    uint32_t chunk = 4096 / RT_RING_CHUNKS;
+
+    assert_true(rt_ok(rt_call_begin(&first, &ring, 2 * chunk, 0)));
+    assert_true(rt_ok(rt_call_begin(&second, &ring, 2 * chunk, 0)));
+    uint8_t *last = second.params;
+    assert_ptr_equal(last, first.params + 2u * chunk);
+    rt_call_end(&first);
+    rt_call_end(&second);
+    assert_true(rt_ok(rt_call_begin(&third, &ring, chunk + 1u, 0)));
+    assert_ptr_equal(third.params, last);
+
+    assert_true(rt_ok(rt_call_begin(&first, &ring, 2 * chunk, 0)));
+    assert_ptr_equal(first.params, last - 2u * chunk);
+    rt_call_end(&first);
+    assert_true(rt_ok(rt_call_begin(&second, &ring, 2 * chunk + 1u, 0)));
+    assert_ptr_equal(second.params, last + 2u * chunk);
+    rt_call_end(&second);
+    rt_call_end(&third);
+
+    /* Its chunks belong to calls of one each, and one of those is still under way. */
+    for (uint32_t i = 0; i < RT_RING_CHUNKS; i++) {
+        assert_true(rt_ok(rt_call_begin(&all[i], &ring, chunk, 0)));
+    }
+    for (uint32_t i = 0; i < RT_RING_CHUNKS; i++) {
+        if (all[i].params != second.params) {
+            rt_call_end(&all[i]);
+        }
+    }
+    assert_true(rt_ok(rt_call_begin(&third, &ring, 3 * chunk, 0)));
+    assert_ptr_not_equal(third.params, second.params);
+    rt_call_end(&third);
+    for (uint32_t i = 0; i < RT_RING_CHUNKS; i++) {
+        rt_call_end(&all[i]);
+    }
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
 static void test_more_calls_than_entries(void **state)
 {
     (void)state;
@@ -919,6 +964,7 @@ int main(void)
         TEST(test_exception_is_told),
         TEST(test_completions_in_any_order),
         TEST(test_area_runs_out_and_comes_back),
+        TEST(test_the_last_run_is_tried_first),
         TEST(test_more_calls_than_entries),
         TEST(test_raw_and_calls_are_told_apart),
         TEST(test_a_call_behind_a_full_stash_panics),

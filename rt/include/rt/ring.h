@@ -12,7 +12,8 @@
  * The area is divided into 64 chunks of equal size. A call takes at least one; that
  * bounds the calls in flight. A word says which are free: bit set, chunk free. Those that
  * calls of one chunk have given back are not in it but at hand, the last on top, until a
- * run of several is wanted and none is left.
+ * run of several is wanted and none is left. Of runs, the one that was taken last is tried
+ * first.
  *
  *   begin ──► submit ──► wait ──► (read results) ──► end
  *     │                   ▲ ▲
@@ -133,6 +134,8 @@ struct rt_ring {
     uint32_t chunk_bytes;
     bool borrowed;
     uint64_t chunks_free; /* but for those at hand */
+    uint64_t run;         /* of several, that was taken last, whether or not it is free, */
+    uint32_t run_bytes;   /* and how long it is */
     uint32_t spare_count; /* chunks at hand */
     uint8_t *spare[RT_RING_CHUNKS];
     struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
