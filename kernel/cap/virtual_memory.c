@@ -120,10 +120,10 @@ static inline enum status map_page(struct process *p, const struct region *regio
 /* Unmaps pages that are mapped; those of the address space's own are freed. */
 static inline void unmap_pages(struct process *p, uint64_t first, uint64_t pages)
 {
-    enum status status = aspace_unmap(&p->aspace, address_of(first), pages);
-
-    ASSERT(status == ST_OK, "one of %lu pages from %lx on is in a region and not mapped", pages,
-           first << FRAME_SHIFT);
+    for (uint64_t page = first; page != first + pages; page++) {
+        enum status status = aspace_unmap(&p->aspace, address_of(page));
+        ASSERT(status == ST_OK, "page %lx is in a region and not mapped", page << FRAME_SHIFT);
+    }
 }
 
 /* Takes a region out again of which so many pages were mapped. */
@@ -132,9 +132,7 @@ static __attribute__((noinline)) void undo_region(struct process *p, const struc
 {
     uint32_t at;
 
-    if (mapped != 0) {
-        unmap_pages(p, region->first, mapped);
-    }
+    unmap_pages(p, region->first, mapped);
     ASSERT(region_covers(&p->regions, region->first, region->pages, &at),
            "a region is not where it was entered");
     region_remove(&p->regions, at, region->first, region->pages);

@@ -523,65 +523,29 @@ static __attribute__((noinline)) void leave_table(struct aspace *as, uint64_t va
     prune(as, va, &path, 1);
 }
 
-/*
- * Empties n entries of one table, from the place on, and frees the frames that are owned if
- * they are to go. ST_NOT_FOUND: one was empty; those before it are now.
- */
-static inline __attribute__((always_inline)) enum status
-empty_entries(struct aspace *as, uint64_t va, struct place place, uint64_t n, bool frames_go)
+/* Takes one page out, and says what its entry was. ST_NOT_FOUND. */
+static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t *entry)
 {
-    bool active = aspace_is_active(as);
-    uint64_t owned = 0;
-    uint64_t i = 0;
+    struct place place;
 
-    do {
-        uint64_t entry = place.page[i];
-        if ((entry & ENTRY_PRESENT) == 0) {
-            break;
-        }
-        place.page[i] = 0;
-        if (active) {
-            tlb_forget(va + i * FRAME_BYTES);
-        }
-        if ((entry & ENTRY_OWNED) != 0) {
-            owned++;
-            if (frames_go) {
-                frame_give_back((struct paddr){entry & ENTRY_ADDRESS});
-            }
-        }
-        i++;
-    } while (i < n);
-    as->pages -= i;
-    as->owned -= owned;
-    if (frames_go) {
-        frame_release_charge(as->payer, owned);
+    if (!place_is_near(as, va, &place) && walk_far(as, va, &place) != ST_OK) {
+        return ST_NOT_FOUND;
     }
-    *place.table -= i * COUNT_ONE;
-    if (entry_count(*place.table) == 0) {
+    *entry = *place.page;
+    if ((*entry & ENTRY_PRESENT) == 0) {
+        return ST_NOT_FOUND;
+    }
+    *place.page = 0;
+    as->pages--;
+    as->owned -= (*entry & ENTRY_OWNED) != 0 ? 1 : 0;
+    *place.table -= COUNT_ONE;
+    if (aspace_is_active(as)) {
+        tlb_forget(va);
+    }
+    if (__builtin_expect(entry_count(*place.table) == 0, 0)) {
         leave_table(as, va);
     }
-    return i == n ? ST_OK : ST_NOT_FOUND;
-}
-
-/* Takes n > 0 pages out. ST_NOT_FOUND: one was not mapped; those before it are not any more. */
-static inline __attribute__((always_inline)) enum status take_out(struct aspace *as, uint64_t va,
-                                                                  uint64_t n, bool frames_go)
-{
-    enum status status = ST_OK;
-
-    do {
-        struct place place;
-        uint64_t count = pages_in_table(va, n);
-        if (!place_is_near(as, va, &place)) {
-            status = walk_far(as, va, &place);
-        }
-        if (status == ST_OK) {
-            status = empty_entries(as, va, place, count, frames_go);
-        }
-        va += count * FRAME_BYTES;
-        n -= count;
-    } while (status == ST_OK && n != 0);
-    return status;
+    return ST_OK;
 }
 
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
@@ -606,18 +570,25 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
         }
         done += status == ST_OK ? count : 0;
     }
-    if (status != ST_OK && done != 0) {
-        (void)take_out(as, va.v, done, false);
+    for (uint64_t i = 0; status != ST_OK && i < done; i++) {
+        uint64_t entry;
+        (void)take_out(as, va.v + i * FRAME_BYTES, &entry);
     }
     return status;
 }
 
-enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n)
+enum status aspace_unmap(struct aspace *as, struct uaddr va)
 {
-    if (!page_is_user(va) || n == 0 || n > (USER_END - va.v) / FRAME_BYTES) {
+    uint64_t entry;
+
+    if (!page_is_user(va)) {
         return ST_INVALID;
     }
-    return take_out(as, va.v, n, true);
+    enum status status = take_out(as, va.v, &entry);
+    if (status == ST_OK && (entry & ENTRY_OWNED) != 0) {
+        frame_free(as->payer, (struct paddr){entry & ENTRY_ADDRESS});
+    }
+    return status;
 }
 
 enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot)

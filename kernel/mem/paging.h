@@ -85,11 +85,8 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned);
 
-/*
- * Takes n > 0 pages side by side out, and frees those that are owned. ST_INVALID,
- * ST_NOT_FOUND (one was not mapped; those before it are gone).
- */
-enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n);
+/* Takes one page out, and frees its frame if that is owned. ST_INVALID, ST_NOT_FOUND. */
+enum status aspace_unmap(struct aspace *as, struct uaddr va);
 
 /* Changes what one mapped page allows. ST_INVALID, ST_DENIED, ST_NOT_FOUND. */
 enum status aspace_protect(struct aspace *as, struct uaddr va, unsigned prot);

@@ -677,7 +677,7 @@ void actor_map(struct actor *a, uint32_t n, unsigned prot)
 
 void actor_unmap(struct actor *a, uint32_t n)
 {
-    enum status status = aspace_unmap(&a->p->aspace, (struct uaddr){actor_page(n)}, 1);
+    enum status status = aspace_unmap(&a->p->aspace, (struct uaddr){actor_page(n)});
     ASSERT(status == ST_OK, "a test's page is not mapped");
 }
 

@@ -347,18 +347,16 @@ static void drop_page(struct aspace *as, struct page *page)
     forget_page(as, page);
 }
 
-enum status aspace_unmap(struct aspace *as, struct uaddr va, uint64_t n)
+enum status aspace_unmap(struct aspace *as, struct uaddr va)
 {
-    if (n == 0 || va.v % FRAME_BYTES != 0 || !user_range_ok(va, n * FRAME_BYTES)) {
+    if (!va_is_valid(va)) {
         return ST_INVALID;
     }
-    for (uint64_t i = 0; i < n; i++) {
-        struct page *page = page_at(as, va.v + i * FRAME_BYTES);
-        if (page == NULL) {
-            return ST_NOT_FOUND;
-        }
-        drop_page(as, page);
+    struct page *page = page_at(as, va.v);
+    if (page == NULL) {
+        return ST_NOT_FOUND;
     }
+    drop_page(as, page);
     return ST_OK;
 }
 
