@@ -35,6 +35,19 @@ op_any(struct thread *t, uint64_t first, const struct ring_words *w, struct thre
     return go_on;
 }
 
+/* The short CALL of an object of the kernel that is not plain. */
+static inline __attribute__((always_inline)) enum go_on
+op_full(struct thread *t, const struct cap_slot *slot, uint64_t first, const struct ring_words *w,
+        struct thread **next)
+{
+    enum go_on go_on =
+        ring_call_full(t, slot, first, in_area(t->process, w->params_addr),
+                       in_area(t->process, w->result_addr), w->user_data, w->lengths);
+
+    next_fetch(next);
+    return go_on;
+}
+
 /* CALL: the short one here, whatever else it may be by op_any. So too RETURN. */
 static inline __attribute__((always_inline)) enum go_on
 op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thread **next)
@@ -46,10 +59,15 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thr
     if (__builtin_expect((first & FIRST_WORD_EXTRAS) == 0 && slot != NULL && w.last == 0, 1)) {
         enum cap_kind kind = slot->object->type->kind;
 
-        if (kind == CAP_PLAIN && short_plain_call(t, slot, first, &w)) {
-            return GO_ON;
-        }
-        if (kind == CAP_CLIENT && short_call(t, slot, first, &w, REACH_SHORT, 0, 0, next)) {
+        if (kind == CAP_CLIENT) {
+            if (short_call(t, slot, first, &w, REACH_SHORT, 0, 0, next)) {
+                return GO_ON;
+            }
+        } else if (is_short_call(t->process, slot, &w)) {
+            if (__builtin_expect(kind == CAP_FULL, 0)) {
+                return op_full(t, slot, first, &w, next);
+            }
+            short_plain_call(t, slot, first, &w);
             return GO_ON;
         }
         w.cap_id = slot->id; /* as they are: so no register keeps them until here */

@@ -285,31 +285,32 @@ static __attribute__((noinline)) enum go_on call_full(struct thread *t, const st
     return sqe->cap_count != 0 ? STOP : after_full(&call);
 }
 
-/*
- * One that brings no capabilities, and whose messages are short and lie in the area: of
- * what call_full decodes and sets up, nothing but the call itself is left.
- */
+/* Of what call_full decodes and sets up, nothing but the call itself is left. */
 static inline __attribute__((always_inline)) enum go_on
-call_full_short(struct thread *t, const struct cap_slot *slot, uint16_t method,
-                const uint8_t *params, uint32_t params_len, struct call_buffer result,
-                uint64_t user_data, uint32_t cap_room)
+call_full_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
+                const uint8_t *params, uint8_t *result, uint64_t user_data, uint64_t lengths,
+                uint32_t cap_room)
 {
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
+    uint32_t room = (uint32_t)(lengths >> 32);
     struct cap_call call;
 
-    memcpy_words(in, params, params_len);
+    memcpy_words(in, params, (uint32_t)lengths);
     call.c.interface_id = slot->interface_id;
     call.c.badge = slot->badge;
-    call.c.method = method;
+    call.c.method = (uint16_t)(first >> 32);
     call.c.params = in;
-    call.c.params_bytes = params_len;
+    call.c.params_bytes = (uint32_t)lengths;
     call.c.params_capabilities = 0;
     call.c.results = out;
-    call.c.results_room = result.len;
+    call.c.results_room = room;
     call.caller = t;
     call.user_data = user_data;
-    call.result = result;
+    call.result.area = result;
+    call.result.addr = from_area(t->process, result);
+    call.result.len = room;
+    call.result.near = room;
     call.cap_room = cap_room;
     call.given = NULL;
     call.took_long = false;
@@ -320,10 +321,17 @@ call_full_short(struct thread *t, const struct cap_slot *slot, uint16_t method,
     } else if (call.result_count != 0) {
         complete_with_caps(&call);
     } else {
-        memcpy_words(result.area, out, call.c.results_bytes);
+        memcpy_words(result, out, call.c.results_bytes);
         ring_complete(t, user_data, call.c.results_bytes);
     }
     return after_full(&call);
+}
+
+enum go_on ring_call_full(struct thread *t, const struct cap_slot *slot, uint64_t first,
+                          const uint8_t *params, uint8_t *result, uint64_t user_data,
+                          uint64_t lengths)
+{
+    return call_full_short(t, slot, first, params, result, user_data, lengths, 0);
 }
 
 /* An entry that carries capabilities or a message that is not short takes long. */
@@ -379,10 +387,7 @@ op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
            short_call(t, slot, first, w, REACH_LONG, 0, 0, NULL);
 }
 
-/*
- * One that would be short but for its capabilities, those that it brings or takes; and the
- * short CALL of an object of the kernel that is not plain.
- */
+/* One that would be short but for its capabilities, those that it brings or takes. */
 static inline __attribute__((always_inline)) bool
 op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
                 const struct ring_words *w, enum go_on *go_on)
@@ -405,16 +410,11 @@ op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
         return (n | w->last) != 0 &&
                short_call(t, slot, first, w, REACH_SHORT, n, (uint32_t)w->last, NULL);
     }
-    if (type->kind != CAP_FULL || n != 0 || type->interface_id != w->interface_id ||
-        !is_in_area(p, w->params_addr, REACH_SHORT) ||
-        !is_in_area(p, w->result_addr, REACH_SHORT)) {
+    if (type->kind != CAP_FULL || n != 0 || !is_short_call(p, slot, w)) {
         return false;
     }
-    uint32_t room = (uint32_t)(w->lengths >> 32);
-    struct call_buffer result = {
-        .area = in_area(p, w->result_addr), .addr = w->result_addr, .len = room, .near = room};
-    *go_on = call_full_short(t, slot, (uint16_t)(first >> 32), in_area(p, w->params_addr),
-                             (uint32_t)w->lengths, result, w->user_data, (uint32_t)w->last);
+    *go_on = call_full_short(t, slot, first, in_area(p, w->params_addr), in_area(p, w->result_addr),
+                             w->user_data, w->lengths, (uint32_t)w->last);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <abi/ring.h>
 #include <capnp/call.h>
 #include <lib/call.h>
+#include <lib/cap_table.h>
 #include <lib/ring.h>
 #include <lib/transfer.h>
 #include <stdbool.h>
@@ -28,6 +29,14 @@ enum go_on { GO_ON, STOP };
 enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64_t interface_id,
                        uint64_t params_addr, uint64_t result_addr, uint64_t lengths,
                        uint64_t user_data, uint64_t last);
+
+/*
+ * The short CALL of an object of the kernel that is not plain, which is_short_call
+ * (cap/short_call.h) has looked at: its buffers are where the kernel reaches them.
+ */
+enum go_on ring_call_full(struct thread *t, const struct cap_slot *slot, uint64_t first,
+                          const uint8_t *params, uint8_t *result, uint64_t user_data,
+                          uint64_t lengths);
 
 /* Any other entry, of which the first word has been read. */
 enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t first);

@@ -71,6 +71,12 @@ static inline uint8_t *in_area(const struct process *p, uint64_t addr)
     return (uint8_t *)(addr + p->area_delta);
 }
 
+/* The other way round. */
+static inline uint64_t from_area(const struct process *p, const uint8_t *at)
+{
+    return (uint64_t)at - p->area_delta;
+}
+
 /* Posts the completion that a record owes. Some thread is current. */
 static inline __attribute__((always_inline)) void short_post(const struct call *call,
                                                              uint64_t result, uint32_t cap_count,
@@ -183,6 +189,16 @@ short_return(struct thread *t, const struct ring_words *w, enum reach reach, uin
     return true;
 }
 
+/* Whether a call of an object of the kernel has its interface, and short messages in the area. */
+static inline bool is_short_call(const struct process *p, const struct cap_slot *slot,
+                                 const struct ring_words *w)
+{
+    return __builtin_expect(slot->object->type->interface_id == w->interface_id, 1) &&
+           __builtin_expect(lengths_fit(w->lengths, REACH_SHORT), 1) &&
+           __builtin_expect(is_in_area(p, w->params_addr, REACH_SHORT), 1) &&
+           __builtin_expect(is_in_area(p, w->result_addr, REACH_SHORT), 1);
+}
+
 /* Completes a call that a plain object has not answered. */
 static __attribute__((noinline, cold)) void plain_refused(struct thread *t, uint64_t user_data,
                                                           const struct capnp_call *call,
@@ -197,8 +213,8 @@ static __attribute__((noinline, cold)) void plain_refused(struct thread *t, uint
     }
 }
 
-/* The short call to a plain object. False: it is not one. */
-static inline __attribute__((always_inline)) bool short_plain_call(struct thread *t,
+/* The call to a plain object, which is_short_call has looked at. */
+static inline __attribute__((always_inline)) void short_plain_call(struct thread *t,
                                                                    const struct cap_slot *slot,
                                                                    uint64_t first,
                                                                    const struct ring_words *w)
@@ -206,12 +222,6 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
     const struct process *p = t->process;
     struct cap_object *object = slot->object;
 
-    if (__builtin_expect(object->type->interface_id != w->interface_id, 0) ||
-        __builtin_expect(!lengths_fit(w->lengths, REACH_SHORT), 0) ||
-        __builtin_expect(!is_in_area(p, w->params_addr, REACH_SHORT), 0) ||
-        __builtin_expect(!is_in_area(p, w->result_addr, REACH_SHORT), 0)) {
-        return false;
-    }
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
     _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
     uint64_t user_data = w->user_data;
@@ -232,9 +242,8 @@ static inline __attribute__((always_inline)) bool short_plain_call(struct thread
         plain_refused(t, user_data, &call, answer,
                       (struct call_buffer){
                           .area = result, .len = call.results_room, .near = call.results_room});
-        return true;
+        return;
     }
     memcpy_words(result, out, call.results_bytes);
     ring_complete(t, user_data, call.results_bytes);
-    return true;
 }
