@@ -30,9 +30,9 @@ static void raw_batches(uint32_t n, uint32_t batch, struct cap_sqe like)
             CHECK(cqe->user_data == entry + i && cqe->result == 0);
         }
         ring->cq_head = head;
-        __atomic_store_n(&ring->header->cq_head, head, __ATOMIC_RELEASE);
         entry += batch;
     }
+    rt_ring_go_on(ring, ring->sq_tail, ring->cq_head);
 }
 
 void nop(uint32_t n)

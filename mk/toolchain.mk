@@ -46,8 +46,11 @@ KERNEL_SANITIZE := -fsanitize=kernel-address -fsanitize=undefined \
                    $(if $(cc_is_gcc),--param asan-stack=0 --param asan-globals=0,\
                    $(patsubst %,-mllvm -asan-%,stack=0 globals=0 \
                    instrumentation-with-call-threshold=0))
+
+# Words that are stored side by side take fewer instructions than a vector put together of them.
 UFLAGS := $(COMMON) -O2 -ffreestanding -fno-pic -fno-pie -ftls-model=local-exec \
-          -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+          -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+          -fno-tree-slp-vectorize
 HFLAGS := $(COMMON) -O2
 SFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
           -fno-sanitize-recover=all

@@ -79,15 +79,21 @@ bool rt_ring_init(struct rt_ring *ring, void *region)
         .area = base + h->area_offset,
         .sq_mask = h->sq_entries - 1u,
         .cq_mask = h->cq_entries - 1u,
-        .sq_tail = h->sq_tail,
-        .cq_head = h->cq_head,
         .chunk_bytes = h->area_bytes / RT_RING_CHUNKS,
-        .sq_last = h->sq_head + h->sq_entries - 1u,
         .chunks_free = ~0ull,
         .run = ~0ull,
         .run_bytes = h->area_bytes,
     };
+    rt_ring_go_on(ring, h->sq_tail, h->cq_head);
     return true;
+}
+
+void rt_ring_go_on(struct rt_ring *ring, uint32_t sq_tail, uint32_t cq_head)
+{
+    ring->sq_tail = sq_tail;
+    ring->cq_head = cq_head;
+    ring->sq_next = &ring->sq[sq_tail & ring->sq_mask];
+    ring->sq_stop = ring->sq_next;
 }
 
 uint32_t rt_ring_free_chunks(const struct rt_ring *ring)
@@ -159,6 +165,7 @@ static inline bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t
         .ring = ring,
         .params = ring->area + (uint64_t)__builtin_ctzll(run) * ring->chunk_bytes,
         .chunks = run,
+        .cqe.result = RT_PENDING,
         .holds = RT_HOLDS_RUN,
     };
     return true;
@@ -194,6 +201,7 @@ bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe)
     }
     ring->sq[ring->sq_tail & ring->sq_mask] = *sqe;
     ring->sq_tail++;
+    ring->sq_stop = ring->sq; /* so that rt_ring_has_room looks again */
     return true;
 }
 
@@ -217,14 +225,12 @@ bool rt_ring_settle(struct rt_ring *ring)
         }
     }
     ring->cq_head = head;
-    __atomic_store_n(&ring->header->cq_head, head, __ATOMIC_RELEASE);
     return head == tail;
 }
 
 void rt_ring_mend(struct rt_ring *ring)
 {
     for (uint32_t i = 0; i < MEND_TRIES; i++) {
-        __atomic_store_n(&ring->header->cq_head, ring->cq_head, __ATOMIC_RELEASE);
         if (rt_ring_enter(ring, 0, CAP_TIMEOUT_POLL) >= 0) {
             return;
         }
@@ -247,7 +253,11 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
             return (struct rt_status){.code = RT_ERR_RING};
         }
     }
-    ring->sq_last = ring->sq_tail + rt_ring_room(ring) - 1u;
+    uint32_t at = ring->sq_tail & ring->sq_mask;
+    uint32_t room = rt_ring_room(ring);
+    uint32_t to_end = ring->sq_mask + 1u - at;
+    ring->sq_next = &ring->sq[at];
+    ring->sq_stop = ring->sq_next + (room < to_end ? room : to_end);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -257,7 +267,7 @@ bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out)
         return false;
     }
     const struct cap_cqe *first = rt_ring_first(ring);
-    if (first != 0) {
+    if (ring->stash_count == 0 && (first->user_data & RT_USER_DATA_CALL) == 0) {
         *out = *first;
         rt_ring_advance(ring);
         return true;
@@ -309,9 +319,9 @@ struct rt_status rt_call_wait_slowly(struct rt_call *call)
 {
     struct rt_ring *ring = call->ring;
 
-    while (!call->done) {
+    while (!rt_call_is_done(call)) {
         bool blocked = !rt_ring_settle(ring);
-        if (call->done) {
+        if (rt_call_is_done(call)) {
             break;
         }
         if (blocked) {
@@ -330,11 +340,11 @@ struct rt_status rt_call_wait_slowly(struct rt_call *call)
 
 bool rt_call_wait_for(struct rt_call *call, uint64_t timeout_ns)
 {
-    if (!call->done) {
+    if (!rt_call_is_done(call)) {
         enter(call->ring, timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1, timeout_ns);
         (void)rt_ring_settle(call->ring);
     }
-    return call->done;
+    return rt_call_is_done(call);
 }
 
 uint32_t rt_call_wait_any(struct rt_call *const calls[], uint32_t n)
@@ -344,7 +354,7 @@ uint32_t rt_call_wait_any(struct rt_call *const calls[], uint32_t n)
 
     for (;;) {
         for (uint32_t i = 0; i < n; i++) {
-            if (calls[i]->done) {
+            if (rt_call_is_done(calls[i])) {
                 return i;
             }
         }
@@ -442,7 +452,7 @@ static struct rt_status queue_with(struct rt_call *call, struct cap_sqe *sqe, ui
     sqe->params_len = params_len;
     struct rt_status s = queue(call->ring, sqe);
     if (rt_ok(s)) {
-        call->done = false;
+        call->cqe.result = RT_PENDING;
         call->given = 0;
     }
     return s;
@@ -477,7 +487,7 @@ uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability)
 
 void rt_call_drop(struct rt_call *call)
 {
-    if (!call->done) {
+    if (call->cqe.result < 0) {
         return;
     }
     for (uint32_t i = 0; i < call->cqe.cap_count; i++) {
@@ -557,7 +567,7 @@ struct rt_status rt_queue_receive(struct rt_call *call, uint64_t endpoint, uint6
                                                .cap_room = call->take_room,
                                            });
     if (rt_ok(s)) {
-        call->done = false;
+        call->cqe.result = RT_PENDING;
         call->given = 0;
     }
     return s;

@@ -5,6 +5,11 @@
 
 #include "queue.h"
 
+_Static_assert(offsetof(struct capnp_call, badge) == offsetof(struct cap_message_header, badge) &&
+                   offsetof(struct capnp_call, interface_id) ==
+                       offsetof(struct cap_message_header, interface_id),
+               "interface and badge are copied as they lie");
+
 /* Room for a refusal that is sent by itself. */
 #define REFUSAL_BYTES 256u
 
@@ -36,8 +41,8 @@ static void refuse(const struct rt_server *server, struct rt_receiver *receiver,
                    enum cap_exc exception, const char *reason)
 {
     queued(receiver, RT_REFUSING,
-           rt_queue_refusal(&receiver->call, receiver->call_id, exception, reason, !server->stopped,
-                            (uintptr_t)receiver));
+           rt_queue_refusal(&receiver->call, rt_call_received_id(&receiver->call), exception,
+                            reason, !server->stopped, (uintptr_t)receiver));
 }
 
 /* It receives no more. */
@@ -61,10 +66,13 @@ static void receive_or_rest(struct rt_server *server, struct rt_receiver *receiv
 }
 
 /* By the first service that serves the interface; the last says itself what it does not serve. */
-static inline enum capnp_answer dispatch(const struct rt_offer *offer, struct capnp_call *call)
+static enum capnp_answer dispatch_to_one_of(const void *offered, void *self,
+                                            struct capnp_call *call)
 {
+    const struct rt_offer *offer = offered;
     const struct capnp_service *service = offer->services;
 
+    (void)self;
     if (offer->service_count == 0) {
         return capnp_call_unimplemented(call);
     }
@@ -75,12 +83,21 @@ static inline enum capnp_answer dispatch(const struct rt_offer *offer, struct ca
     return service->dispatch(service->server, service->self, call);
 }
 
+/* Who serves the calls of this offer. */
+static struct capnp_service service_of(const struct rt_offer *offer)
+{
+    if (offer->service_count == 1) {
+        return offer->services[0];
+    }
+    return (struct capnp_service){.dispatch = dispatch_to_one_of, .server = offer};
+}
+
 /* Of answer the part where it goes with capabilities, comes after them, or is the last. */
 static __attribute__((noinline)) void answer_with(const struct rt_server *server,
                                                   struct rt_receiver *receiver, uint32_t bytes)
 {
-    struct rt_status s = rt_queue_return(&receiver->call, receiver->call_id, bytes,
-                                         !server->stopped, (uintptr_t)receiver);
+    struct rt_status s = rt_queue_return(&receiver->call, rt_call_received_id(&receiver->call),
+                                         bytes, !server->stopped, (uintptr_t)receiver);
 
     if (s.code == RT_ERR_BUILD) {
         refuse(server, receiver, CAP_EXC_FAILED,
@@ -90,27 +107,29 @@ static __attribute__((noinline)) void answer_with(const struct rt_server *server
     }
 }
 
-/* Answers, and receives the next call by the same entry. */
+/*
+ * Answers, and receives the next call by the same entry. The outcome stays what came: nobody
+ * waits for it, and should the answer be malformed a refusal names the same call.
+ */
 static inline void answer(const struct rt_server *server, struct rt_receiver *receiver,
-                          uint32_t bytes)
+                          uint32_t bytes, bool brought_capabilities)
 {
     struct rt_call *call = &receiver->call;
 
-    if (__builtin_expect((call->given | call->cqe.cap_count) != 0 || server->stopped ||
+    if (__builtin_expect(brought_capabilities || call->given != 0 || server->stopped ||
                              !rt_ring_has_room(server->ring),
                          0)) {
         answer_with(server, receiver, bytes);
         return;
     }
-    *rt_ring_entry(server->ring) = (struct cap_sqe){
-        .opcode = CAP_OP_RETURN,
-        .flags = CAP_SQE_F_AGAIN,
-        .interface_id = receiver->call_id,
-        .params_addr = (uintptr_t)call->params,
-        .params_len = bytes,
-        .user_data = (uintptr_t)receiver,
-    };
-    call->done = false;
+    rt_ring_write(server->ring, (struct cap_sqe){
+                                    .opcode = CAP_OP_RETURN,
+                                    .flags = CAP_SQE_F_AGAIN,
+                                    .interface_id = rt_call_received_id(call),
+                                    .params_addr = (uintptr_t)call->params,
+                                    .params_len = bytes,
+                                    .user_data = (uintptr_t)receiver,
+                                });
     receiver->state = RT_ANSWERING;
 }
 
@@ -131,26 +150,25 @@ static __attribute__((noinline)) void otherwise(struct rt_server *server,
     }
 }
 
-/* What else there is to say of a call was said when the receiver was offered. */
-static inline void serve(struct rt_server *server, struct rt_receiver *receiver)
+/*
+ * A call has come with so many bytes and capabilities. What else there is to say of it was
+ * said when the receiver was offered.
+ */
+static inline __attribute__((always_inline)) void
+serve(struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes, uint16_t capabilities)
 {
     struct rt_call *call = &receiver->call;
     const struct cap_message_header *header = rt_call_received(call);
     struct capnp_call *c = &receiver->c;
 
-    c->interface_id = header->interface_id;
-    c->badge = header->badge;
+    __builtin_memcpy(c, header, offsetof(struct cap_message_header, method_id));
     c->method = header->method_id;
-    c->params_bytes = rt_call_results_bytes(call) - (uint32_t)sizeof *header;
-    c->params_capabilities = call->cqe.cap_count;
-    receiver->call_id = rt_call_received_id(call);
-    if (__builtin_expect(server->stopped, 0)) {
-        refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
-        return;
-    }
-    enum capnp_answer kind = dispatch(&receiver->offer, c);
+    c->params_bytes = bytes - (uint32_t)sizeof *header;
+    c->params_capabilities = capabilities;
+    enum capnp_answer kind =
+        receiver->service.dispatch(receiver->service.server, receiver->service.self, c);
     if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
-        answer(server, receiver, c->results_bytes);
+        answer(server, receiver, c->results_bytes, capabilities != 0);
     } else {
         otherwise(server, receiver, c, kind);
     }
@@ -161,13 +179,14 @@ static inline void serve(struct rt_server *server, struct rt_receiver *receiver)
  * ways that look alike: where the answer did arrive, a refusal finds no call, and the
  * receiving that follows fails by itself.
  */
-static __attribute__((noinline)) void not_served(struct rt_server *server,
-                                                 struct rt_receiver *receiver)
+static void not_served(struct rt_server *server, struct rt_receiver *receiver,
+                       const struct cap_cqe *cqe)
 {
-    int32_t result = receiver->call.cqe.result;
+    int32_t result = cqe->result;
     bool gone = result == CAP_ERR_NOT_DELIVERED || result == CAP_ERR_NOT_FOUND ||
                 result == CAP_ERR_CANCELED;
     if (receiver->state == RT_RECEIVING) {
+        rt_call_settle(&receiver->call, cqe);
         rest(server, receiver, rt_call_wait(&receiver->call));
     } else if (receiver->state == RT_ANSWERING && result < 0 && !gone) {
         refuse(server, receiver, CAP_EXC_FAILED, "the server's answer could not be sent");
@@ -199,6 +218,7 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
             return s;
         }
         receivers[i].offer = o;
+        receivers[i].service = service_of(&receivers[i].offer);
         receivers[i].server = server;
         receivers[i].c.params = rt_call_received(&receivers[i].call) + 1;
         receivers[i].c.results = receivers[i].call.params;
@@ -206,37 +226,57 @@ struct rt_status rt_server_offer(struct rt_server *server, const struct rt_offer
     }
     server->receiver_count += o.receivers;
     server->busy += o.receivers;
+    server->quick_bytes = server->receiver_count * sizeof *receivers;
     for (uint32_t i = 0; i < o.receivers; i++) {
         receive(&receivers[i]);
     }
     return (struct rt_status){.code = RT_OK};
 }
 
-/* Of next the part where the oldest completion is not first in the queue. */
-static __attribute__((noinline)) struct rt_receiver *next_of_any(struct rt_server *server)
+/*
+ * Serves the oldest completion, whatever it says and wherever it lies; or there was none
+ * but of the program's own calls.
+ */
+static __attribute__((noinline)) void serve_any(struct rt_server *server)
 {
     struct cap_cqe cqe;
 
     if (!rt_ring_take(server->ring, &cqe)) {
-        return NULL;
+        return;
     }
     struct rt_receiver *receiver = receiver_of(server, cqe.user_data);
+    if (cqe.result < (int32_t)sizeof(struct cap_message_header)) {
+        not_served(server, receiver, &cqe);
+        return;
+    }
     rt_call_settle(&receiver->call, &cqe);
-    return receiver;
+    if (server->stopped) {
+        refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
+    } else {
+        serve(server, receiver, (uint32_t)cqe.result, cqe.cap_count);
+    }
 }
 
-/* Of a ring that is not empty: the next receiver whose entry has completed. NULL: there is none. */
-static inline struct rt_receiver *next(struct rt_server *server)
+/*
+ * Serves the completion that lies first in the queue, if it is a call that has come to a
+ * server that has not stopped, and brings no capabilities. False: it is something else.
+ */
+static inline bool serve_first(struct rt_server *server)
 {
-    const struct cap_cqe *first = rt_ring_first(server->ring);
+    struct rt_ring *ring = server->ring;
+    const struct cap_cqe *first = rt_ring_first(ring);
+    uint64_t bytes = rt_cqe_word(first); /* where nothing else is in it */
 
-    if (__builtin_expect(first == NULL, 0)) {
-        return next_of_any(server);
+    if (__builtin_expect(first->user_data - (uintptr_t)server->receivers >= server->quick_bytes ||
+                             bytes - sizeof(struct cap_message_header) >= CAP_MESSAGE_MAX,
+                         0)) {
+        return false;
     }
-    struct rt_receiver *receiver = receiver_of(server, first->user_data);
+    struct rt_receiver *receiver = (struct rt_receiver *)(uintptr_t)first->user_data;
     rt_call_settle(&receiver->call, first);
-    rt_ring_advance(server->ring);
-    return receiver;
+    rt_ring_advance(ring);
+    serve(server, receiver, (uint32_t)bytes, 0);
+    return true;
 }
 
 /* The loop: until nothing is received any more, or once: until something has been done. */
@@ -244,26 +284,26 @@ static void serve_all(struct rt_server *server, uint64_t timeout_ns, bool once)
 {
     struct rt_ring *ring = server->ring;
     uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
-    bool enough = false;
 
-    for (;;) {
-        struct rt_receiver *receiver;
-        while (!rt_ring_is_empty(ring) && (receiver = next(server)) != NULL) {
-            if (__builtin_expect(
-                    receiver->call.cqe.result >= (int32_t)sizeof(struct cap_message_header), 1)) {
-                serve(server, receiver);
-            } else {
-                not_served(server, receiver);
+    for (bool enough = false;; enough = once) {
+        if (__builtin_expect(ring->stash_count == 0, 1)) {
+            if (rt_ring_is_drained(ring)) {
+                if (enough || server->busy == 0) {
+                    return;
+                }
+                int64_t there = rt_ring_enter(ring, wanted, timeout_ns);
+                if (__builtin_expect(there <= 0, 0)) {
+                    if (there < 0) {
+                        rt_ring_mend(ring);
+                    }
+                    continue;
+                }
             }
-            enough = once;
+            if (__builtin_expect(serve_first(server), 1)) {
+                continue;
+            }
         }
-        if (enough || server->busy == 0) {
-            return;
-        }
-        if (__builtin_expect(rt_ring_enter(ring, wanted, timeout_ns) < 0, 0)) {
-            rt_ring_mend(ring);
-        }
-        enough = once;
+        serve_any(server);
     }
 }
 
@@ -282,6 +322,7 @@ struct rt_status rt_server_run(struct rt_server *server)
 void rt_server_stop(struct rt_server *server)
 {
     server->stopped = true;
+    server->quick_bytes = 0;
     for (uint32_t i = 0; i < server->receiver_count; i++) {
         struct rt_receiver *receiver = &server->receivers[i];
         if (receiver->state != RT_IDLE &&

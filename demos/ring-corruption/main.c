@@ -283,8 +283,7 @@ static void restore(struct rt_ring *client)
     store(&ring.header->sq_tail, ring.sq_head);
     store(&ring.header->cq_tail, ring.cq_tail);
     store(&ring.header->cq_head, ring.cq_head);
-    client->sq_tail = ring.sq_head;
-    client->cq_head = ring.cq_head;
+    rt_ring_go_on(client, ring.sq_head, ring.cq_head);
 }
 
 int main(void)
@@ -292,6 +291,7 @@ int main(void)
     struct rt_ring *client = demo_begin("ring-corruption");
 
     CHECK(rt_printf("ring-corruption: no damage yet\n"));
+    rt_ring_publish(client);
     original = *client->header;
     ring.header = client->header;
     ring.sq = client->sq;

@@ -196,12 +196,13 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, end);
+    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
     return s;
 }
 
@@ -273,12 +274,14 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE, end);
+    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE,
+                       (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
     return s;
 }
 
@@ -350,13 +353,14 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
-    capos_null_cap_echo_params_set_value(params, value);
-    uint32_t end = capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
-    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, end);
+    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capos_null_cap_echo_params_set_value(params, value);
+    capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
     return s;
 }
 
@@ -451,15 +455,16 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_null_cap_add_params_set_a(params, a);
-    capos_null_cap_add_params_set_b(params, b);
-    capos_null_cap_add_params_set_c(params, c);
     s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
                        CAPOS_NULL_CAP_ADD_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_null_cap_add_params_set_a(params, a);
+    capos_null_cap_add_params_set_b(params, b);
+    capos_null_cap_add_params_set_c(params, c);
     return s;
 }
 
@@ -1025,15 +1030,16 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_virtual_memory_map_params_set_hint(params, hint);
-    capos_virtual_memory_map_params_set_size(params, size);
-    capos_virtual_memory_map_params_set_protection(params, protection);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
                        CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_virtual_memory_map_params_set_hint(params, hint);
+    capos_virtual_memory_map_params_set_size(params, size);
+    capos_virtual_memory_map_params_set_protection(params, protection);
     return s;
 }
 
@@ -1096,14 +1102,15 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
-    capos_virtual_memory_unmap_params_set_address(params, address);
-    capos_virtual_memory_unmap_params_set_size(params, size);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
                        CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
+    capos_virtual_memory_unmap_params_set_address(params, address);
+    capos_virtual_memory_unmap_params_set_size(params, size);
     return s;
 }
 
@@ -1145,15 +1152,16 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_virtual_memory_protect_params_set_address(params, address);
-    capos_virtual_memory_protect_params_set_size(params, size);
-    capos_virtual_memory_protect_params_set_protection(params, protection);
     s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
                        CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_virtual_memory_protect_params_set_address(params, address);
+    capos_virtual_memory_protect_params_set_size(params, size);
+    capos_virtual_memory_protect_params_set_protection(params, protection);
     return s;
 }
 
@@ -1486,15 +1494,16 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
-                                                                                     0)};
-    capos_boot_package_read_manifest_params_set_offset(params, offset);
-    capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
     s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
                        CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
+                                                                                     0)};
+    capos_boot_package_read_manifest_params_set_offset(params, offset);
+    capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
     return s;
 }
 
@@ -1557,13 +1566,14 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
-    capos_capability_manager_list_params_set_first(params, first);
     s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
                        CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
+    capos_capability_manager_list_params_set_first(params, first);
     return s;
 }
 
@@ -1677,13 +1687,14 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
-    capos_fault_injector_arm_params_set_countdown(params, countdown);
     s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
                        CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
+    capos_fault_injector_arm_params_set_countdown(params, countdown);
     return s;
 }
 

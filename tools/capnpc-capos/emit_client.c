@@ -279,10 +279,7 @@ static void emit_set_bytes(const struct decl *params, const struct field *field,
              8u * (1u + params->data_words + field->offset), end, arg_name(field));
 }
 
-/*
- * Builds the message of the arguments where the call's parameters are. If bytes end it,
- * that is at `end`, or, for what is built in place, at the end of the room.
- */
+/* Builds the arguments' message. */
 static void emit_set_params(const struct model *model, const struct decl *params,
                             enum delivery delivery, struct out *out)
 {
@@ -291,7 +288,6 @@ static void emit_set_params(const struct model *model, const struct decl *params
     unsigned bytes_left = bytes_count(model, params);
     bool any = false;
 
-    out_print(out, "    uint8_t *message = call->params;\n");
     if (has_own_values(model, params)) {
         out_line(out, "    struct %s_builder params = {%s};", params->name, root);
     } else {
@@ -304,11 +300,10 @@ static void emit_set_params(const struct model *model, const struct decl *params
             continue;
         }
         if (field.type.kind == TYPE_TEXT || field.type.kind == TYPE_DATA) {
-            bool is_used = --bytes_left != 0 || delivery == COPIED;
             emit_set_bytes(params, &field,
-                           !is_used ? ""
-                           : any    ? "end = "
-                                    : "uint32_t end = ",
+                           --bytes_left == 0 ? ""
+                           : any             ? "end = "
+                                             : "uint32_t end = ",
                            any ? "end" : root_bytes(params), delivery, out);
             any = true;
             continue;
@@ -354,9 +349,9 @@ static const char *message_bytes(const struct model *model, const struct decl *p
     return sum;
 }
 
-/* Takes room for the arguments and builds their message there, but for data to be written. */
-static void emit_build(const struct model *model, const struct method *method, const char *room,
-                       enum delivery delivery, struct out *out)
+/* Takes room for the arguments, whose `message` is built there. */
+static void emit_take_room(const struct model *model, const struct method *method, const char *room,
+                           enum delivery delivery, struct out *out)
 {
     const struct decl *params = method->params;
 
@@ -366,7 +361,7 @@ static void emit_build(const struct model *model, const struct method *method, c
     emit_call_begin(model, method, room, out);
     out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
     if (model_field_count(params) != 0) {
-        emit_set_params(model, params, delivery, out);
+        out_print(out, "    uint8_t *message = call->params;\n");
     }
 }
 
@@ -382,6 +377,20 @@ static void emit_submit(const struct model *model, const struct method *method, 
               end_of(&t));
 }
 
+/*
+ * Submits and then builds what has this length. In this order the compiler need not take
+ * the message for the call, whose fields the entry is made of.
+ */
+static void emit_submit_and_build(const struct model *model, const struct method *method,
+                                  const char *len, struct out *out)
+{
+    out_line(out, "    s = rt_call_submit(call, target.id, %s_ID, %s, %s);",
+             method->interface->upper, method->number, len);
+    out_print(out, "    if (!rt_ok(s)) {\n        rt_call_end(call);\n        return s;\n    }\n");
+    emit_set_params(model, method->params, COPIED, out);
+    out_print(out, "    return s;\n}\n\n");
+}
+
 static void emit_send(const struct model *model, const struct decl *decl,
                       const struct method *method, struct out *out)
 {
@@ -390,14 +399,23 @@ static void emit_send(const struct model *model, const struct decl *decl,
     bool bytes = bytes_count(model, params) != 0;
     bool message = model_field_count(params) != 0;
     const char *room = bytes ? "capnp_room(bytes)" : message ? root_bytes(params) : "0";
+    struct traffic t = traffic_of(model, method);
 
     add_target(decl, true, &args);
     add_values(model, params, true, COPIED, &args);
     add_results_room(model, method, true, &args);
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
-    emit_build(model, method, room, COPIED, out);
-    emit_submit(model, method, "", bytes ? "end" : room, out);
+    emit_take_room(model, method, room, COPIED, out);
+    const char *len = bytes ? "(uint32_t)bytes" : room;
+    if (message && !carries(&t)) {
+        emit_submit_and_build(model, method, len, out);
+        return;
+    }
+    if (message) {
+        emit_set_params(model, params, COPIED, out);
+    }
+    emit_submit(model, method, "", len, out);
 }
 
 static bool has_data(const struct model *model, const struct decl *params)
@@ -427,7 +445,8 @@ static void emit_begin_in_place(const struct model *model, const struct decl *de
             "are then written, and submitted. What is not written is sent as it lies there.",
             out);
     open_function(out, out_string("%s_%s_begin", decl->name, method->name), &args);
-    emit_build(model, method, "capnp_room(bytes)", IN_PLACE, out);
+    emit_take_room(model, method, "capnp_room(bytes)", IN_PLACE, out);
+    emit_set_params(model, method->params, IN_PLACE, out);
     out_print(out, "    return s;\n}\n\n"
                    "/* Submits what was built. When that fails, the call has been ended. */\n");
     open_function(out, out_string("%s_%s_submit", decl->name, method->name), &submit);

@@ -90,13 +90,14 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
-    uint32_t end = capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
-    demo_depot_echo_params_set_times(params, times);
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, end);
+    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
+    demo_depot_echo_params_set_times(params, times);
     return s;
 }
 
@@ -377,13 +378,14 @@ static inline struct rt_status demo_depot_waiting_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
-    demo_depot_waiting_params_set_badge(params, badge);
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAITING,
                        DEMO_DEPOT_WAITING_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
+    demo_depot_waiting_params_set_badge(params, badge);
     return s;
 }
 
@@ -432,12 +434,13 @@ static inline struct rt_status demo_depot_go_send(struct rt_call *call, struct r
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
-    demo_depot_go_params_set_badge(params, badge);
     s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO, DEMO_DEPOT_GO_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
+    demo_depot_go_params_set_badge(params, badge);
     return s;
 }
 
@@ -522,13 +525,14 @@ static inline struct rt_status demo_depot_invert_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
-    uint32_t end = capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
-    demo_depot_invert_params_set_whole(params, whole);
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_INVERT, end);
+    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_INVERT, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
+    demo_depot_invert_params_set_whole(params, whole);
     return s;
 }
 

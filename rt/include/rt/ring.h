@@ -32,10 +32,13 @@
  * Releases are entries like others, and nobody waits for them: they go to the kernel
  * with whatever is submitted next.
  *
- * Memory order: the store of sq_tail is a release that publishes the entries
- * before it; the load of cq_tail is an acquire that pairs with the kernel's
- * release after writing the completion. On one CPU, with the kernel working only
- * inside cap_enter, these cost nothing.
+ * Entering the kernel publishes sq_tail and cq_head, in one store. Until then an entry
+ * is seen by nobody, so that its message may be built after it.
+ *
+ * Memory order: that store is a release that publishes the entries before it; the load
+ * of cq_tail is an acquire that pairs with the kernel's release after writing the
+ * completion. On one CPU, with the kernel working only inside cap_enter, these cost
+ * nothing.
  */
 #pragma once
 
@@ -99,6 +102,9 @@ _Static_assert(offsetof(struct cap_cqe, detail) - offsetof(struct cap_cqe, resul
                    offsetof(struct rt_outcome, detail),
                "an outcome is copied as it lies in the completion");
 
+/* The result of what has not completed yet; no enum cap_err. */
+#define RT_PENDING INT32_MIN
+
 /* What a call has of the message area. */
 enum rt_hold { RT_HOLDS_NOTHING, RT_HOLDS_CHUNK, RT_HOLDS_RUN };
 
@@ -113,12 +119,11 @@ struct rt_call {
     uint32_t params_room;  /* bytes */
     uint32_t results_room; /* bytes, with the records of capabilities */
     uint64_t chunks;       /* the run, if it holds one */
-    struct rt_outcome cqe; /* valid once done */
-    uint8_t done;          /* it has completed */
+    struct rt_outcome cqe; /* valid once the result is not RT_PENDING */
     uint8_t give_room;     /* capabilities that can go with it */
     uint8_t given;         /* that do; one more than there is room for: too many were wanted */
     uint8_t take_room;     /* that can come with the answer */
-    uint32_t holds;        /* enum rt_hold */
+    uint8_t holds;         /* enum rt_hold */
 };
 
 struct rt_ring {
@@ -126,11 +131,12 @@ struct rt_ring {
     struct cap_sqe *sq;
     const struct cap_cqe *cq;
     uint8_t *area;
+    struct cap_sqe *sq_next;      /* where that of sq_tail lies, if it is before: */
+    struct cap_sqe *sq_stop;      /* up to here there was room when the head was last read */
+    _Alignas(8) uint32_t sq_tail; /* next to write, and */
+    uint32_t cq_head;             /* next to take; published by rt_ring_enter, as they lie */
     uint32_t sq_mask;
     uint32_t cq_mask;
-    uint32_t sq_tail; /* next to write; published by rt_ring_enter */
-    uint32_t sq_last; /* up to here, inclusive, there was room when the head was last read */
-    uint32_t cq_head; /* next to take */
     uint32_t chunk_bytes;
     bool borrowed;
     uint64_t chunks_free; /* but for those at hand */
@@ -152,6 +158,12 @@ struct rt_ring {
  */
 bool rt_ring_init(struct rt_ring *ring, void *region);
 
+/*
+ * Goes on from these counts, for a program that has worked on the region by itself
+ * meanwhile: the next entry to write, and the next completion to take.
+ */
+void rt_ring_go_on(struct rt_ring *ring, uint32_t sq_tail, uint32_t cq_head);
+
 /* Takes the region as the thread's own ring. Called by the runtime at entry, once. */
 bool rt_ring_setup(void *region);
 
@@ -162,14 +174,31 @@ bool rt_ring_setup(void *region);
 struct rt_ring *rt_ring_borrow(void);
 void rt_ring_return(struct rt_ring *ring);
 
+_Static_assert(offsetof(struct rt_ring, sq_tail) % 8u == 0 &&
+                   offsetof(struct rt_ring, cq_head) == offsetof(struct rt_ring, sq_tail) + 4u &&
+                   offsetof(struct cap_ring_header, cq_head) ==
+                       offsetof(struct cap_ring_header, sq_tail) + 4u,
+               "both counts are published by one store");
+
+/* Shows the kernel what was pushed and what was taken, for when it is entered next. */
+static inline void rt_ring_publish(struct rt_ring *ring)
+{
+    uint64_t counts;
+
+    __builtin_memcpy(&counts, (uint8_t *)ring + offsetof(struct rt_ring, sq_tail), sizeof counts);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __builtin_memcpy((uint8_t *)ring->header + offsetof(struct cap_ring_header, sq_tail), &counts,
+                     sizeof counts);
+}
+
 /*
- * Publishes what was pushed and enters the kernel; see abi/syscall.h. Returns
- * what cap_enter returns: completions available, or an enum sys_err.
+ * Publishes, and enters the kernel; see abi/syscall.h. Returns what cap_enter returns:
+ * completions available, or an enum sys_err.
  */
 static inline int64_t rt_ring_enter(struct rt_ring *ring, uint64_t min_complete,
                                     uint64_t timeout_ns)
 {
-    __atomic_store_n(&ring->header->sq_tail, ring->sq_tail, __ATOMIC_RELEASE);
+    rt_ring_publish(ring);
     return rt_cap_enter(min_complete, timeout_ns);
 }
 
@@ -183,29 +212,37 @@ static inline uint32_t rt_ring_room(const struct rt_ring *ring)
 /* Raw level: copies one entry in, as it is. False: the queue is full; enter first. */
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
 
+/* Whether no completion is in the queue. */
+static inline bool rt_ring_is_drained(const struct rt_ring *ring)
+{
+    return ring->cq_head == __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
+}
+
 /* Whether no completion waits to be taken, neither a raw one nor a call's. */
 static inline bool rt_ring_is_empty(const struct rt_ring *ring)
 {
-    return ring->cq_head == __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) &&
-           ring->stash_count == 0;
+    return rt_ring_is_drained(ring) && ring->stash_count == 0;
 }
 
-/*
- * Of a ring that is not empty: the oldest raw completion, if it comes next in the queue;
- * it is taken by rt_ring_advance. NULL: rt_ring_take looks elsewhere, too.
- */
+/* The completion that lies first in a queue that is not drained. */
 static inline const struct cap_cqe *rt_ring_first(const struct rt_ring *ring)
 {
-    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+    return &ring->cq[ring->cq_head & ring->cq_mask];
+}
 
-    return ring->stash_count == 0 && (cqe->user_data & RT_USER_DATA_CALL) == 0 ? cqe : 0;
+/* Of a completion the result, the flags and the count of capabilities, lowest bits first. */
+static inline uint64_t rt_cqe_word(const struct cap_cqe *cqe)
+{
+    uint64_t word;
+
+    __builtin_memcpy(&word, (const uint8_t *)cqe + offsetof(struct cap_cqe, result), sizeof word);
+    return word;
 }
 
 /* Takes the completion that lies first in the queue. */
 static inline void rt_ring_advance(struct rt_ring *ring)
 {
     ring->cq_head++;
-    __atomic_store_n(&ring->header->cq_head, ring->cq_head, __ATOMIC_RELEASE);
 }
 
 /* Raw level: takes the oldest raw completion, settling calls on the way. False: none. */
@@ -241,7 +278,7 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
     call->results = chunk + params_room;
     call->params_room = params_room;
     call->results_room = results_room;
-    call->done = false;
+    call->cqe.result = RT_PENDING;
     call->give_room = 0;
     call->given = 0;
     call->take_room = 0;
@@ -274,14 +311,38 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring);
 /* Whether there is room for an entry, or could be made; if not, raw completions block the queue. */
 static inline bool rt_ring_has_room(struct rt_ring *ring)
 {
-    return __builtin_expect((int32_t)(ring->sq_last - ring->sq_tail) >= 0, 1) ||
-           rt_ok(rt_ring_make_room(ring));
+    return __builtin_expect(ring->sq_next < ring->sq_stop, 1) || rt_ok(rt_ring_make_room(ring));
 }
 
 /* The next entry, where there is room, to be filled in whole before the ring is used again. */
 static inline struct cap_sqe *rt_ring_entry(struct rt_ring *ring)
 {
-    return &ring->sq[ring->sq_tail++ & ring->sq_mask];
+    ring->sq_tail++;
+    return ring->sq_next++;
+}
+
+/*
+ * Writes the next entry, where there is room. Field by field, which compilers put together
+ * to whole words; the structure as one would be cleared first.
+ */
+static inline void rt_ring_write(struct rt_ring *ring, struct cap_sqe sqe)
+{
+    struct cap_sqe *to = rt_ring_entry(ring);
+
+    to->opcode = sqe.opcode;
+    to->cap_count = sqe.cap_count;
+    to->flags = sqe.flags;
+    to->method_id = sqe.method_id;
+    to->pointer_index = sqe.pointer_index;
+    to->cap_id = sqe.cap_id;
+    to->interface_id = sqe.interface_id;
+    to->params_addr = sqe.params_addr;
+    to->result_addr = sqe.result_addr;
+    to->params_len = sqe.params_len;
+    to->result_len = sqe.result_len;
+    to->user_data = sqe.user_data;
+    to->cap_room = sqe.cap_room;
+    to->reserved = sqe.reserved;
 }
 
 /* What tells the call's completion from all others. */
@@ -291,9 +352,9 @@ static inline uint64_t rt_call_user_data(const struct rt_call *call)
 }
 
 /*
- * Queues the call with the first params_len bytes of its room as parameters.
- * Enters the kernel only when the queue is full. From here on rt_call_wait must
- * be called before rt_call_end.
+ * Queues the call with the first params_len bytes of its room as parameters, which are
+ * read when the kernel is entered next. Enters it only when the queue is full, before. From here on
+ * rt_call_wait must be called before rt_call_end.
  */
 static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap_id,
                                               uint64_t interface_id, uint16_t method,
@@ -302,17 +363,17 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
     if (__builtin_expect(!rt_ring_has_room(call->ring), 0)) {
         return (struct rt_status){.code = RT_ERR_RING};
     }
-    *rt_ring_entry(call->ring) = (struct cap_sqe){
-        .opcode = CAP_OP_CALL,
-        .method_id = method,
-        .cap_id = cap_id,
-        .interface_id = interface_id,
-        .params_addr = (uintptr_t)call->params,
-        .result_addr = (uintptr_t)call->results,
-        .params_len = params_len,
-        .result_len = call->results_room,
-        .user_data = rt_call_user_data(call),
-    };
+    rt_ring_write(call->ring, (struct cap_sqe){
+                                  .opcode = CAP_OP_CALL,
+                                  .method_id = method,
+                                  .cap_id = cap_id,
+                                  .interface_id = interface_id,
+                                  .params_addr = (uintptr_t)call->params,
+                                  .result_addr = (uintptr_t)call->results,
+                                  .params_len = params_len,
+                                  .result_len = call->results_room,
+                                  .user_data = rt_call_user_data(call),
+                              });
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -334,7 +395,12 @@ static inline void rt_call_settle(struct rt_call *call, const struct cap_cqe *cq
 {
     __builtin_memcpy(&call->cqe, (const uint8_t *)cqe + offsetof(struct cap_cqe, result),
                      sizeof call->cqe);
-    call->done = true;
+}
+
+/* Whether the call's completion has been taken. */
+static inline bool rt_call_is_done(const struct rt_call *call)
+{
+    return call->cqe.result != RT_PENDING;
 }
 
 /*
@@ -358,7 +424,7 @@ struct rt_status rt_call_wait_slowly(struct rt_call *call);
 /* Waits, without time-out, until this call has completed, and says how. */
 static inline struct rt_status rt_call_wait(struct rt_call *call)
 {
-    if (__builtin_expect(!call->done || call->cqe.result < 0, 0)) {
+    if (__builtin_expect(call->cqe.result < 0, 0)) {
         return rt_call_wait_slowly(call);
     }
     return (struct rt_status){.code = RT_OK};
@@ -372,7 +438,7 @@ static inline struct rt_status rt_call_finish(struct rt_call *call)
 {
     struct rt_ring *ring = call->ring;
     int64_t there = rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER);
-    const struct cap_cqe *cqe = &ring->cq[ring->cq_head & ring->cq_mask];
+    const struct cap_cqe *cqe = rt_ring_first(ring);
 
     if (__builtin_expect(there != 1 || cqe->user_data != rt_call_user_data(call) || cqe->result < 0,
                          0)) {

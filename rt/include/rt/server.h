@@ -60,7 +60,7 @@ struct rt_receiver {
     struct rt_call call; /* its parameters are the answer, its results what came */
     struct rt_server *server;
     enum rt_receiver_state state;
-    uint64_t call_id; /* ANSWERING, REFUSING */
+    struct capnp_service service; /* the offer's, or who looks for it among them */
     struct rt_offer offer;
 };
 
@@ -70,6 +70,7 @@ struct rt_server {
     bool stopped;
     uint32_t receiver_count;
     uint32_t busy;         /* receivers that are not IDLE */
+    uint32_t quick_bytes;  /* of the receivers that there are; 0 once it has stopped */
     struct rt_status last; /* why the last receiver that failed did */
     struct rt_receiver receivers[RT_SERVER_RECEIVERS];
 };

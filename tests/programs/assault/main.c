@@ -257,8 +257,7 @@ static void restore(struct rt_ring *client)
     model_ring.header->sq_tail = model_ring.sq_head;
     model_ring.header->cq_tail = model_ring.cq_tail;
     model_ring.header->cq_head = model_ring.cq_tail;
-    client->sq_tail = model_ring.sq_head;
-    client->cq_head = model_ring.cq_tail;
+    rt_ring_go_on(client, model_ring.sq_head, model_ring.cq_tail);
 }
 
 static void check_honest_call(struct rt_ring *client)
@@ -279,6 +278,7 @@ int main(void)
     uint32_t entries = 0;
     uint32_t waits = 0;
 
+    rt_ring_publish(client);
     model_header = *client->header;
     model_ring.header = client->header;
     model_ring.sq = client->sq;

@@ -378,7 +378,7 @@ static struct rt_status meet(struct rt_call *receiver, struct rt_call *call)
     struct rt_status s;
 
     (void)rt_call_wait_any((struct rt_call *[]){call, receiver}, 2);
-    if (call->done) {
+    if (rt_call_is_done(call)) {
         s = rt_call_wait(call);
         end_receive(receiver);
     } else {

@@ -223,7 +223,7 @@ static void check_call_with_messages(struct rt_ring *ring, uint64_t round)
     bool carry;
 
     CHECK(rt_ok(capos_null_cap_add_send(&call, ring, null, ~0ull, round, 1)));
-    __atomic_store_n(&ring->header->sq_tail, ring->sq_tail, __ATOMIC_RELEASE);
+    rt_ring_publish(ring);
     check_call(round, SYS_CAP_ENTER, 1, CAP_TIMEOUT_FOREVER, 1);
     CHECK(rt_ok(rt_call_wait(&call)));
     CHECK(rt_ok(capos_null_cap_add_take(&call, &sum, &carry, &count)));
@@ -267,6 +267,7 @@ int main(void)
         if (loads_segments) {
             load_segments();
         }
+        rt_ring_publish(ring); /* nothing is left to be taken by those that enter themselves */
         check_preemption(round);
         check_segments(loads_segments);
         check_call(round, SYS_CAP_ENTER, 1, WAIT_NS, 0);
@@ -276,6 +277,7 @@ int main(void)
         check_call(round, 0x123456789abcdef0ull, 1, 2, SYS_ERR_BAD_NUMBER);
         check_call_with_messages(ring, round);
     }
+    rt_ring_publish(ring);
     check_pending_exception();
     return demo_end();
 }

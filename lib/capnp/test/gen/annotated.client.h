@@ -36,12 +36,13 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
-    s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, end);
+    s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
     return s;
 }
 

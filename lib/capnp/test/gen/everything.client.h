@@ -253,13 +253,14 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_reader_read_params_set_count(params, count);
     return s;
 }
 
@@ -306,12 +307,13 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
+    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     return s;
 }
 
@@ -402,12 +404,13 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
+    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     return s;
 }
 
@@ -486,14 +489,15 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_writer_switch_params_set_int(params, int_);
-    every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_writer_switch_params_set_int(params, int_);
+    every_writer_switch_params_set_while(params, while_);
     return s;
 }
 
@@ -549,9 +553,9 @@ static inline struct rt_status every_writer_post_send(struct rt_call *call, stru
     uint32_t end = capnp_flat_data(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
     end = capnp_flat_text(message, 24, end, to);
     every_writer_post_params_set_other(params, rt_call_give(call, other));
-    end = capnp_flat_data(message, 40, end, body);
+    capnp_flat_data(message, 40, end, body);
     every_writer_post_params_set_count(params, count);
-    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, end);
+    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -672,13 +676,14 @@ static inline struct rt_status every_file_seek_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_file_seek_params_set_offset(params, offset);
     s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK,
                        EVERY_FILE_SEEK_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_file_seek_params_set_offset(params, offset);
     return s;
 }
 
@@ -772,12 +777,13 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, end);
+    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
     return s;
 }
 
@@ -906,13 +912,14 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_reader_read_params_set_count(params, count);
     s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
                        EVERY_READER_READ_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_reader_read_params_set_count(params, count);
     return s;
 }
 
@@ -959,12 +966,13 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, end);
+    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     return s;
 }
 
@@ -1052,12 +1060,13 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    uint32_t end = capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, end);
+    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     return s;
 }
 
@@ -1136,14 +1145,15 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_writer_switch_params_set_int(params, int_);
-    every_writer_switch_params_set_while(params, while_);
     s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
                        EVERY_WRITER_SWITCH_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_writer_switch_params_set_int(params, int_);
+    every_writer_switch_params_set_while(params, while_);
     return s;
 }
 
@@ -1199,9 +1209,9 @@ static inline struct rt_status every_file_post_send(struct rt_call *call, struct
     uint32_t end = capnp_flat_data(message, 16, EVERY_WRITER_POST_PARAMS_BYTES, head);
     end = capnp_flat_text(message, 24, end, to);
     every_writer_post_params_set_other(params, rt_call_give(call, other));
-    end = capnp_flat_data(message, 40, end, body);
+    capnp_flat_data(message, 40, end, body);
     every_writer_post_params_set_count(params, count);
-    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, end);
+    s = rt_call_submit_with(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_POST, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end_with(call);
     }
@@ -1674,13 +1684,14 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 2);
-    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
-    end = capnp_flat_text(message, 16, end, value);
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, end);
+    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    capnp_flat_root(message, 0, 2);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
+    capnp_flat_text(message, 16, end, value);
     return s;
 }
 

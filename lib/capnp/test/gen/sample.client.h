@@ -39,15 +39,16 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
         return s;
     }
     uint8_t *message = call->params;
-    struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
-    sample_tester_scalars_params_set_colour(params, colour);
-    sample_tester_scalars_params_set_ring(params, ring_);
-    sample_tester_scalars_params_set_return(params, return_);
     s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_SCALARS,
                        SAMPLE_TESTER_SCALARS_PARAMS_BYTES);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
+    sample_tester_scalars_params_set_colour(params, colour);
+    sample_tester_scalars_params_set_ring(params, ring_);
+    sample_tester_scalars_params_set_return(params, return_);
     return s;
 }
 
@@ -179,14 +180,15 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
-    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
-    end = capnp_flat_data(message, 24, end, call_);
-    sample_tester_mixed_params_set_value(params, value);
-    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED, end);
+    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED, (uint32_t)bytes);
     if (!rt_ok(s)) {
         rt_call_end(call);
+        return s;
     }
+    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
+    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
+    capnp_flat_data(message, 24, end, call_);
+    sample_tester_mixed_params_set_value(params, value);
     return s;
 }
 
