@@ -35,16 +35,46 @@ void move(uint32_t n)
     }
 }
 
-/*
- * One capability more of an endpoint, made from the one that is held and let go of: a
- * copy as its owner makes it, with a badge.
- */
+/* One capability more in the own table, made from the one that is held and let go of. */
 void copy_release(uint32_t n)
 {
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t copy = CAP_ID_NONE;
-        CHECK(rt_ok(capos_endpoint_mint(bench.ring, endpoint, i, SOME_INTERFACE, &copy)));
-        CHECK(copy != CAP_ID_NONE);
+    for (; n != 0; n--) {
+        uint64_t copy;
+        CHECK(rt_ok(rt_duplicate(bench.ring, thing, &copy)));
+        CHECK(copy != CAP_ID_NONE && copy != thing);
         CHECK(rt_ok(rt_release(bench.ring, copy)));
     }
+}
+
+/* A batch of copies; then of what has come, all let go of: each answer taken and compared. */
+void copy_release_batch(uint32_t n)
+{
+    struct rt_ring *ring = bench.ring;
+    struct cap_sqe copy = {.opcode = CAP_OP_COPY, .cap_id = thing};
+    struct cap_sqe release = {.opcode = CAP_OP_RELEASE};
+    uint64_t copies[BATCH];
+
+    for (; n != 0; n -= BATCH) {
+        for (uint64_t i = 0; i < BATCH; i++) {
+            copy.user_data = i;
+            ring->sq[ring->sq_tail++ & ring->sq_mask] = copy;
+        }
+        CHECK(rt_ring_enter(ring, BATCH, CAP_TIMEOUT_FOREVER) == BATCH);
+        for (uint64_t i = 0; i < BATCH; i++) {
+            const struct cap_cqe *cqe = &ring->cq[ring->cq_head++ & ring->cq_mask];
+            CHECK(cqe->user_data == i && cqe->result == 0 && cqe->detail != thing);
+            copies[i] = cqe->detail;
+        }
+        for (uint64_t i = 0; i < BATCH; i++) {
+            release.cap_id = copies[i];
+            release.user_data = i;
+            ring->sq[ring->sq_tail++ & ring->sq_mask] = release;
+        }
+        CHECK(rt_ring_enter(ring, BATCH, CAP_TIMEOUT_FOREVER) == BATCH);
+        for (uint64_t i = 0; i < BATCH; i++) {
+            const struct cap_cqe *cqe = &ring->cq[ring->cq_head++ & ring->cq_mask];
+            CHECK(cqe->user_data == i && cqe->result == 0);
+        }
+    }
+    rt_ring_go_on(ring, ring->sq_tail, ring->cq_head);
 }

@@ -132,6 +132,7 @@ int main(void)
     measure("ipc-4k", invert_4k, SOME);
 
     measure("copy-release", copy_release, SOME);
+    measure("copy-release-32", copy_release_batch, SOME);
     measure("page", page, SOME);
     measure("spawn", spawn, FEW);
     return demo_end();

@@ -57,6 +57,7 @@ void invert_4k(uint32_t n);
 void capability_begin(void);
 void move(uint32_t n);
 void copy_release(uint32_t n);
+void copy_release_batch(uint32_t n);
 
 /* process.c */
 void process_begin(void);

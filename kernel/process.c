@@ -253,18 +253,6 @@ void process_kill(struct process *p, const char *reason)
     end(p, (struct process_status){.end = PROC_END_KILLED, .reason = reason});
 }
 
-enum status process_release_cap(struct process *p, uint64_t cap_id)
-{
-    struct cap_hold hold;
-
-    enum status status = cap_table_remove(&p->caps, cap_id, &hold);
-    if (status == ST_OK) {
-        account_release(&p->account, ACCOUNT_SLOTS, 1);
-        cap_drop(hold.object);
-    }
-    return status;
-}
-
 /* Doubles the table, or more. The account's budget of slots bounds it, not the storage. */
 enum status process_grow_table(struct process *p, uint32_t n)
 {

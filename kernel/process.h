@@ -24,9 +24,11 @@
 #include <lib/list.h>
 #include <lib/region.h>
 #include <lib/ring.h>
+#include <lib/transfer.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cap/cap.h"
 #include "mem/addr.h"
 #include "mem/paging.h"
 #include "thread.h"
@@ -137,7 +139,44 @@ void process_fault(struct process *p, uint8_t vector, uint64_t error, uint64_t a
 void process_kill(struct process *p, const char *reason);
 
 /* Empties one slot, as RELEASE. ST_STALE, ST_DENIED. */
-enum status process_release_cap(struct process *p, uint64_t cap_id);
+static inline enum status process_release_cap(struct process *p, uint64_t cap_id)
+{
+    struct cap_hold hold;
+
+    enum status status = cap_table_remove(&p->caps, cap_id, &hold);
+    if (__builtin_expect(status == ST_OK, 1)) {
+        account_release(&p->account, ACCOUNT_SLOTS, 1);
+        cap_drop(hold.object);
+    }
+    return status;
+}
+
+/*
+ * Fills a free slot with a copy of what another holds, as COPY, and says its id. ST_STALE;
+ * ST_DENIED as transfer_copy; ST_FULL: no slot is free and paid for, but process_make_room may
+ * change that.
+ */
+static inline __attribute__((always_inline)) enum status
+process_copy_cap(struct process *p, uint64_t cap_id, uint64_t *copy)
+{
+    const struct cap_slot *slot = cap_table_lookup(&p->caps, cap_id);
+    struct cap_hold hold;
+
+    if (__builtin_expect(slot == NULL, 0)) {
+        return ST_STALE;
+    }
+    if (__builtin_expect(transfer_copy(&p->caps, slot, &hold) != ST_OK, 0)) {
+        return ST_DENIED;
+    }
+    if (__builtin_expect(cap_table_free(&p->caps) == 0, 0) ||
+        __builtin_expect(account_left(&p->account, ACCOUNT_SLOTS) == 0, 0)) {
+        return ST_FULL;
+    }
+    (void)account_charge(&p->account, ACCOUNT_SLOTS, 1);
+    (void)cap_table_insert(&p->caps, &hold, copy);
+    cap_hold(hold.object);
+    return ST_OK;
+}
 
 /*
  * The slow part of process_make_room: a larger table. On failure n slots are charged no

@@ -13,11 +13,6 @@ __attribute__((cold, noinline)) enum status account_refused(void)
     return ST_OVER_BUDGET;
 }
 
-static uint64_t left(const struct account *a, unsigned kind)
-{
-    return a->budget.amount[kind] - a->used[kind];
-}
-
 /* Adds what is known to be left. */
 static void add(struct account *a, unsigned kind, uint64_t n)
 {
@@ -41,7 +36,7 @@ void account_init(struct account *a, const uint64_t max[ACCOUNT_KINDS])
 static bool has_left(const struct account *a, const uint64_t amount[ACCOUNT_KINDS])
 {
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        if (amount[kind] > left(a, kind)) {
+        if (amount[kind] > account_left(a, kind)) {
             return false;
         }
     }

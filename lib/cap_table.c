@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The capability table, beside its inline look-up and insert. A slot's state is in its id and
- * flags: used has an id; of those without, flags say reserved or retired, and the
- * rest are free.
+ * The capability table, beside its inline look-up, insert and remove. A slot's state is in
+ * its id and flags: used has an id; of those without, flags say reserved or retired, and
+ * the rest are free.
  */
 #include <lib/cap_table.h>
 
@@ -26,40 +26,12 @@ static uint32_t slots_in(size_t bytes)
     return n < CAP_SLOTS_MAX ? (uint32_t)n : CAP_SLOTS_MAX;
 }
 
-static inline void push_free(struct cap_table *table, uint32_t index, uint64_t generation)
-{
-    table->slots[index] = (struct cap_slot){
-        .id = CAP_SLOT_EMPTY, .interface_id = table->free_first, .badge = generation};
-    table->flags[index] = 0;
-    table->free_first = index;
-}
-
 /* Adds slots first…count − 1 to the free list, the lowest to be used first. */
 static void push_new(struct cap_table *table, uint32_t first)
 {
     for (uint32_t i = table->count; i > first; i--) {
-        push_free(table, i - 1, 1);
+        cap_table_push_free(table, i - 1, 1);
     }
-}
-
-/* Empties a used slot: to the free list, or for good if it has used its last generation. */
-static inline void empty(struct cap_table *table, uint32_t index, struct cap_hold *hold)
-{
-    struct cap_slot *slot = &table->slots[index];
-    uint64_t generation = slot->id >> CAP_ID_INDEX_BITS;
-
-    *hold = (struct cap_hold){.object = slot->object,
-                              .interface_id = slot->interface_id,
-                              .badge = slot->badge,
-                              .transferable = (table->flags[index] & CAP_SLOT_F_TRANSFERABLE) != 0};
-    table->used--;
-    if (generation < CAP_ID_GENERATION_MAX) {
-        push_free(table, index, generation + 1);
-        return;
-    }
-    *slot = (struct cap_slot){.id = CAP_SLOT_EMPTY};
-    table->flags[index] = CAP_SLOT_F_RETIRED;
-    table->retired++;
 }
 
 /* The index of an id that cap_table_reserve gave and that is still reserved. */
@@ -123,20 +95,6 @@ enum status cap_table_grow(struct cap_table *table, void *storage, size_t bytes,
     return ST_OK;
 }
 
-enum status cap_table_remove(struct cap_table *table, uint64_t id, struct cap_hold *hold)
-{
-    const struct cap_slot *slot = cap_table_lookup(table, id);
-
-    if (slot == NULL) {
-        return ST_STALE;
-    }
-    if ((cap_table_flags(table, slot) & CAP_SLOT_F_MOVING) != 0) {
-        return ST_DENIED;
-    }
-    empty(table, index_of(id), hold);
-    return ST_OK;
-}
-
 enum status cap_table_reserve(struct cap_table *table, uint32_t n, uint64_t ids[])
 {
     if (n > cap_table_free(table)) {
@@ -168,7 +126,7 @@ void cap_table_cancel(struct cap_table *table, uint32_t n, const uint64_t ids[])
     for (uint32_t i = n; i > 0; i--) {
         uint32_t index = reserved_index(table, ids[i - 1]);
 
-        push_free(table, index, table->slots[index].badge);
+        cap_table_push_free(table, index, table->slots[index].badge);
         table->reserved--;
     }
 }
@@ -194,7 +152,7 @@ void cap_table_move_cancel(struct cap_table *table, uint64_t id)
 
 void cap_table_move_commit(struct cap_table *table, uint64_t id, struct cap_hold *hold)
 {
-    empty(table, moving_index(table, id), hold);
+    cap_table_empty(table, moving_index(table, id), hold);
 }
 
 const struct cap_slot *cap_table_next(const struct cap_table *table, uint32_t *cursor)

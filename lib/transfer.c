@@ -3,24 +3,16 @@
 
 #include <lib/assert.h>
 
-/* A hold of the slot's kind, that of whoever it is given to. */
-static struct cap_hold hold_of(const struct cap_slot *slot)
-{
-    return (struct cap_hold){.object = slot->object,
-                             .interface_id = slot->interface_id,
-                             .badge = slot->badge,
-                             .transferable = true};
-}
-
 static enum status prepare_copy(struct transfer_item *item, const struct transfer_rules *rules,
                                 const struct cap_table *from, const struct cap_slot *slot)
 {
-    if (cap_table_flags(from, slot) != CAP_SLOT_F_TRANSFERABLE) {
-        return ST_DENIED; /* or on its way elsewhere */
+    enum status status = transfer_copy(from, slot, &item->hold);
+
+    if (status == ST_OK) {
+        rules->hold(slot->object);
+        item->moved = CAP_ID_NONE;
     }
-    rules->hold(slot->object);
-    *item = (struct transfer_item){.hold = hold_of(slot), .moved = CAP_ID_NONE};
-    return ST_OK;
+    return status;
 }
 
 static enum status prepare_move(struct transfer_item *item, struct cap_table *from,
@@ -29,7 +21,7 @@ static enum status prepare_move(struct transfer_item *item, struct cap_table *fr
     enum status status = cap_table_move_begin(from, slot->id);
 
     if (status == ST_OK) {
-        *item = (struct transfer_item){.hold = hold_of(slot), .moved = slot->id};
+        *item = (struct transfer_item){.hold = transfer_hold_of(slot), .moved = slot->id};
     }
     return status;
 }

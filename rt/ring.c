@@ -505,26 +505,54 @@ void rt_call_end_with(struct rt_call *call)
 }
 
 /* ---------------------------------------------------------------------------
- * Letting go */
+ * Copying and letting go */
+
+/* Queues an entry that names a capability and nothing else, and completes the call. */
+static inline struct rt_status queue_of_slot(struct rt_call *call, enum cap_op op, uint64_t cap_id)
+{
+    return queue(call->ring, &(struct cap_sqe){
+                                 .opcode = (uint8_t)op,
+                                 .cap_id = cap_id,
+                                 .user_data = rt_call_user_data(call),
+                             });
+}
+
+/* The same alone. */
+static inline struct rt_status do_of_slot(struct rt_call *call, struct rt_ring *ring,
+                                          enum cap_op op, uint64_t cap_id)
+{
+    struct rt_status s = rt_call_begin(call, ring, 0, 0);
+
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = queue_of_slot(call, op, cap_id);
+    if (rt_ok(s)) {
+        s = rt_call_finish(call);
+    }
+    rt_call_end(call);
+    return s;
+}
+
+struct rt_status rt_call_copy(struct rt_call *call, uint64_t cap_id)
+{
+    return queue_of_slot(call, CAP_OP_COPY, cap_id);
+}
+
+struct rt_status rt_duplicate(struct rt_ring *ring, uint64_t cap_id, uint64_t *copy)
+{
+    struct rt_call call;
+    struct rt_status s = do_of_slot(&call, ring, CAP_OP_COPY, cap_id);
+
+    *copy = rt_ok(s) ? rt_call_copied(&call) : CAP_ID_NONE;
+    return s;
+}
 
 struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id)
 {
     struct rt_call call;
 
-    struct rt_status s = rt_call_begin(&call, ring, 0, 0);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = queue(ring, &(struct cap_sqe){
-                        .opcode = CAP_OP_RELEASE,
-                        .cap_id = cap_id,
-                        .user_data = rt_call_user_data(&call),
-                    });
-    if (rt_ok(s)) {
-        s = rt_call_wait(&call);
-    }
-    rt_call_end(&call);
-    return s;
+    return do_of_slot(&call, ring, CAP_OP_RELEASE, cap_id);
 }
 
 void rt_drop(struct rt_ring *ring, uint64_t cap_id)

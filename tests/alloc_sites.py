@@ -195,7 +195,8 @@ INJECTOR = grant("faults", "FaultInjector", "faultInjector")
 
 # Operations of tests/programs/faults.
 OPERATIONS = [
-    "create", "mint", "reader", "list", "page", "pages", "map", "spawn", "queue", "deliver", "receive"
+    "create", "mint", "copy", "reader", "list", "page", "pages", "map", "spawn", "queue", "deliver",
+    "receive",
 ]  # fmt: skip
 
 

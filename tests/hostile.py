@@ -91,6 +91,7 @@ IMPOSSIBLE = {
     "RELEASE": {"": "it has no buffer, calls nobody, and is done at once"},
     "CANCEL": {"": "it has no buffer, names an entry, and is done at once"},
     "FINISH": {"": "it is reserved, whatever it says"},
+    "COPY": {"": "it has no buffer, calls nobody, and is done at once"},
     "unknown": {"": "there is no such opcode, whatever it says"},
 }
 POSSIBLE = {
@@ -101,6 +102,7 @@ POSSIBLE = {
     "RELEASE": {"done", "-1", "-4"},
     "CANCEL": {"done", "-1", "-10"},
     "FINISH": {"-5"},
+    "COPY": {"done", "-1", "-4", "-8", "overloaded"},
     "unknown": {"-1"},
 }
 
@@ -111,6 +113,7 @@ NOT_LOOKED_UP = {
     "RETURN": {"-1", "-10"},
     "RELEASE": {"-1", "-4"},
     "CANCEL": {"-1", "-10"},
+    "COPY": {"-1", "-4"},
 }
 
 ENTRIES_PER_BOOT = 250000

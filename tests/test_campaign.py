@@ -31,7 +31,7 @@ def test_a_campaign_leaves_the_kernel_standing(boot, seed):
     assert run.status == PASS, str(run)
     run.says("campaign: pass")
     run.lacks("leak:")
-    for row in ["call client", "call Endpoint", "RECV", "RETURN", "CANCEL", "RELEASE"]:
+    for row in ["call client", "call Endpoint", "RECV", "RETURN", "CANCEL", "RELEASE", "COPY"]:
         assert re.search(rf"campaign: {row}: done [1-9]", run.text), str(run)
 
 

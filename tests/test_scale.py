@@ -82,7 +82,7 @@ def costs_fixture():
     return rows
 
 
-OPERATIONS = ["ping", "round-trip", "copy-release", "map-unmap", "spawn-to-reap"]
+OPERATIONS = ["ping", "round-trip", "copy-release", "transfer", "map-unmap", "spawn-to-reap"]
 
 
 @pytest.mark.measures

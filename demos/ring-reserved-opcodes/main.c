@@ -21,6 +21,7 @@ static int32_t expected_of(unsigned opcode)
     case CAP_OP_CALL:
     case CAP_OP_RECV:
     case CAP_OP_RELEASE:
+    case CAP_OP_COPY:
         return CAP_ERR_INVOKE_FAILED; /* capability 0 is never valid */
     case CAP_OP_RETURN:
     case CAP_OP_CANCEL:
@@ -88,8 +89,11 @@ static void check_unused_fields(uint64_t console)
 
     check_stray_bits(CAP_OP_NOP, 0, 0);
     check_stray_bits(CAP_OP_RELEASE, cap_id, cap_id + sizeof(uint64_t));
+    check_stray_bits(CAP_OP_COPY, cap_id, cap_id + sizeof(uint64_t));
     for (unsigned bit = 0; bit < 64; bit++) {
         struct cap_sqe sqe = {.opcode = CAP_OP_RELEASE, .cap_id = console ^ 1ull << bit};
+        CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_INVOKE_FAILED);
+        sqe.opcode = CAP_OP_COPY;
         CHECK_EQ(raw_result(ring, &sqe), CAP_ERR_INVOKE_FAILED);
     }
 }

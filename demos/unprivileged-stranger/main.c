@@ -47,6 +47,7 @@ static void guess_id(uint64_t cap_id)
     static const uint64_t interfaces[] = {CAPOS_CONSOLE_ID, CAPOS_NULL_CAP_ID, 0};
 
     guess(&(struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = cap_id});
+    guess(&(struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = cap_id});
     for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
         for (uint16_t method = 0; method < 3; method++) {
             guess(&(struct cap_sqe){.opcode = CAP_OP_CALL,
@@ -105,8 +106,8 @@ static void check_opcodes(void)
     for (unsigned opcode = 0; opcode <= UINT8_MAX; opcode++) {
         struct cap_sqe sqe = {.opcode = (uint8_t)opcode, .cap_id = 1ull << CAP_ID_INDEX_BITS};
         int32_t result = raw_result(ring, &sqe);
-        bool takes_a_capability =
-            opcode == CAP_OP_CALL || opcode == CAP_OP_RECV || opcode == CAP_OP_RELEASE;
+        bool takes_a_capability = opcode == CAP_OP_CALL || opcode == CAP_OP_RECV ||
+                                  opcode == CAP_OP_RELEASE || opcode == CAP_OP_COPY;
         CHECK_EQ(result, takes_a_capability        ? CAP_ERR_INVOKE_FAILED
                          : opcode == CAP_OP_FINISH ? CAP_ERR_UNSUPPORTED_OPCODE
                                                    : CAP_ERR_INVALID_REQUEST);

@@ -127,7 +127,7 @@ dispatch(struct thread *t, const struct cap_sqe *from, struct thread **next)
     }
 }
 
-_Static_assert(CAP_OP_COUNT == 7, "a new opcode needs its case");
+_Static_assert(CAP_OP_COUNT == 8, "a new opcode needs its case");
 _Static_assert(CAP_OP_NOP == 0, "op_nop takes any other bit for a stray one");
 
 /*

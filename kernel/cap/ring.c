@@ -439,17 +439,70 @@ enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64
     return ipc_return(t, &sqe) ? STOP : after(&sqe);
 }
 
-static enum go_on op_release(struct thread *t, const struct cap_sqe *from, uint64_t first)
+/* Whether an entry says more than its opcode and a capability. */
+static inline bool says_more(const struct cap_sqe *from, uint64_t first)
 {
-    struct ring_words w = ring_words(from);
+    return __builtin_expect(ring_or_behind_cap(from, first >> 8) != 0, 0);
+}
 
-    if ((first >> 8 | w.interface_id | w.params_addr | w.result_addr | w.lengths | w.last) != 0) {
-        ring_fail(t, w.user_data, CAP_ERR_INVALID_REQUEST);
-    } else if (process_release_cap(t->process, w.cap_id) != ST_OK) {
-        ring_fail(t, w.user_data, CAP_ERR_INVOKE_FAILED);
+static __attribute__((noinline)) enum go_on op_release(struct thread *t, const struct cap_sqe *from,
+                                                       uint64_t first)
+{
+    uint64_t user_data = shm_load64(&from->user_data);
+
+    if (says_more(from, first)) {
+        ring_fail(t, user_data, CAP_ERR_INVALID_REQUEST);
+    } else if (process_release_cap(t->process, shm_load64(&from->cap_id)) != ST_OK) {
+        ring_fail(t, user_data, CAP_ERR_INVOKE_FAILED);
     } else {
-        ring_complete(t, w.user_data, 0);
+        ring_complete(t, user_data, 0);
     }
+    return GO_ON;
+}
+
+/* A copy that was not made for this reason: it is when the table has grown, or is refused. */
+static __attribute__((noinline, cold)) enum go_on
+copy_otherwise(struct thread *t, uint64_t cap_id, uint64_t user_data, enum status status)
+{
+    struct process *p = t->process;
+    uint64_t copy = CAP_ID_NONE;
+
+    if (status == ST_FULL) {
+        status = process_make_room(p, 1);
+        if (status == ST_OK) {
+            account_release(&p->account, ACCOUNT_SLOTS, 1); /* it is charged with the copy */
+            status = process_copy_cap(p, cap_id, &copy);
+        }
+    }
+    if (status == ST_OK) {
+        ring_post(&t->ring, user_data, 0, 0, 0, copy);
+    } else if (status == ST_STALE) {
+        ring_fail(t, user_data, CAP_ERR_INVOKE_FAILED);
+    } else if (status == ST_DENIED) {
+        ring_fail(t, user_data, CAP_ERR_BAD_TRANSFER);
+    } else {
+        ring_refuse(t, user_data, CAPNP_EXC_OVERLOADED, answer_no_slots,
+                    (struct call_buffer){.len = 0});
+    }
+    return GO_ON;
+}
+
+static __attribute__((noinline)) enum go_on op_copy(struct thread *t, const struct cap_sqe *from,
+                                                    uint64_t first)
+{
+    uint64_t user_data = shm_load64(&from->user_data);
+    uint64_t cap_id = shm_load64(&from->cap_id);
+    uint64_t copy = CAP_ID_NONE;
+
+    if (says_more(from, first)) {
+        ring_fail(t, user_data, CAP_ERR_INVALID_REQUEST);
+        return GO_ON;
+    }
+    enum status status = process_copy_cap(t->process, cap_id, &copy);
+    if (__builtin_expect(status != ST_OK, 0)) {
+        return copy_otherwise(t, cap_id, user_data, status);
+    }
+    ring_post(&t->ring, user_data, 0, 0, 0, copy);
     return GO_ON;
 }
 
@@ -475,5 +528,12 @@ static __attribute__((noinline)) enum go_on op_rare(struct thread *t, const stru
 
 enum go_on ring_op_other(struct thread *t, const struct cap_sqe *from, uint64_t first)
 {
-    return (uint8_t)first == CAP_OP_RELEASE ? op_release(t, from, first) : op_rare(t, from, first);
+    switch ((uint8_t)first) {
+    case CAP_OP_RELEASE:
+        return op_release(t, from, first);
+    case CAP_OP_COPY:
+        return op_copy(t, from, first);
+    default:
+        return op_rare(t, from, first);
+    }
 }

@@ -501,6 +501,17 @@ static bool spawn_worked(const struct stage *s, const struct cap_cqe *cqe)
            actor_finds(&s->a, &s->moved.object) == CAP_ID_NONE;
 }
 
+static void prepare_copy(struct stage *s)
+{
+    s->target = actor_grant(&s->a, &s->copied.object);
+    fill(s, &s->a);
+}
+
+static struct cap_sqe copy_entry(struct stage *s)
+{
+    return (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = s->target};
+}
+
 static void prepare_large(struct stage *s)
 {
     give_kernel_object(s, CAPOS_NULL_CAP_ID);
@@ -521,6 +532,7 @@ static const struct trial trials[] = {
     {"RECV of a call", prepare_recv, recv_entry, recv_failed, recv_worked, true, true},
     {"RETURN", prepare_return, return_entry, return_failed, return_worked, true, true},
     {"message that is not short", prepare_large, large_entry, is_overloaded, is_done, false, false},
+    {"COPY", prepare_copy, copy_entry, is_overloaded, is_done, false, false},
     {"EndpointFactory.create", prepare_endpoint, endpoint_entry, is_overloaded, is_done, false,
      false},
     {"FrameAllocator.allocContiguous", prepare_memory, memory_entry, is_overloaded, is_done, false,

@@ -167,6 +167,8 @@ static void plain_entries(void **state)
     (void)state;
     (void)do_once(&caller, (struct cap_sqe){.opcode = CAP_OP_NOP});
     (void)do_once(&caller, (struct cap_sqe){.opcode = CAP_OP_CANCEL, .params_addr = 77});
+    (void)do_once(&caller, (struct cap_sqe){.opcode = CAP_OP_COPY,
+                                            .cap_id = actor_finds(&caller, &token.object)});
     (void)do_once(&caller, (struct cap_sqe){.opcode = CAP_OP_RELEASE,
                                             .cap_id = actor_finds(&caller, &token.object)});
     (void)do_once(&caller, (struct cap_sqe){.opcode = CAP_OP_FINISH});

@@ -261,7 +261,7 @@ static struct cap_sqe some_return(struct player *p)
 
 static struct cap_sqe some_entry(struct player *p)
 {
-    switch (below(16)) {
+    switch (below(17)) {
     case 0:
         return (struct cap_sqe){.opcode = CAP_OP_NOP, .cap_id = below(2)};
     case 1:
@@ -270,16 +270,19 @@ static struct cap_sqe some_entry(struct player *p)
     case 2:
         return (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = some_capability(p)};
     case 3:
-        return (struct cap_sqe){.opcode = (uint8_t)below(9), .flags = (uint16_t)below(8)};
+        return (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = some_capability(p)};
     case 4:
+        return (struct cap_sqe){.opcode = (uint8_t)below(CAP_OP_COUNT + 2u),
+                                .flags = (uint16_t)below(8)};
     case 5:
     case 6:
     case 7:
-        return some_recv(p);
     case 8:
+        return some_recv(p);
     case 9:
     case 10:
     case 11:
+    case 12:
         return some_return(p);
     default:
         return some_call(p);

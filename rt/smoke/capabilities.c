@@ -219,6 +219,38 @@ static void check_transfers(struct capos_frame_allocator remote,
     CHECK_EQ(capos_memory_object_size(ring, own, &bytes).code, CAP_ERR_INVOKE_FAILED);
 }
 
+/* One more in the own table, alone and many at once: each is held and let go of by itself. */
+static void check_copies(struct capos_frame_allocator frames,
+                         struct capos_capability_manager manager)
+{
+    struct rt_call calls[3];
+    struct capos_memory_object memory;
+    struct capos_memory_object copy;
+    uint64_t before = slots_used(manager);
+    uint64_t bytes;
+
+    CHECK(rt_ok(capos_frame_allocator_alloc_frame(ring, frames, &memory)));
+    CHECK(rt_ok(rt_duplicate(ring, memory.id, &copy.id)));
+    CHECK(copy.id != memory.id);
+    CHECK_EQ(slots_used(manager), before + 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(rt_ok(rt_call_begin(&calls[i], ring, 0, 0)));
+        CHECK(rt_ok(rt_call_copy(&calls[i], i == 1 ? CAP_ID_NONE : memory.id)));
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQ(rt_call_wait(&calls[i]).code, i == 1 ? CAP_ERR_INVOKE_FAILED : RT_OK);
+        rt_drop(ring, i == 1 ? CAP_ID_NONE : rt_call_copied(&calls[i]));
+        rt_call_end(&calls[i]);
+    }
+    CHECK(rt_ok(rt_release(ring, memory.id)));
+    CHECK_EQ(rt_duplicate(ring, memory.id, &memory.id).code, CAP_ERR_INVOKE_FAILED);
+    CHECK_EQ(memory.id, CAP_ID_NONE);
+    CHECK(rt_ok(capos_memory_object_size(ring, copy, &bytes)));
+    CHECK_EQ(bytes, PAGE);
+    CHECK(rt_ok(rt_release(ring, copy.id)));
+    CHECK_EQ(slots_used(manager), before);
+}
+
 /* Kept calls, and calls given up. */
 static void check_later(struct capos_null_cap null)
 {
@@ -300,6 +332,7 @@ void check_capabilities(struct rt_ring *own)
                                          })));
     check_messages(null);
     check_transfers(remote, frames);
+    check_copies(frames, manager);
     check_later(null);
     check_end(endpoint, null);
     rt_drop(ring, null.id);

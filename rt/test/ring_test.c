@@ -386,6 +386,42 @@ static void test_release_is_an_entry(void **state)
     assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
+static void test_a_copy_is_an_entry(void **state)
+{
+    (void)state;
+    uint64_t copy = 1;
+
+    kernel.tells_detail = true;
+    kernel.detail = 1234;
+    assert_true(rt_ok(rt_duplicate(&ring, 99, &copy)));
+    assert_int_equal(copy, 1234);
+    assert_int_equal(kernel.taken[0].opcode, CAP_OP_COPY);
+    assert_int_equal(kernel.taken[0].cap_id, 99);
+    kernel.result = CAP_ERR_BAD_TRANSFER;
+    assert_int_equal(rt_duplicate(&ring, 99, &copy).code, CAP_ERR_BAD_TRANSFER);
+    assert_int_equal(copy, CAP_ID_NONE);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
+static void test_copies_go_together(void **state)
+{
+    (void)state;
+    struct rt_call calls[3];
+
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(rt_ok(rt_call_begin(&calls[i], &ring, 0, 0)));
+        assert_true(rt_ok(rt_call_copy(&calls[i], 90 + i)));
+    }
+    assert_int_equal(kernel.enters, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(rt_ok(rt_call_wait(&calls[i])));
+        assert_int_equal(kernel.taken[i].cap_id, 90 + i);
+        assert_int_equal(rt_call_copied(&calls[i]), i); /* the detail is the entry's number */
+        rt_call_end(&calls[i]);
+    }
+    assert_int_equal(kernel.enters, 1);
+}
+
 /* ---------------------------------------------------------------------------
  * Waiting for less than for ever, for one of many, and giving up */
 
@@ -973,6 +1009,8 @@ int main(void)
         TEST(test_a_ring_that_stays_damaged_panics),
         TEST(test_a_queue_that_raw_completions_block_is_said),
         TEST(test_release_is_an_entry),
+        TEST(test_a_copy_is_an_entry),
+        TEST(test_copies_go_together),
         TEST(test_looking_does_not_wait),
         TEST(test_looking_mends_a_damaged_ring),
         TEST(test_one_of_many),

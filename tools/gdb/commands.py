@@ -40,7 +40,7 @@ def entry_words(system, process, sqe):
     words = [opcode]
     if opcode == "CALL":
         words.append(system.interfaces.method(int(sqe["interface_id"]), int(sqe["method_id"])))
-    if opcode in ("CALL", "RECV", "RELEASE"):
+    if opcode in ("CALL", "RECV", "RELEASE", "COPY"):
         words.append("by " + capability_words(system, process, int(sqe["cap_id"])))
     if opcode == "RETURN":
         words.append(f"of call {int(sqe['interface_id']):#x}")

@@ -254,6 +254,9 @@ static void describe(struct words *w, const struct event_entry *event, const uin
     case CAP_OP_RELEASE:
         words_add(w, "release 0x%lx", sqe->cap_id);
         return;
+    case CAP_OP_COPY:
+        words_add(w, "copy 0x%lx", sqe->cap_id);
+        return;
     case CAP_OP_CANCEL:
         words_add(w, "cancel 0x%lx", sqe->params_addr);
         return;
@@ -369,6 +372,9 @@ static void describe_outcome(struct words *w, const struct entry *e, const struc
         words_add(w, " %s", error_name(cqe->result));
     } else {
         words_add(w, " ok");
+        if (e->opcode == CAP_OP_COPY) {
+            words_add(w, " 0x%lx", cqe->detail);
+        }
         if (e->opcode == CAP_OP_CALL && (size_t)cqe->result <= bytes) {
             words_add_results(w, e->interface_id, e->method, result, (size_t)cqe->result,
                               cqe->cap_count);

@@ -28,7 +28,7 @@
     X(UNSUPPORTED_OPCODE, -5, "the opcode or flag is reserved and not served yet")                 \
     X(EXCEPTION, -6, "the object refused the call; its type is in the flags")                      \
     X(WRONG_INTERFACE, -7, "the object does not serve the interface the entry names")              \
-    X(BAD_TRANSFER, -8, "a transfer descriptor is malformed or may not be honoured")               \
+    X(BAD_TRANSFER, -8, "a capability may not be copied or moved, or its descriptor is malformed") \
     X(CANCELED, -9, "the call was cancelled by its caller")                                        \
     X(NOT_FOUND, -10, "nothing in flight carries that user data or call id")                       \
     X(NOT_DELIVERED, -11, "the answer could not be delivered; its capabilities have stayed")       \

@@ -79,6 +79,7 @@ enum cap_op {
     CAP_OP_RELEASE = 4, /* empty a slot of the own capability table */
     CAP_OP_CANCEL = 5,  /* give up an entry in flight */
     CAP_OP_FINISH = 6,  /* reserved: drop an answer that is still referred to */
+    CAP_OP_COPY = 7,    /* fill another slot of the own table with what one holds */
     CAP_OP_COUNT
 };
 
@@ -97,6 +98,7 @@ enum cap_op {
  *   RETURN    interface_id (call id), params, cap_count, user_data; with F_EXCEPTION method_id
  *   RELEASE   cap_id, user_data
  *   CANCEL    params_addr (user_data of the entry to give up), user_data
+ *   COPY      cap_id, user_data
  *
  * RECV, and RETURN with F_AGAIN, complete when a call has come. The buffer then holds
  * a struct cap_message_header, the parameters, and a struct cap_record for each
@@ -106,6 +108,10 @@ enum cap_op {
  * A RETURN that fails leaves the call in service if the entry was malformed; it ends
  * the call if the answer could not be delivered (CAP_ERR_NOT_DELIVERED). In neither
  * case is anything received again.
+ *
+ * The detail of a COPY that worked is the new id. What CAP_TRANSFER_COPY would not copy
+ * is refused as it would be, with CAP_ERR_BAD_TRANSFER; where there is no slot left, it is
+ * an exception, overloaded.
  */
 struct cap_sqe {
     uint8_t opcode;
@@ -168,7 +174,7 @@ struct cap_cqe {
     int32_t result; /* ≥ 0: bytes of result message; < 0: enum cap_err */
     uint16_t flags;
     uint16_t cap_count; /* capability records behind the result */
-    uint64_t detail;    /* RECV: call id. CAP_ERR_EXCEPTION: bytes of Exception message */
+    uint64_t detail;    /* RECV: call id. COPY: new id. CAP_ERR_EXCEPTION: bytes of Exception */
     uint64_t reserved;  /* zero */
 };
 

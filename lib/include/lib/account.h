@@ -88,6 +88,12 @@ bool account_pass_on(struct account *dying);
  */
 void account_close(struct account *child);
 
+/* How much more can be charged. */
+static inline uint64_t account_left(const struct account *a, enum account_kind kind)
+{
+    return a->budget.amount[kind] - a->used[kind];
+}
+
 /*
  * ST_OVER_BUDGET. Out of line, and so a call in what is linked at each place where a charge
  * may be refused: tests/alloc_sites.py finds them by it.
@@ -99,7 +105,7 @@ static inline enum status account_charge(struct account *a, enum account_kind ki
 {
     uint64_t used = a->used[kind];
 
-    if (__builtin_expect(n > a->budget.amount[kind] - used, 0)) {
+    if (__builtin_expect(n > account_left(a, kind), 0)) {
         return account_refused();
     }
     used += n;

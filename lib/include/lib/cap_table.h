@@ -169,11 +169,53 @@ static inline enum status cap_table_insert(struct cap_table *table, const struct
     return ST_OK;
 }
 
+/* Puts a slot into the free list, whose next id has this generation. */
+static inline void cap_table_push_free(struct cap_table *table, uint32_t index, uint64_t generation)
+{
+    table->slots[index] = (struct cap_slot){
+        .id = CAP_SLOT_EMPTY, .interface_id = table->free_first, .badge = generation};
+    table->flags[index] = 0;
+    table->free_first = index;
+}
+
+/* Makes a used slot a free one, or a retired one if it has used its last generation. */
+static inline void cap_table_empty(struct cap_table *table, uint32_t index, struct cap_hold *hold)
+{
+    const struct cap_slot *slot = &table->slots[index];
+    uint64_t generation = slot->id >> CAP_ID_INDEX_BITS;
+
+    *hold = (struct cap_hold){.object = slot->object,
+                              .interface_id = slot->interface_id,
+                              .badge = slot->badge,
+                              .transferable = (table->flags[index] & CAP_SLOT_F_TRANSFERABLE) != 0};
+    table->used--;
+    if (__builtin_expect(generation < CAP_ID_GENERATION_MAX, 1)) {
+        cap_table_push_free(table, index, generation + 1);
+    } else {
+        table->slots[index] = (struct cap_slot){.id = CAP_SLOT_EMPTY};
+        table->flags[index] = CAP_SLOT_F_RETIRED;
+        table->retired++;
+    }
+}
+
 /*
  * Empties a slot; *hold is the caller's. ST_STALE: the id is not valid. ST_DENIED:
  * the slot is moving.
  */
-enum status cap_table_remove(struct cap_table *table, uint64_t id, struct cap_hold *hold);
+static inline enum status cap_table_remove(struct cap_table *table, uint64_t id,
+                                           struct cap_hold *hold)
+{
+    const struct cap_slot *slot = cap_table_lookup(table, id);
+
+    if (__builtin_expect(slot == NULL, 0)) {
+        return ST_STALE;
+    }
+    if (__builtin_expect((cap_table_flags(table, slot) & CAP_SLOT_F_MOVING) != 0, 0)) {
+        return ST_DENIED;
+    }
+    cap_table_empty(table, (uint32_t)(slot - table->slots), hold);
+    return ST_OK;
+}
 
 /*
  * Sets n slots aside and says the ids they will have, all or none. They are not

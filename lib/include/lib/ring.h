@@ -256,16 +256,20 @@ ring_words(const struct cap_sqe *from)
     };
 }
 
-/* Everything of an entry but its user data, in one word, with the first, which has been read. */
-static inline uint64_t ring_or_rest(const struct cap_sqe *from, uint64_t first)
+/* All of an entry but user data, capability and first word, or'ed to other bits. */
+static inline uint64_t ring_or_behind_cap(const struct cap_sqe *from, uint64_t bits)
 {
-    uint64_t bits = shm_or64(first, &from->cap_id);
-
     bits = shm_or64(bits, &from->interface_id);
     bits = shm_or64(bits, &from->params_addr);
     bits = shm_or64(bits, &from->result_addr);
     bits = shm_or64(bits, (const uint64_t *)(const void *)&from->params_len);
     return shm_or64(bits, (const uint64_t *)(const void *)&from->cap_room);
+}
+
+/* Everything of an entry but its user data, in one word, with the first, which has been read. */
+static inline uint64_t ring_or_rest(const struct cap_sqe *from, uint64_t first)
+{
+    return ring_or_behind_cap(from, shm_or64(first, &from->cap_id));
 }
 
 /* The entry that these eight words are. */

@@ -45,6 +45,29 @@ struct transfer {
     struct transfer_item items[];
 };
 
+/* A hold of the slot's kind, that of whoever it is given to. */
+static inline struct cap_hold transfer_hold_of(const struct cap_slot *slot)
+{
+    return (struct cap_hold){.object = slot->object,
+                             .interface_id = slot->interface_id,
+                             .badge = slot->badge,
+                             .transferable = true};
+}
+
+/*
+ * What a second slot would hold that has what this one has. Takes no hold. ST_DENIED: it may
+ * not be copied, or is on its way elsewhere.
+ */
+static inline enum status transfer_copy(const struct cap_table *table, const struct cap_slot *slot,
+                                        struct cap_hold *copy)
+{
+    if (__builtin_expect(cap_table_flags(table, slot) != CAP_SLOT_F_TRANSFERABLE, 0)) {
+        return ST_DENIED;
+    }
+    *copy = transfer_hold_of(slot);
+    return ST_OK;
+}
+
 /* Bytes of a transfer of n capabilities. */
 static inline size_t transfer_bytes(uint32_t n)
 {

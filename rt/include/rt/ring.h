@@ -519,7 +519,26 @@ static inline uint32_t rt_call_results_bytes(const struct rt_call *call)
 }
 
 /* ---------------------------------------------------------------------------
- * Letting go of capabilities */
+ * Copying and letting go of capabilities */
+
+/*
+ * Puts a copy of a capability into another slot of the own table, waits for it, and says
+ * its id: both are let go of, each by itself. CAP_ERR_BAD_TRANSFER: it may not be copied,
+ * or is on its way elsewhere; overloaded: there is no slot left. (To give somebody a
+ * copy takes none of this: rt_copy.)
+ */
+struct rt_status rt_duplicate(struct rt_ring *ring, uint64_t cap_id, uint64_t *copy);
+
+/*
+ * Queues the same for a call that has begun, whose room it does not use: many of them cost
+ * one entry into the kernel. rt_call_copied is the id, once rt_call_wait was RT_OK.
+ */
+struct rt_status rt_call_copy(struct rt_call *call, uint64_t cap_id);
+
+static inline uint64_t rt_call_copied(const struct rt_call *call)
+{
+    return call->cqe.detail;
+}
 
 /* Empties a slot of the own capability table; waits for it. */
 struct rt_status rt_release(struct rt_ring *ring, uint64_t cap_id);

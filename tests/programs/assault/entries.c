@@ -238,6 +238,11 @@ static struct cap_sqe nearly_right_release(void)
     return (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = cap};
 }
 
+static struct cap_sqe nearly_right_copy(void)
+{
+    return (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = odd_cap()};
+}
+
 /* Of somebody who has no endpoint, and serves no call, and has none in flight. */
 static struct cap_sqe nearly_right_service(void)
 {
@@ -263,12 +268,14 @@ static struct cap_sqe nearly_right(void)
 {
     struct cap_sqe s;
 
-    switch (chance_below(10)) {
+    switch (chance_below(11)) {
     case 0:
-        return (struct cap_sqe){.opcode = (uint8_t)chance_below(8)};
+        return (struct cap_sqe){.opcode = (uint8_t)chance_below(CAP_OP_COUNT + 1u)};
     case 1:
         return nearly_right_release();
     case 2:
+        return nearly_right_copy();
+    case 3:
         s = nearly_right_service();
         break;
     default:
@@ -292,7 +299,7 @@ struct cap_sqe entries_any(void)
         break;
     case 1:
         chance_scribble(&s, sizeof s);
-        s.opcode = chance_one_in(2) ? s.opcode : (uint8_t)chance_below(8);
+        s.opcode = chance_one_in(2) ? s.opcode : (uint8_t)chance_below(CAP_OP_COUNT + 1u);
         break;
     default:
         s = nearly_right();
@@ -303,7 +310,9 @@ struct cap_sqe entries_any(void)
         s.result_len %= MODEL_DECOY_BYTES;
     }
     uint32_t cap = model_find_cap(s.cap_id);
-    if (s.opcode == CAP_OP_RELEASE && cap < model_cap_count && model_caps[cap].kept) {
+    bool is_there = cap < model_cap_count;
+    if ((s.opcode == CAP_OP_RELEASE && is_there && model_caps[cap].kept) ||
+        (s.opcode == CAP_OP_COPY && is_there)) { /* the model knows of no more than it had */
         s.cap_id = CAP_ID_NONE;
     }
     s.user_data = chance();

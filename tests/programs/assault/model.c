@@ -262,6 +262,12 @@ static uint32_t cancel_verdict(const struct cap_sqe *s)
                                                     : MAY(CAP_ERR_INVALID_REQUEST);
 }
 
+/* Of a COPY, none of which names a capability that is there. */
+static uint32_t copy_verdict(const struct cap_sqe *s)
+{
+    return unused_are_zero(s) ? MAY(CAP_ERR_INVOKE_FAILED) : MAY(CAP_ERR_INVALID_REQUEST);
+}
+
 /* With the effect it has: a RELEASE that works takes the capability away. */
 uint32_t model_verdict(const struct cap_sqe *s)
 {
@@ -288,6 +294,8 @@ uint32_t model_verdict(const struct cap_sqe *s)
         return return_verdict(s);
     case CAP_OP_CANCEL:
         return cancel_verdict(s);
+    case CAP_OP_COPY:
+        return copy_verdict(s);
     case CAP_OP_FINISH:
         return MAY(CAP_ERR_UNSUPPORTED_OPCODE);
     default:

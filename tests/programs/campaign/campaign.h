@@ -39,6 +39,7 @@
     X(AGAIN, "RETURN again")                                                                       \
     X(RELEASE, "RELEASE")                                                                          \
     X(CANCEL, "CANCEL")                                                                            \
+    X(COPY, "COPY")                                                                                \
     X(NOISE, "noise")
 
 enum row {
@@ -108,6 +109,9 @@ void tally_print(void);
 
 /* Puts a capability with the others; one of them is forgotten, and still held, if they are many. */
 void stock_add(uint64_t id, uint64_t interface_id);
+
+/* The same for a copy of one that is there. */
+void stock_add_copy(uint64_t of, uint64_t id);
 
 /* Forgets it. */
 void stock_remove(uint64_t id);

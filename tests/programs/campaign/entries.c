@@ -599,10 +599,17 @@ static struct cap_sqe right(enum row *row)
         ends_loan = *row == ROW_VM;
         return call(*row, id);
     }
-    switch (chance_below(16)) {
+    switch (chance_below(17)) {
     case 0:
         *row = ROW_NOP;
         return sqe;
+    case 11:
+        id = stock_any(row);
+        if (!chance_one_in(stock_is_rich() ? 12 : 4)) {
+            return call(*row, id);
+        }
+        *row = ROW_COPY;
+        return (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = id};
     case 1:
     case 2:
     case 3:
@@ -804,6 +811,9 @@ void entries_completed(const struct cap_cqe *cqe)
     }
     if (cqe->result >= 0 && (row == ROW_RECV || row == ROW_AGAIN) && cqe->detail != 0) {
         stock_add_call(cqe->detail);
+    }
+    if (is_known && row == ROW_COPY && cqe->result == 0) {
+        stock_add_copy(remembered[i].cap_id, cqe->detail);
     }
     if (is_known && ((row == ROW_RELEASE && cqe->result == 0) ||
                      (row < KINDS && cqe->result == CAP_ERR_INVOKE_FAILED))) {

@@ -39,12 +39,27 @@ static enum row kind_of(uint64_t interface_id)
     return ROW_CLIENT;
 }
 
-void stock_add(uint64_t id, uint64_t interface_id)
+static void add(uint64_t id, enum row kind)
 {
     uint32_t at = held_count < HELD_MAX ? held_count++ : chance_below(HELD_MAX);
 
     held[at].id = id;
-    held[at].kind = kind_of(interface_id);
+    held[at].kind = kind;
+}
+
+void stock_add(uint64_t id, uint64_t interface_id)
+{
+    add(id, kind_of(interface_id));
+}
+
+void stock_add_copy(uint64_t of, uint64_t id)
+{
+    for (uint32_t i = 0; i < held_count; i++) {
+        if (held[i].id == of) {
+            add(id, held[i].kind);
+            return;
+        }
+    }
 }
 
 void stock_remove(uint64_t id)

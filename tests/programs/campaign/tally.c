@@ -14,7 +14,7 @@ static const char *const row_names[] = {
 static const char *const opcode_names[OPCODES] = {
     [CAP_OP_NOP] = "NOP",       [CAP_OP_CALL] = "CALL",       [CAP_OP_RECV] = "RECV",
     [CAP_OP_RETURN] = "RETURN", [CAP_OP_RELEASE] = "RELEASE", [CAP_OP_CANCEL] = "CANCEL",
-    [CAP_OP_FINISH] = "FINISH", [CAP_OP_COUNT] = "unknown",
+    [CAP_OP_FINISH] = "FINISH", [CAP_OP_COPY] = "COPY",       [CAP_OP_COUNT] = "unknown",
 };
 
 static const char *const exception_names[] = {"failed", "overloaded", "disconnected",

@@ -158,6 +158,15 @@ static void check_full_table(void)
                              .cap_room = 1};
     play_push(create, 1);
     play_refused(1, CAP_EXC_OVERLOADED);
+    play_push(play_copy(play_console), 1);
+    play_refused(1, CAP_EXC_OVERLOADED);
+    play_drop(filler[--n]);
+    struct cap_cqe cqe = play_do(play_copy(play_console)); /* by an entry of its own */
+    CHECK_EQ(cqe.result, 0);
+    CHECK(cqe.detail != play_console && play_is_held(cqe.detail));
+    filler[n++] = cqe.detail;
+    play_push(play_copy(play_console), 1);
+    play_refused(1, CAP_EXC_OVERLOADED);
     while (n != 0) {
         play_drop(filler[--n]);
     }

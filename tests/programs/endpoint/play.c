@@ -126,6 +126,11 @@ struct cap_sqe play_release(uint64_t id)
     return (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = id};
 }
 
+struct cap_sqe play_copy(uint64_t id)
+{
+    return (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = id};
+}
+
 /* ---------------------------------------------------------------------------
  * Completions */
 

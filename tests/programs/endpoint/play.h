@@ -74,6 +74,7 @@ struct cap_sqe play_return_with(uint64_t call_id, uint32_t bytes,
 
 struct cap_sqe play_cancel(uint64_t tag);
 struct cap_sqe play_release(uint64_t id);
+struct cap_sqe play_copy(uint64_t id);
 
 /* ---------------------------------------------------------------------------
  * Completions */

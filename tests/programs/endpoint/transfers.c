@@ -226,6 +226,7 @@ static void check_locked_while_moving(void)
     play_push(play_call_with(client, 8, 0, &move, 1), 1);
     play_pending(1);
     play_now(play_release(facet), CAP_ERR_INVOKE_FAILED);
+    play_now(play_copy(facet), CAP_ERR_BAD_TRANSFER);
     play_now(play_call_with(client, 8, 0, &move, 1), CAP_ERR_BAD_TRANSFER);
     play_now(play_call_with(client, 8, 0, &copy, 1), CAP_ERR_BAD_TRANSFER);
     play_push(play_call(facet, 8, 0), 3);

@@ -173,6 +173,17 @@ static struct rt_status mint(void)
     return s;
 }
 
+static struct rt_status copy(void)
+{
+    uint64_t id;
+
+    struct rt_status s = rt_duplicate(faults.ring, faults.owner, &id);
+    if (rt_ok(s)) {
+        CHECK_OK(rt_release(faults.ring, id));
+    }
+    return s;
+}
+
 static struct rt_status reader(void)
 {
     struct capos_memory_reader reader;
@@ -421,9 +432,9 @@ static const struct operation {
     const char *name;
     struct rt_status (*act)(void);
 } operations[] = {
-    {"create", create}, {"mint", mint},       {"reader", reader},   {"list", list},
-    {"page", page},     {"pages", pages},     {"map", map},         {"spawn", spawn},
-    {"queue", queue},   {"deliver", deliver}, {"receive", receive},
+    {"create", create}, {"mint", mint},   {"copy", copy},       {"reader", reader},
+    {"list", list},     {"page", page},   {"pages", pages},     {"map", map},
+    {"spawn", spawn},   {"queue", queue}, {"deliver", deliver}, {"receive", receive},
 };
 
 /* ---------------------------------------------------------------------------

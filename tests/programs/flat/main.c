@@ -135,8 +135,17 @@ static void round_trip(void)
     message(0);
 }
 
-/* A capability is handed to an endpoint of the own, and what came is let go. */
+/* One capability more, and let go of. */
 static void copy_release(void)
+{
+    uint64_t copy;
+
+    CHECK_OK(rt_duplicate(flat.ring, flat.busy, &copy));
+    CHECK_OK(rt_release(flat.ring, copy));
+}
+
+/* A capability is handed to an endpoint of the own, and what came is let go. */
+static void transfer(void)
 {
     struct rt_call receiver;
     struct rt_call call;
@@ -247,6 +256,7 @@ static void measure_all(const char *what, uint64_t n)
     measure("ping", ping, what, n);
     measure("round-trip", round_trip, what, n);
     measure("copy-release", copy_release, what, n);
+    measure("transfer", transfer, what, n);
     measure("map-unmap", map_unmap, what, n);
     measure("spawn-to-reap", spawn_to_reap, what, n);
     measure("cancel", cancel, what, n);

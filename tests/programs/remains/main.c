@@ -270,6 +270,7 @@ static void check_others(void)
         {"return", {.opcode = CAP_OP_RETURN}, CAP_ERR_NOT_FOUND},
         {"release", {.opcode = CAP_OP_RELEASE}, CAP_ERR_INVOKE_FAILED},
         {"cancel", {.opcode = CAP_OP_CANCEL, .params_addr = 1}, CAP_ERR_NOT_FOUND},
+        {"copy", {.opcode = CAP_OP_COPY}, CAP_ERR_INVOKE_FAILED},
         {"finish", {.opcode = CAP_OP_FINISH}, CAP_ERR_UNSUPPORTED_OPCODE},
         {"unknown", {.opcode = 255}, CAP_ERR_INVALID_REQUEST},
     };
