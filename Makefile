@@ -19,6 +19,7 @@
 #   build/cov  build/cov-core         these and the tests again, counting what their tests reach
 #   build/model                       the ring, for the explorer of orders
 #   build/fuzz  build/afl             what is fuzzed, for libFuzzer and for AFL++
+#   build/fuzz-core                   the kernel's core, for libFuzzer
 
 O     := build
 QEMU  ?= 1
@@ -125,11 +126,13 @@ flags_model       := $(HFLAGS) -O1 -fsanitize=thread -Wno-tsan
 flags_cov         := $(VFLAGS)
 flags_cov-core    := $(VFLAGS) $(core_observe)
 flags_fuzz        := $(FFLAGS)
+flags_fuzz-core   := $(FFLAGS) $(core_observe)
 flags_afl         := $(AFLAGS)
 
 # libFuzzer is clang's, AFL++ is its plugin, and gcov is gcc's, whatever builds the rest.
 cc_of = $(or $(cc_of_$(1)),$(CC))
 cc_of_fuzz  := clang
+cc_of_fuzz-core := clang
 cc_of_model := gcc
 cc_of_afl   := AFL_QUIET=1 afl-clang-fast
 cc_of_cov   := gcc
@@ -145,7 +148,7 @@ $(O)/flags/$(1):
 	@mkdir -p $$(@D)
 	@printf '%s' '$(flags_text)' >$$@
 endef
-$(foreach v,kernel kernel-bare kernel-san user host san core model cov cov-core fuzz afl,\
+$(foreach v,kernel kernel-bare kernel-san user host san core model cov cov-core fuzz fuzz-core afl,\
 	$(eval $(call flags_file,$(v))))
 
 say = $(if $(filter @,$(Q)$(call has_flag,s)),@echo "  $(1)	$(2)")
@@ -178,7 +181,7 @@ $(1): $(2) $(fragments)
 endef
 
 # The same pure logic, for each place it runs in.
-$(foreach v,kernel kernel-san user host san core cov cov-core fuzz afl,\
+$(foreach v,kernel kernel-san user host san core cov cov-core fuzz fuzz-core afl,\
 	$(call compile,$(v),$(capnp_SRCS),$(inc_capnp))\
 	$(call compile,$(v),$(gen_SRCS),$(inc_gen))\
 	$(call compile,$(v),$(lib_SRCS),$(inc_lib)))

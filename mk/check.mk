@@ -228,8 +228,9 @@ evaluate:
 
 AFL_SECONDS  := $(or $(FUZZ_SECONDS),2)
 FUZZ_SECONDS ?= 5
-fuzz_sources := $(wildcard fuzz/fuzz_*.c)
-fuzz_targets := $(fuzz_sources:%.c=$(O)/%)
+core_fuzz    := fuzz/fuzz_authority.c
+fuzz_sources := $(filter-out $(core_fuzz),$(wildcard fuzz/fuzz_*.c))
+fuzz_targets := $(fuzz_sources:%.c=$(O)/%) $(core_fuzz:%.c=$(O)/%)
 afl_targets  := $(fuzz_sources:fuzz/%.c=$(O)/afl/%)
 fuzz_link    := -fsanitize=fuzzer,address,undefined
 fuzz_corpus  = fuzz/corpus/$(1:fuzz_%=%)
@@ -246,6 +247,14 @@ $(3): $(O)/$(1)/$(2:.c=.o) $(call fuzz_parts,$(1)) $(call lib_archives,$(1))
 endef
 $(foreach f,$(fuzz_sources),$(eval $(call fuzz,fuzz,$(f),$(f:%.c=$(O)/%))))
 $(foreach f,$(fuzz_sources),$(eval $(call fuzz,afl,$(f),$(f:fuzz/%.c=$(O)/afl/%))))
+
+# One feeds the hosted core; for libFuzzer alone.
+$(call compile,fuzz-core,$(core_SRCS) $(core_fuzz),$(inc_core))
+$(eval $(call archive,$(O)/fuzz-core/core.a,$(call objects_of,fuzz-core,$(core_SRCS)) $(call lib_objects,fuzz-core)))
+$(core_fuzz:%.c=$(O)/%): $(O)/fuzz-core/$(core_fuzz:.c=.o) $(O)/fuzz-core/core.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(call cc_of,fuzz-core) $(fuzz_link) -o $@ $^
 
 .PHONY: fuzz-build fuzz-smoke fuzz-afl-build fuzz-afl-smoke
 

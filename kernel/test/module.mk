@@ -12,6 +12,7 @@ core_SRCS := \
 	kernel/sched.c \
 	kernel/spawn.c \
 	kernel/work.c \
+	kernel/test/authority.c \
 	kernel/test/host/machine.c \
 	kernel/test/host/memory.c \
 	kernel/test/scene.c \
