@@ -48,7 +48,10 @@ op_full(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
     return go_on;
 }
 
-/* CALL: the short one here, whatever else it may be by op_any. So too RETURN. */
+/*
+ * CALL: the short one here, and, where it comes alone, one between processes that would be
+ * short but for its length; whatever else it may be by op_any. So too RETURN.
+ */
 static inline __attribute__((always_inline)) enum go_on
 op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thread **next)
 {
@@ -62,6 +65,9 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thr
         if (kind == CAP_CLIENT) {
             if (short_call(t, slot, first, &w, REACH_SHORT, 0, 0, next)) {
                 return GO_ON;
+            }
+            if (next != NULL && short_call(t, slot, first, &w, REACH_LONG, 0, 0, next)) {
+                return STOP;
             }
         } else if (is_short_call(t->process, slot, &w)) {
             if (__builtin_expect(kind == CAP_FULL, 0)) {
@@ -86,6 +92,9 @@ op_return(struct thread *t, const struct cap_sqe *from, uint64_t first, struct t
             first == FIRST_WORD_RETURN_AGAIN && (w.cap_id | w.result_addr | w.last) == 0, 1)) {
         if (short_return(t, &w, REACH_SHORT, 0, &took_long, next)) {
             return __builtin_expect(took_long, 0) ? STOP : GO_ON;
+        }
+        if (next != NULL && short_return(t, &w, REACH_LONG, 0, &took_long, next)) {
+            return STOP;
         }
         first = FIRST_WORD_RETURN_AGAIN;
         w.cap_id = w.result_addr = w.last = 0;

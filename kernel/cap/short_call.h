@@ -31,8 +31,8 @@
 #define FIRST_WORD_RETURN_AGAIN (CAP_OP_RETURN | (uint64_t)CAP_SQE_F_AGAIN << 16)
 
 /*
- * How long its messages may be. A LONG one takes long, so it is not for the drain itself
- * but for cap/ring.c, which has a second instance of the same code.
+ * How long its messages may be. A LONG one takes long, so where others come with it, it is
+ * not for the drain itself but for cap/ring.c, which has one more instance of the same code.
  */
 enum reach { REACH_SHORT, REACH_LONG };
 
