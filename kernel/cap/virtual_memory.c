@@ -99,22 +99,12 @@ static inline enum status map_page(struct process *p, const struct region *regio
                                    unsigned prot)
 {
     struct uaddr va = address_of(region->first + i);
-    struct paddr frame;
 
-    if (region->memory != NULL) {
-        const struct memory_object *m = memory_object_of(region->memory);
-        frame = memory_object_frame(m, region->offset + i);
-        return aspace_map(&p->aspace, va, frame, prot, false);
+    if (region->memory == NULL) {
+        return aspace_map_fresh(&p->aspace, va, prot);
     }
-    enum status status = frame_alloc_zeroed(&p->account, &frame);
-    if (status != ST_OK) {
-        return status;
-    }
-    status = aspace_map(&p->aspace, va, frame, prot, true);
-    if (status != ST_OK) {
-        frame_free(&p->account, frame);
-    }
-    return status;
+    const struct memory_object *m = memory_object_of(region->memory);
+    return aspace_map(&p->aspace, va, memory_object_frame(m, region->offset + i), prot, false);
 }
 
 /* Unmaps pages that are mapped; those of the address space's own are freed. */

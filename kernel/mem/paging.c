@@ -494,8 +494,8 @@ static inline enum status fill_entries(struct aspace *as, const struct place *pl
     return ST_OK;
 }
 
-enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
-                       bool owned)
+static inline __attribute__((always_inline)) enum status
+map_page(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot, bool owned)
 {
     struct place place;
 
@@ -504,6 +504,27 @@ enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, u
         status = walk_making(as, va.v, &place);
     }
     return status == ST_OK ? fill_entries(as, &place, &frame, 1, leaf_flags(prot, owned)) : status;
+}
+
+enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
+                       bool owned)
+{
+    return map_page(as, va, frame, prot, owned);
+}
+
+enum status aspace_map_fresh(struct aspace *as, struct uaddr va, unsigned prot)
+{
+    struct paddr frame;
+    enum status status = frame_alloc_zeroed(as->payer, &frame);
+
+    if (__builtin_expect(status != ST_OK, 0)) {
+        return status;
+    }
+    status = map_page(as, va, frame, prot, true);
+    if (__builtin_expect(status != ST_OK, 0)) {
+        frame_free(as->payer, frame);
+    }
+    return status;
 }
 
 /* How many of n pages from `va` on lie in the table of the first. */

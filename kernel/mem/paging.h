@@ -81,7 +81,10 @@ enum status aspace_create(struct aspace *as, struct account *payer);
 enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
                        bool owned);
 
-/* The same for n pages side by side, onto these frames: all or none. */
+/* The same with a zeroed frame of the payer's, which is owned. */
+enum status aspace_map_fresh(struct aspace *as, struct uaddr va, unsigned prot);
+
+/* As aspace_map for n pages side by side, onto these frames: all or none. */
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned);
 

@@ -667,11 +667,7 @@ uint64_t actor_page(uint32_t n)
 
 void actor_map(struct actor *a, uint32_t n, unsigned prot)
 {
-    struct paddr frame;
-
-    enum status status = frame_alloc_zeroed(&a->p->account, &frame);
-    ASSERT(status == ST_OK, "no frame for a test's page");
-    status = aspace_map(&a->p->aspace, (struct uaddr){actor_page(n)}, frame, prot, true);
+    enum status status = aspace_map_fresh(&a->p->aspace, (struct uaddr){actor_page(n)}, prot);
     ASSERT(status == ST_OK, "a test's page cannot be mapped: %s", status_text(status));
 }
 

@@ -338,6 +338,20 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
     return status;
 }
 
+enum status aspace_map_fresh(struct aspace *as, struct uaddr va, unsigned prot)
+{
+    struct paddr frame;
+    enum status status = frame_alloc_zeroed(as->payer, &frame);
+
+    if (status == ST_OK) {
+        status = aspace_map(as, va, frame, prot, true);
+        if (status != ST_OK) {
+            frame_free(as->payer, frame);
+        }
+    }
+    return status;
+}
+
 /* Takes a page out, and frees its frame if that is owned. */
 static void drop_page(struct aspace *as, struct page *page)
 {
