@@ -111,7 +111,10 @@ static void check_echo(const char *text, uint32_t times, size_t length)
     rt_call_end(&call);
 }
 
-/* Data that are built in the message; more than a message has is refused before. */
+/*
+ * Data that are built in the message. More than a message holds is refused before it goes,
+ * and what the server does not like when it comes.
+ */
 static void check_in_place(void)
 {
     struct capnp_data_room data = {.len = 136};
@@ -131,6 +134,9 @@ static void check_in_place(void)
         CHECK_EQ(back.ptr[i], (uint8_t)~i);
     }
     rt_call_end(&call);
+    CHECK_REFUSED(
+        demo_depot_invert_call(&call, ring, depot, (struct capnp_data){.len = 0}, true, 64),
+        CAP_EXC_INVALID_ARGUMENT);
     data.len = CAP_MESSAGE_MAX;
     CHECK_EQ(demo_depot_invert_begin(&call, ring, &data, true, 0).code, RT_ERR_NO_AREA);
 }
