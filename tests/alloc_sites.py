@@ -103,10 +103,13 @@ class Site:
     place: str = ""  # by function and line, with those that it was compiled into in line
     refused: int = 0
 
+    def where(self):
+        """The function of the source that asks, and its line: the same for each copy of it."""
+        frames = re.findall(r"(\w+) at (\S+)", self.place)
+        return next(frame for frame in frames if frame[0] not in IN_LINE)
+
     def function(self):
-        """The function of the source that asks."""
-        names = re.findall(r"(\w+) at ", self.place)
-        return next((name for name in names if name not in IN_LINE), "")
+        return self.where()[0]
 
 
 def disassemble(elf):
@@ -261,16 +264,19 @@ def measure():
 
 
 def findings(sites, apart):
-    """A sentence for each place that is never refused without a reason, or with a wrong one."""
-    counts = collections.defaultdict(list)
+    """A sentence for each place that is never refused without a reason, or with a wrong one. What
+    the compiler has put into several functions is one place."""
+    counts = collections.defaultdict(int)
     for site in sites:
-        counts[site.function(), site.asked].append(site.refused)
-        if site.refused == 0 and (site.function(), site.asked) not in apart:
-            yield f"{site.asked}, {site.place}: is never refused"
+        counts[site.asked, *site.where()] += site.refused
+    for (asked, function, line), count in counts.items():
+        if count == 0 and (function, asked) not in apart:
+            yield f"{asked}, {function} at {line}: is never refused"
     for function, asked in apart:
-        if (function, asked) not in counts:
+        found = [n for place, n in counts.items() if place[:2] == (asked, function)]
+        if not found:
             yield f"{asked}, {function}: is apart, and not there"
-        elif all(counts[function, asked]):
+        elif all(found):
             yield f"{asked}, {function}: is apart, and is refused"
 
 
@@ -291,8 +297,12 @@ def main():
     found = list(findings(sites, APART))
     for sentence in found:
         print(f"alloc-sites: {sentence}", file=sys.stderr)
-    never = sum(site.refused == 0 for site in sites)
-    print(f"alloc-sites: {len(sites)} places, {len(sites) - never} refused, {never} apart")
+    places = {(site.asked, *site.where()) for site in sites}
+    refused = {(site.asked, *site.where()) for site in sites if site.refused != 0}
+    print(
+        f"alloc-sites: {len(places)} places, {len(refused)} refused,"
+        f" {len(places) - len(refused)} apart"
+    )
     return 1 if found else 0
 
 

@@ -120,8 +120,9 @@ def test_an_update_writes_what_was_measured_and_keeps_tolerances(budget):
 def measure(boot, slower):
     """What the measuring program prints whose ipc-move takes so many instructions more."""
     data = json.loads((ROOT / "system-measure.json").read_text())
-    data["binaries"][0]["path"] = "bench/slower.elf"
-    data["services"][3]["caps"].append({**NULL_CAP, "name": str(slower)})
+    one = {item["name"]: item for item in data["binaries"] + data["services"]}
+    one["bench"]["path"] = "bench/slower.elf"
+    one["measure"]["caps"].append({**NULL_CAP, "name": str(slower)})
     run = boot(data, "--icount", timeout=120)
     assert run.status == PASS, str(run)
     return run.text
