@@ -125,7 +125,7 @@ static uint64_t find_run(uint64_t free, uint32_t n)
 static void put_spares_back(struct rt_ring *ring)
 {
     while (ring->spare_count != 0) {
-        uint8_t *chunk = ring->spare[--ring->spare_count];
+        uint8_t *chunk = ring->spare[ring->spare_count--];
         ring->chunks_free |= 1ull << (uint64_t)(chunk - ring->area) / ring->chunk_bytes;
     }
 }
@@ -182,7 +182,7 @@ struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring
     if (params_room + results_room <= ring->chunk_bytes && ring->chunks_free != 0) {
         uint32_t first = (uint32_t)__builtin_ctzll(ring->chunks_free);
         ring->chunks_free &= ring->chunks_free - 1u;
-        ring->spare[ring->spare_count++] = ring->area + (uint64_t)first * ring->chunk_bytes;
+        ring->spare[++ring->spare_count] = ring->area + (uint64_t)first * ring->chunk_bytes;
         return rt_call_begin(call, ring, params_bytes, results_bytes);
     }
     if (!take_run(call, ring, params_room + results_room)) {

@@ -143,7 +143,7 @@ struct rt_ring {
     uint64_t run;         /* of several, that was taken last, whether or not it is free, */
     uint32_t run_bytes;   /* and how long it is */
     uint32_t spare_count; /* chunks at hand */
-    uint8_t *spare[RT_RING_CHUNKS];
+    uint8_t *spare[1u + RT_RING_CHUNKS]; /* from the second on, behind one that is none */
     struct cap_cqe stash[RT_RING_STASH]; /* raw completions, oldest at stash_head */
     uint32_t stash_head;
     uint32_t stash_count;
@@ -264,15 +264,14 @@ static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_rin
 {
     uint32_t params_room = (params_bytes + 7u) & ~7u;
     uint32_t results_room = (results_bytes + 7u) & ~7u;
-    uint32_t spares = ring->spare_count;
+    uint8_t *chunk = ring->spare[ring->spare_count];
 
     if (__builtin_expect(params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX ||
-                             params_room + results_room > ring->chunk_bytes || spares == 0,
+                             params_room + results_room > ring->chunk_bytes || chunk == 0,
                          0)) {
         return rt_call_begin_slowly(call, ring, params_bytes, results_bytes);
     }
-    uint8_t *chunk = ring->spare[spares - 1u];
-    ring->spare_count = spares - 1u;
+    ring->spare_count--;
     call->ring = ring;
     call->params = chunk;
     call->results = chunk + params_room;
@@ -360,20 +359,26 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
                                               uint64_t interface_id, uint16_t method,
                                               uint32_t params_len)
 {
-    if (__builtin_expect(!rt_ring_has_room(call->ring), 0)) {
+    struct rt_ring *ring = call->ring;
+    /* Read before there may be no room, which the compiler cannot see through. */
+    uint64_t params_addr = (uintptr_t)call->params;
+    uint64_t result_addr = (uintptr_t)call->results;
+    uint32_t result_len = call->results_room;
+
+    if (__builtin_expect(!rt_ring_has_room(ring), 0)) {
         return (struct rt_status){.code = RT_ERR_RING};
     }
-    rt_ring_write(call->ring, (struct cap_sqe){
-                                  .opcode = CAP_OP_CALL,
-                                  .method_id = method,
-                                  .cap_id = cap_id,
-                                  .interface_id = interface_id,
-                                  .params_addr = (uintptr_t)call->params,
-                                  .result_addr = (uintptr_t)call->results,
-                                  .params_len = params_len,
-                                  .result_len = call->results_room,
-                                  .user_data = rt_call_user_data(call),
-                              });
+    rt_ring_write(ring, (struct cap_sqe){
+                            .opcode = CAP_OP_CALL,
+                            .method_id = method,
+                            .cap_id = cap_id,
+                            .interface_id = interface_id,
+                            .params_addr = params_addr,
+                            .result_addr = result_addr,
+                            .params_len = params_len,
+                            .result_len = result_len,
+                            .user_data = rt_call_user_data(call),
+                        });
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -508,7 +513,7 @@ static inline void rt_call_end(struct rt_call *call)
         rt_call_end_with(call);
         return;
     }
-    ring->spare[ring->spare_count++] = call->params;
+    ring->spare[++ring->spare_count] = call->params;
     call->holds = RT_HOLDS_NOTHING;
 }
 

@@ -555,9 +555,8 @@ static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t b
     const uint8_t *base = words;
     uint64_t end = 8u + (data_words + pointer_count) * 8u; /* of what has been recognised */
 
-    /* Whole words, one behind the struct at least, and so few that no length is mistaken. */
-    uint64_t behind = bytes - (end + 8u);
-    if (CAPNP_UNLIKELY((behind >> 3 | behind << 61) > CAPNP_BUILT_MAX / 8u ||
+    /* One word behind the struct at least, and so few that no length is mistaken. */
+    if (CAPNP_UNLIKELY(bytes - (end + 8u) > CAPNP_BUILT_MAX ||
                        capnp_load_u64(base) != CAPNP_STRUCT_WORD(data_words, pointer_count))) {
         return false;
     }
@@ -567,9 +566,10 @@ static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t b
         /* The length, and behind it, in its upper bits, how the rest differs: not at all. */
         uint64_t rest = (uint64_t)CAPNP_ELEMENT_BYTE << 32 | ((end - slot) / 2u - 4u) | 1u;
         uint64_t len = (word >> 35 | word << 29) - (rest << 29);
+        /* All of what is behind the last, which so is whole words. */
         if (i + 1u < pointer_count
                 ? CAPNP_UNLIKELY(len > bytes || ((end + len + 7u) & ~7ull) >= bytes)
-                : CAPNP_UNLIKELY(bytes - end - len > 7u)) {
+                : CAPNP_UNLIKELY(((end + len + 7u) & ~7ull) != bytes)) {
             return false;
         }
         if ((texts >> i & 1u) != 0 && (len == 0 || base[end + len - 1u] != 0)) {
