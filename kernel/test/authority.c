@@ -697,6 +697,28 @@ static void do_release(uint32_t actor, uint64_t id)
     end_entry(actor, entry, 0, 0, 0);
 }
 
+static void do_copy(uint32_t actor, uint64_t id)
+{
+    struct person *p = &m.people[actor];
+    uint64_t entry = p->actor.entry_count + 1;
+
+    const struct cap_cqe *cqe =
+        actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = id});
+    world_settle();
+    const struct slot *slot = find(p, id);
+    if (slot == NULL) {
+        end_entry(actor, entry, CAP_ERR_INVOKE_FAILED, 0, 0);
+    } else if (slot->moving) {
+        end_entry(actor, entry, CAP_ERR_BAD_TRANSFER, 0, 0);
+    } else if (p->used == SLOTS) {
+        refuse(actor, entry, CAP_EXC_OVERLOADED);
+    } else {
+        REQUIRE(cqe != NULL);
+        add_slot(p, cqe != NULL ? cqe->detail : CAP_ID_NONE, &slot->held);
+        end_entry(actor, entry, 0, 0, 0);
+    }
+}
+
 static void model_cancel(uint32_t actor, uint64_t entry, uint64_t target)
 {
     for (uint32_t i = 0; i < CALLS; i++) {
@@ -941,6 +963,9 @@ static void step(const uint8_t code[4])
         break;
     case AUTHORITY_RELEASE:
         do_release(actor, id_of(actor, ANY, code[2]));
+        break;
+    case AUTHORITY_COPY_IT:
+        do_copy(actor, id_of(actor, ANY, code[2]));
         break;
     case AUTHORITY_CANCEL:
         do_cancel(actor, code[2]);

@@ -31,6 +31,7 @@ enum authority_op {
     AUTHORITY_RECV,    /* the first */
     AUTHORITY_RETURN,  /* the call that `first` counts to; the second comes along */
     AUTHORITY_RELEASE, /* the first */
+    AUTHORITY_COPY_IT, /* the first, into another slot */
     AUTHORITY_CANCEL,  /* the entry in flight that `first` counts to */
     AUTHORITY_TWO,     /* CALL or RETURN as above, with both capabilities coming along */
     AUTHORITY_OPS

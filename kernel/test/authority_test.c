@@ -51,7 +51,7 @@ static void any_program(uint8_t program[BYTES])
         bool is_any =
             (word >> 16) % 4 == 0 && (word % AUTHORITY_OPS != AUTHORITY_DIE || word >> 20 & 1);
 
-        program[i] = is_any ? word % AUTHORITY_OPS : often[word % sizeof often];
+        program[i] = is_any ? (uint8_t)(word % AUTHORITY_OPS) : often[word % sizeof often];
         program[i + 1] = (uint8_t)(word >> 8);
         program[i + 2] = any_capability();
         program[i + 3] = any_capability();
@@ -120,10 +120,12 @@ static void what_is_on_its_way_is_locked(void **unused)
         START(2),
         AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(MOVE, 2)),
         AUTHORITY(AUTHORITY_RELEASE, 1, OWN(NONE, 2), 0),
+        AUTHORITY(AUTHORITY_COPY_IT, 1, OWN(NONE, 2), 0),
         AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(MOVE, 2)),
         AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(COPY, 2)),
         AUTHORITY(AUTHORITY_TWO, 1, OWN(MOVE, 0), OWN(MOVE, 0)),
         AUTHORITY(AUTHORITY_CANCEL, 1, 0, 0),
+        AUTHORITY(AUTHORITY_COPY_IT, 1, OWN(NONE, 2), 0),
         AUTHORITY(AUTHORITY_RELEASE, 1, OWN(NONE, 2), 0),
     };
 
