@@ -56,7 +56,7 @@ static const struct capos_boot_package_server methods = {
 
 static enum capnp_answer package_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_boot_package_dispatch(&methods, object, call);
+    return capos_boot_package_dispatch_own(&methods, object, call);
 }
 
 const struct cap_type boot_package_type = {

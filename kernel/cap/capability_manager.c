@@ -121,7 +121,7 @@ static const struct capos_capability_manager_server methods = {
 
 static enum capnp_answer manager_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_capability_manager_dispatch(&methods, object, call);
+    return capos_capability_manager_dispatch_own(&methods, object, call);
 }
 
 static void manager_destroy(struct cap_object *object)

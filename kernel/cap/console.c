@@ -57,7 +57,7 @@ static const struct capos_console_server methods = {
 
 static enum capnp_answer console_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_console_dispatch(&methods, object, call);
+    return capos_console_dispatch_own(&methods, object, call);
 }
 
 const struct cap_type console_type = {

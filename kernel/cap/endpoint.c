@@ -46,7 +46,7 @@ static const struct capos_endpoint_server owner_methods = {.mint = endpoint_mint
 
 static enum capnp_answer owner_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_endpoint_dispatch(&owner_methods, object, call);
+    return capos_endpoint_dispatch_own(&owner_methods, object, call);
 }
 
 /* The last owner facet is gone. */

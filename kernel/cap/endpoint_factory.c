@@ -32,7 +32,7 @@ static const struct capos_endpoint_factory_server factory_methods = {.create = f
 
 static enum capnp_answer factory_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_endpoint_factory_dispatch(&factory_methods, object, call);
+    return capos_endpoint_factory_dispatch_own(&factory_methods, object, call);
 }
 
 const struct cap_type endpoint_factory_type = {

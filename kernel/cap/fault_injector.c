@@ -34,7 +34,7 @@ static const struct capos_fault_injector_server methods = {
 
 static enum capnp_answer inject_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_fault_injector_dispatch(&methods, object, call);
+    return capos_fault_injector_dispatch_own(&methods, object, call);
 }
 
 const struct cap_type fault_injector_type = {

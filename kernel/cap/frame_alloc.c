@@ -103,7 +103,7 @@ static const struct capos_frame_allocator_server methods = {
 
 static enum capnp_answer allocator_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_frame_allocator_dispatch(&methods, object, call);
+    return capos_frame_allocator_dispatch_own(&methods, object, call);
 }
 
 const struct cap_type frame_allocator_type = {

@@ -134,7 +134,7 @@ static const struct capos_memory_object_server object_methods = {
 
 static enum capnp_answer object_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_memory_object_dispatch(&object_methods, object, call);
+    return capos_memory_object_dispatch_own(&object_methods, object, call);
 }
 
 static inline enum capnp_answer reader_size(void *self, struct capnp_call *call,
@@ -149,7 +149,7 @@ static const struct capos_memory_reader_server reader_methods = {.size = reader_
 
 static enum capnp_answer reader_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_memory_reader_dispatch(&reader_methods, object, call);
+    return capos_memory_reader_dispatch_own(&reader_methods, object, call);
 }
 
 const struct cap_type memory_object_type = {

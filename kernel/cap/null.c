@@ -66,7 +66,7 @@ static const struct capos_null_cap_server methods = {
 
 static enum capnp_answer null_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_null_cap_dispatch(&methods, object, call);
+    return capos_null_cap_dispatch_own(&methods, object, call);
 }
 
 static void null_destroy(struct cap_object *object)

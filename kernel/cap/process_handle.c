@@ -140,7 +140,7 @@ static const struct capos_process_handle_server methods = {
 
 static enum capnp_answer handle_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_process_handle_dispatch(&methods, object, call);
+    return capos_process_handle_dispatch_own(&methods, object, call);
 }
 
 static void handle_destroy(struct cap_object *object)

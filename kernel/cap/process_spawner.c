@@ -479,7 +479,7 @@ static const struct capos_process_spawner_server methods = {.spawn = spawner_spa
 
 static enum capnp_answer spawner_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_process_spawner_dispatch(&methods, object, call);
+    return capos_process_spawner_dispatch_own(&methods, object, call);
 }
 
 /* What a spawn under way has: what it made, and what came with its call. */

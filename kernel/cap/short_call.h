@@ -213,7 +213,11 @@ static __attribute__((noinline, cold)) void plain_refused(struct thread *t, uint
     }
 }
 
-/* The call to a plain object, which is_short_call has looked at. */
+/*
+ * The call to a plain object, which is_short_call has looked at, and which looks at nothing but
+ * the message, so the rest is not filled in. The parameters are copied, to be checked and used
+ * as they were then; the results are built where they go, since what builds them only writes.
+ */
 static inline __attribute__((always_inline)) void short_plain_call(struct thread *t,
                                                                    const struct cap_slot *slot,
                                                                    uint64_t first,
@@ -223,27 +227,24 @@ static inline __attribute__((always_inline)) void short_plain_call(struct thread
     struct cap_object *object = slot->object;
 
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
-    _Alignas(8) uint8_t out[SHORT_MESSAGE_BYTES];
     uint64_t user_data = w->user_data;
-    uint8_t *result = in_area(p, w->result_addr);
+    uint32_t bytes = (uint32_t)w->lengths;
     struct capnp_call call;
 
-    memcpy_words(in, in_area(p, w->params_addr), (uint32_t)w->lengths);
-    call.interface_id = w->interface_id;
-    call.badge = slot->badge;
+    memcpy_words(in, in_area(p, w->params_addr), bytes);
     call.method = (uint16_t)(first >> 32);
     call.params = in;
-    call.params_bytes = (uint32_t)w->lengths;
+    call.params_bytes = bytes;
     call.params_capabilities = 0;
-    call.results = out;
+    call.results = in_area(p, w->result_addr);
     call.results_room = (uint32_t)(w->lengths >> 32);
     enum capnp_answer answer = object->type->call(object, &call);
     if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
         plain_refused(t, user_data, &call, answer,
-                      (struct call_buffer){
-                          .area = result, .len = call.results_room, .near = call.results_room});
+                      (struct call_buffer){.area = call.results,
+                                           .len = call.results_room,
+                                           .near = call.results_room});
         return;
     }
-    memcpy_words(result, out, call.results_bytes);
     ring_complete(t, user_data, call.results_bytes);
 }

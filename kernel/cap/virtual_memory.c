@@ -450,7 +450,7 @@ static const struct capos_virtual_memory_server methods = {
 
 static enum capnp_answer vm_call(struct cap_object *object, struct capnp_call *call)
 {
-    return capos_virtual_memory_dispatch(&methods, object, call);
+    return capos_virtual_memory_dispatch_own(&methods, object, call);
 }
 
 /* Nobody holds it: the process, if there still is one, keeps what is mapped. */

@@ -4412,13 +4412,12 @@ capos_console_dispatch_write_line(const struct capos_console_server *server, voi
     return server->write_line(self, call, capnp_field_text(bytes_[0]));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer capos_console_dispatch(const struct capos_console_server *server,
-                                                       void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_console_dispatch_own(const struct capos_console_server *server, void *self,
+                           struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_CONSOLE_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_CONSOLE_WRITE:
         return capos_console_dispatch_write(server, self, call);
@@ -4427,6 +4426,16 @@ static inline enum capnp_answer capos_console_dispatch(const struct capos_consol
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer capos_console_dispatch(const struct capos_console_server *server,
+                                                       void *self, struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_CONSOLE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_console_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -4550,13 +4559,12 @@ capos_null_cap_dispatch_add(const struct capos_null_cap_server *server, void *se
     return capnp_call_built(call, &arena, server->add(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_cap_server *server,
-                                                        void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_null_cap_dispatch_own(const struct capos_null_cap_server *server, void *self,
+                            struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_NULL_CAP_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_NULL_CAP_PING:
         return capos_null_cap_dispatch_ping(server, self, call);
@@ -4567,6 +4575,16 @@ static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_cap_server *server,
+                                                        void *self, struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_NULL_CAP_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_null_cap_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -4643,19 +4661,28 @@ capos_endpoint_dispatch_mint(const struct capos_endpoint_server *server, void *s
     return capnp_call_built(call, &arena, server->mint(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer capos_endpoint_dispatch(const struct capos_endpoint_server *server,
-                                                        void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_endpoint_dispatch_own(const struct capos_endpoint_server *server, void *self,
+                            struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_ENDPOINT_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_ENDPOINT_MINT:
         return capos_endpoint_dispatch_mint(server, self, call);
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer capos_endpoint_dispatch(const struct capos_endpoint_server *server,
+                                                        void *self, struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_ENDPOINT_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_endpoint_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -4721,7 +4748,21 @@ capos_endpoint_factory_dispatch_create(const struct capos_endpoint_factory_serve
     return capnp_call_built(call, &arena, server->create(self, call, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_endpoint_factory_dispatch_own(const struct capos_endpoint_factory_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    switch (call->method) {
+    case CAPOS_ENDPOINT_FACTORY_CREATE:
+        return capos_endpoint_factory_dispatch_create(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer
 capos_endpoint_factory_dispatch(const struct capos_endpoint_factory_server *server, void *self,
                                 struct capnp_call *call)
@@ -4729,12 +4770,7 @@ capos_endpoint_factory_dispatch(const struct capos_endpoint_factory_server *serv
     if (call->interface_id != CAPOS_ENDPOINT_FACTORY_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case CAPOS_ENDPOINT_FACTORY_CREATE:
-        return capos_endpoint_factory_dispatch_create(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return capos_endpoint_factory_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -4823,14 +4859,12 @@ capos_memory_object_dispatch_reader(const struct capos_memory_object_server *ser
     return capnp_call_built(call, &arena, server->reader(self, call, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_memory_object_dispatch(const struct capos_memory_object_server *server, void *self,
-                             struct capnp_call *call)
+capos_memory_object_dispatch_own(const struct capos_memory_object_server *server, void *self,
+                                 struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_MEMORY_OBJECT_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_MEMORY_OBJECT_SIZE:
         return capos_memory_object_dispatch_size(server, self, call);
@@ -4839,6 +4873,17 @@ capos_memory_object_dispatch(const struct capos_memory_object_server *server, vo
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_memory_object_dispatch(const struct capos_memory_object_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_MEMORY_OBJECT_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_memory_object_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -4901,7 +4946,21 @@ capos_memory_reader_dispatch_size(const struct capos_memory_reader_server *serve
     return capnp_call_built(call, &arena, server->size(self, call, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_memory_reader_dispatch_own(const struct capos_memory_reader_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    switch (call->method) {
+    case CAPOS_MEMORY_READER_SIZE:
+        return capos_memory_reader_dispatch_size(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer
 capos_memory_reader_dispatch(const struct capos_memory_reader_server *server, void *self,
                              struct capnp_call *call)
@@ -4909,12 +4968,7 @@ capos_memory_reader_dispatch(const struct capos_memory_reader_server *server, vo
     if (call->interface_id != CAPOS_MEMORY_READER_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case CAPOS_MEMORY_READER_SIZE:
-        return capos_memory_reader_dispatch_size(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return capos_memory_reader_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5042,14 +5096,12 @@ capos_frame_allocator_dispatch_alloc_contiguous(const struct capos_frame_allocat
     return capnp_call_built(call, &arena, server->alloc_contiguous(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server, void *self,
-                               struct capnp_call *call)
+capos_frame_allocator_dispatch_own(const struct capos_frame_allocator_server *server, void *self,
+                                   struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_FRAME_ALLOCATOR_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_FRAME_ALLOCATOR_ALLOC_FRAME:
         return capos_frame_allocator_dispatch_alloc_frame(server, self, call);
@@ -5060,6 +5112,17 @@ capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server, void *self,
+                               struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_FRAME_ALLOCATOR_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_frame_allocator_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5227,14 +5290,12 @@ capos_virtual_memory_dispatch_map_object(const struct capos_virtual_memory_serve
     return capnp_call_built(call, &arena, server->map_object(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, void *self,
-                              struct capnp_call *call)
+capos_virtual_memory_dispatch_own(const struct capos_virtual_memory_server *server, void *self,
+                                  struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_VIRTUAL_MEMORY_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_VIRTUAL_MEMORY_MAP:
         return capos_virtual_memory_dispatch_map(server, self, call);
@@ -5247,6 +5308,17 @@ capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, 
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_VIRTUAL_MEMORY_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_virtual_memory_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5323,7 +5395,21 @@ capos_process_spawner_dispatch_spawn(const struct capos_process_spawner_server *
     return capnp_call_built(call, &arena, server->spawn(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+capos_process_spawner_dispatch_own(const struct capos_process_spawner_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    switch (call->method) {
+    case CAPOS_PROCESS_SPAWNER_SPAWN:
+        return capos_process_spawner_dispatch_spawn(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer
 capos_process_spawner_dispatch(const struct capos_process_spawner_server *server, void *self,
                                struct capnp_call *call)
@@ -5331,12 +5417,7 @@ capos_process_spawner_dispatch(const struct capos_process_spawner_server *server
     if (call->interface_id != CAPOS_PROCESS_SPAWNER_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case CAPOS_PROCESS_SPAWNER_SPAWN:
-        return capos_process_spawner_dispatch_spawn(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return capos_process_spawner_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5423,14 +5504,12 @@ capos_process_handle_dispatch_kill(const struct capos_process_handle_server *ser
     return server->kill(self, call);
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_process_handle_dispatch(const struct capos_process_handle_server *server, void *self,
-                              struct capnp_call *call)
+capos_process_handle_dispatch_own(const struct capos_process_handle_server *server, void *self,
+                                  struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_PROCESS_HANDLE_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_PROCESS_HANDLE_WAIT:
         return capos_process_handle_dispatch_wait(server, self, call);
@@ -5439,6 +5518,17 @@ capos_process_handle_dispatch(const struct capos_process_handle_server *server, 
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_process_handle_dispatch(const struct capos_process_handle_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_PROCESS_HANDLE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_process_handle_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5534,14 +5624,12 @@ capos_boot_package_dispatch_read_manifest(const struct capos_boot_package_server
     return capnp_call_built(call, &arena, server->read_manifest(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_boot_package_dispatch(const struct capos_boot_package_server *server, void *self,
-                            struct capnp_call *call)
+capos_boot_package_dispatch_own(const struct capos_boot_package_server *server, void *self,
+                                struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_BOOT_PACKAGE_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_BOOT_PACKAGE_MANIFEST_SIZE:
         return capos_boot_package_dispatch_manifest_size(server, self, call);
@@ -5550,6 +5638,17 @@ capos_boot_package_dispatch(const struct capos_boot_package_server *server, void
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_boot_package_dispatch(const struct capos_boot_package_server *server, void *self,
+                            struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_BOOT_PACKAGE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_boot_package_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5646,14 +5745,12 @@ capos_capability_manager_dispatch_usage(const struct capos_capability_manager_se
     return capnp_call_built(call, &arena, server->usage(self, call, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_capability_manager_dispatch(const struct capos_capability_manager_server *server, void *self,
-                                  struct capnp_call *call)
+capos_capability_manager_dispatch_own(const struct capos_capability_manager_server *server,
+                                      void *self, struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_CAPABILITY_MANAGER_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_CAPABILITY_MANAGER_LIST:
         return capos_capability_manager_dispatch_list(server, self, call);
@@ -5662,6 +5759,17 @@ capos_capability_manager_dispatch(const struct capos_capability_manager_server *
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_capability_manager_dispatch(const struct capos_capability_manager_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_CAPABILITY_MANAGER_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_capability_manager_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -5752,14 +5860,12 @@ capos_fault_injector_dispatch_disarm(const struct capos_fault_injector_server *s
     return capnp_call_built(call, &arena, server->disarm(self, call, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
 static inline enum capnp_answer
-capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, void *self,
-                              struct capnp_call *call)
+capos_fault_injector_dispatch_own(const struct capos_fault_injector_server *server, void *self,
+                                  struct capnp_call *call)
 {
-    if (call->interface_id != CAPOS_FAULT_INJECTOR_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case CAPOS_FAULT_INJECTOR_ARM:
         return capos_fault_injector_dispatch_arm(server, self, call);
@@ -5768,6 +5874,17 @@ capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, 
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer
+capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (call->interface_id != CAPOS_FAULT_INJECTOR_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return capos_fault_injector_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */

@@ -218,7 +218,14 @@ void emit_server(const struct model *model, const struct decl *decl, struct out 
     for (uint32_t i = 0; i < methods.count; i++) {
         emit_method(model, decl, &methods.list[i], out);
     }
-    out_print(out, "/* Serves one call: checks it, calls the handler, measures the answer. */\n");
+    out_print(out,
+              "/* Serves one call that is known to be of this interface itself: checks it, calls\n"
+              " * the handler, measures the answer. */\n");
+    out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch_own", decl->name),
+                 args, 3, 0);
+    out_print(out, "\n{\n");
+    emit_switch(decl, decl, &methods, 4, out);
+    out_print(out, "}\n\n/* The same for any call. */\n");
     out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch", decl->name),
                  args, 3, 0);
     out_print(out, "\n{\n");
@@ -231,8 +238,7 @@ void emit_server(const struct model *model, const struct decl *decl, struct out 
               "    if (call->interface_id != %s_ID) {\n"
               "        return capnp_call_unimplemented(call);\n    }\n",
               decl->upper);
-    emit_switch(decl, decl, &methods, 4, out);
-    out_print(out, "}\n\n");
+    out_print(out, "    return %s_dispatch_own(server, self, call);\n}\n\n", decl->name);
     emit_service(decl, ancestors, count, out);
 }
 

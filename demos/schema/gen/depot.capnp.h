@@ -1027,13 +1027,11 @@ static inline enum capnp_answer demo_depot_dispatch_invert(const struct demo_dep
         demo_depot_invert_params_get_whole(values), results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_server *server,
-                                                    void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer demo_depot_dispatch_own(const struct demo_depot_server *server,
+                                                        void *self, struct capnp_call *call)
 {
-    if (call->interface_id != DEMO_DEPOT_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case DEMO_DEPOT_WHO_CALLS:
         return demo_depot_dispatch_who_calls(server, self, call);
@@ -1060,6 +1058,16 @@ static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_serv
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_server *server,
+                                                    void *self, struct capnp_call *call)
+{
+    if (call->interface_id != DEMO_DEPOT_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return demo_depot_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */

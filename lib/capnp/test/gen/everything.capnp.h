@@ -8462,13 +8462,11 @@ static inline enum capnp_answer every_handle_dispatch_same(const struct every_ha
     return capnp_call_built(call, &arena, server->same(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer every_handle_dispatch(const struct every_handle_server *server,
-                                                      void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer every_handle_dispatch_own(const struct every_handle_server *server,
+                                                          void *self, struct capnp_call *call)
 {
-    if (call->interface_id != EVERY_HANDLE_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case EVERY_HANDLE_NAME:
         return every_handle_dispatch_name(server, self, call);
@@ -8479,6 +8477,16 @@ static inline enum capnp_answer every_handle_dispatch(const struct every_handle_
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer every_handle_dispatch(const struct every_handle_server *server,
+                                                      void *self, struct capnp_call *call)
+{
+    if (call->interface_id != EVERY_HANDLE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return every_handle_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -8595,7 +8603,24 @@ every_reader_dispatch_other_closeable_close(const struct every_reader_server *se
     return server->other_closeable_close(self, call);
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer every_reader_dispatch_own(const struct every_reader_server *server,
+                                                          void *self, struct capnp_call *call)
+{
+    switch (call->method) {
+    case EVERY_READER_READ:
+        return every_reader_dispatch_read(server, self, call);
+    case EVERY_READER_CLOSE:
+        return every_reader_dispatch_close(server, self, call);
+    case EVERY_READER_READ_SEND:
+        return every_reader_dispatch_read_send_2(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer every_reader_dispatch(const struct every_reader_server *server,
                                                       void *self, struct capnp_call *call)
 {
@@ -8610,16 +8635,7 @@ static inline enum capnp_answer every_reader_dispatch(const struct every_reader_
     if (call->interface_id != EVERY_READER_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case EVERY_READER_READ:
-        return every_reader_dispatch_read(server, self, call);
-    case EVERY_READER_CLOSE:
-        return every_reader_dispatch_close(server, self, call);
-    case EVERY_READER_READ_SEND:
-        return every_reader_dispatch_read_send_2(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return every_reader_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -8755,7 +8771,24 @@ every_writer_dispatch_close(const struct every_writer_server *server, void *self
     return server->close(self, call);
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer every_writer_dispatch_own(const struct every_writer_server *server,
+                                                          void *self, struct capnp_call *call)
+{
+    switch (call->method) {
+    case EVERY_WRITER_WRITE:
+        return every_writer_dispatch_write(server, self, call);
+    case EVERY_WRITER_SWITCH:
+        return every_writer_dispatch_switch(server, self, call);
+    case EVERY_WRITER_POST:
+        return every_writer_dispatch_post(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer every_writer_dispatch(const struct every_writer_server *server,
                                                       void *self, struct capnp_call *call)
 {
@@ -8770,16 +8803,7 @@ static inline enum capnp_answer every_writer_dispatch(const struct every_writer_
     if (call->interface_id != EVERY_WRITER_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case EVERY_WRITER_WRITE:
-        return every_writer_dispatch_write(server, self, call);
-    case EVERY_WRITER_SWITCH:
-        return every_writer_dispatch_switch(server, self, call);
-    case EVERY_WRITER_POST:
-        return every_writer_dispatch_post(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return every_writer_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -9148,7 +9172,28 @@ static inline enum capnp_answer every_file_dispatch_same(const struct every_file
     return capnp_call_built(call, &arena, server->same(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer every_file_dispatch_own(const struct every_file_server *server,
+                                                        void *self, struct capnp_call *call)
+{
+    switch (call->method) {
+    case EVERY_FILE_SEEK:
+        return every_file_dispatch_seek(server, self, call);
+    case EVERY_FILE_DISPATCH:
+        return every_file_dispatch_dispatch_2(server, self, call);
+    case EVERY_FILE_STREAM:
+        return every_file_dispatch_stream(server, self, call);
+    case EVERY_FILE_EMPTY:
+        return every_file_dispatch_empty(server, self, call);
+    case EVERY_FILE_FLOATS:
+        return every_file_dispatch_floats(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer every_file_dispatch(const struct every_file_server *server,
                                                     void *self, struct capnp_call *call)
 {
@@ -9199,20 +9244,7 @@ static inline enum capnp_answer every_file_dispatch(const struct every_file_serv
     if (call->interface_id != EVERY_FILE_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case EVERY_FILE_SEEK:
-        return every_file_dispatch_seek(server, self, call);
-    case EVERY_FILE_DISPATCH:
-        return every_file_dispatch_dispatch_2(server, self, call);
-    case EVERY_FILE_STREAM:
-        return every_file_dispatch_stream(server, self, call);
-    case EVERY_FILE_EMPTY:
-        return every_file_dispatch_empty(server, self, call);
-    case EVERY_FILE_FLOATS:
-        return every_file_dispatch_floats(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return every_file_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -9360,13 +9392,11 @@ static inline enum capnp_answer every_store_dispatch_box(const struct every_stor
     return capnp_call_built(call, &arena, server->box(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer every_store_dispatch(const struct every_store_server *server,
-                                                     void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer every_store_dispatch_own(const struct every_store_server *server,
+                                                         void *self, struct capnp_call *call)
 {
-    if (call->interface_id != EVERY_STORE_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case EVERY_STORE_PUT:
         return every_store_dispatch_put(server, self, call);
@@ -9379,6 +9409,16 @@ static inline enum capnp_answer every_store_dispatch(const struct every_store_se
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer every_store_dispatch(const struct every_store_server *server,
+                                                     void *self, struct capnp_call *call)
+{
+    if (call->interface_id != EVERY_STORE_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return every_store_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -9536,7 +9576,21 @@ every_text_store_dispatch_box(const struct every_text_store_server *server, void
     return capnp_call_built(call, &arena, server->box(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+every_text_store_dispatch_own(const struct every_text_store_server *server, void *self,
+                              struct capnp_call *call)
+{
+    switch (call->method) {
+    case EVERY_TEXT_STORE_CLEAR:
+        return every_text_store_dispatch_clear(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer
 every_text_store_dispatch(const struct every_text_store_server *server, void *self,
                           struct capnp_call *call)
@@ -9558,12 +9612,7 @@ every_text_store_dispatch(const struct every_text_store_server *server, void *se
     if (call->interface_id != EVERY_TEXT_STORE_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case EVERY_TEXT_STORE_CLEAR:
-        return every_text_store_dispatch_clear(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return every_text_store_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
@@ -9727,7 +9776,21 @@ every_point_stores_dispatch_box(const struct every_point_stores_server *server, 
     return capnp_call_built(call, &arena, server->box(self, call, params, results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+every_point_stores_dispatch_own(const struct every_point_stores_server *server, void *self,
+                                struct capnp_call *call)
+{
+    switch (call->method) {
+    case EVERY_POINT_STORES_TEXTS:
+        return every_point_stores_dispatch_texts(server, self, call);
+    default:
+        return capnp_call_unimplemented(call);
+    }
+}
+
+/* The same for any call. */
 static inline enum capnp_answer
 every_point_stores_dispatch(const struct every_point_stores_server *server, void *self,
                             struct capnp_call *call)
@@ -9749,12 +9812,7 @@ every_point_stores_dispatch(const struct every_point_stores_server *server, void
     if (call->interface_id != EVERY_POINT_STORES_ID) {
         return capnp_call_unimplemented(call);
     }
-    switch (call->method) {
-    case EVERY_POINT_STORES_TEXTS:
-        return every_point_stores_dispatch_texts(server, self, call);
-    default:
-        return capnp_call_unimplemented(call);
-    }
+    return every_point_stores_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */

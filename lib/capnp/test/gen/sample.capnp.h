@@ -2111,13 +2111,12 @@ sample_tester_dispatch_mixed(const struct sample_tester_server *server, void *se
         bytes_[1], sample_tester_mixed_params_get_value(values), results));
 }
 
-/* Serves one call: checks it, calls the handler, measures the answer. */
-static inline enum capnp_answer sample_tester_dispatch(const struct sample_tester_server *server,
-                                                       void *self, struct capnp_call *call)
+/* Serves one call that is known to be of this interface itself: checks it, calls
+ * the handler, measures the answer. */
+static inline enum capnp_answer
+sample_tester_dispatch_own(const struct sample_tester_server *server, void *self,
+                           struct capnp_call *call)
 {
-    if (call->interface_id != SAMPLE_TESTER_ID) {
-        return capnp_call_unimplemented(call);
-    }
     switch (call->method) {
     case SAMPLE_TESTER_SCALARS:
         return sample_tester_dispatch_scalars(server, self, call);
@@ -2130,6 +2129,16 @@ static inline enum capnp_answer sample_tester_dispatch(const struct sample_teste
     default:
         return capnp_call_unimplemented(call);
     }
+}
+
+/* The same for any call. */
+static inline enum capnp_answer sample_tester_dispatch(const struct sample_tester_server *server,
+                                                       void *self, struct capnp_call *call)
+{
+    if (call->interface_id != SAMPLE_TESTER_ID) {
+        return capnp_call_unimplemented(call);
+    }
+    return sample_tester_dispatch_own(server, self, call);
 }
 
 /* Whether calls to an interface are calls to this: itself, or what it inherits. */
