@@ -203,9 +203,10 @@ $(O)/kernel-san/$(basename $(firstword $(kernel_SAN_SRCS))).o: flags_here = -fno
 $(call compile,kernel-san,$(kernel_SAN_SRCS),$(inc_kernel))
 
 # The system call's way is entered from assembler alone, which has saved all that the
-# calling convention has functions preserve. Other compilers preserve it once more.
+# calling convention has functions preserve. Other compilers preserve it once more. Two
+# stores side by side are not to be made one, which takes a register and three instructions.
 flags_of_enter := $(if $(cc_is_gcc),-fomit-frame-pointer -ffixed-rbp \
-                  -falign-loops=1 -falign-jumps=1 -fno-store-merging \
+                  -falign-loops=1 -falign-jumps=1 -fno-tree-slp-vectorize \
                   $(patsubst %,-fcall-used-r%,bx 12 13 14 15))
 
 define kernel_image # VARIANT, ARCHIVE OF PURE LOGIC, SOURCES MORE

@@ -88,6 +88,15 @@ struct process {
     void *owner; /* keeps itself alive until on_end */
 };
 
+/*
+ * The process of a thread, by where the one lies in the other: what `process` says, without
+ * reading it.
+ */
+static inline struct process *thread_process(const struct thread *t)
+{
+    return LIST_OWNER(t, struct process, thread);
+}
+
 /* What a process may have, its children included, beside the process itself. */
 struct process_limits {
     uint64_t frames;

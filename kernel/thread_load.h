@@ -27,7 +27,7 @@ static inline void save_vector_state(struct thread *t)
 static inline __attribute__((always_inline)) void load_from(struct cpu *cpu, struct thread *t,
                                                             const struct fpu_area *vector)
 {
-    aspace_load(&t->process->aspace); /* one thread a process, so it is another */
+    aspace_load(&thread_process(t)->aspace); /* one thread a process, so it is another */
     tls_load(t->fs_base);
     fpu_restore(vector);
     cpu->loaded = t;

@@ -41,8 +41,8 @@ op_full(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
         struct thread **next)
 {
     enum go_on go_on =
-        ring_call_full(t, slot, first, in_area(t->process, w->params_addr),
-                       in_area(t->process, w->result_addr), w->user_data, w->lengths);
+        ring_call_full(t, slot, first, in_area(thread_process(t), w->params_addr),
+                       in_area(thread_process(t), w->result_addr), w->user_data, w->lengths);
 
     next_fetch(next);
     return go_on;
@@ -55,21 +55,23 @@ op_full(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
 static inline __attribute__((always_inline)) enum go_on
 op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thread **next)
 {
-    struct ring_words w = ring_words(from);
-    const struct cap_slot *slot = cap_table_lookup(&t->process->caps, w.cap_id);
+    struct ring_words w = ring_words_but_late(from);
+    const struct cap_slot *slot = cap_table_lookup(&thread_process(t)->caps, w.cap_id);
 
     t->calls_taken++;
     if (__builtin_expect((first & FIRST_WORD_EXTRAS) == 0 && slot != NULL && w.last == 0, 1)) {
         enum cap_kind kind = slot->object->type->kind;
 
         if (kind == CAP_CLIENT) {
-            if (short_call(t, slot, first, &w, REACH_SHORT, 0, 0, next)) {
+            if (short_call(t, slot, first, &w, from, REACH_SHORT, 0, 0, next)) {
                 return GO_ON;
             }
-            if (next != NULL && short_call(t, slot, first, &w, REACH_LONG, 0, 0, next)) {
+            if (next != NULL && short_call(t, slot, first, &w, from, REACH_LONG, 0, 0, next)) {
                 return STOP;
             }
-        } else if (is_short_call(t->process, slot, &w)) {
+        }
+        ring_words_late(from, &w);
+        if (kind != CAP_CLIENT && is_short_call(thread_process(t), slot, &w)) {
             if (__builtin_expect(kind == CAP_FULL, 0)) {
                 return op_full(t, slot, first, &w, next);
             }
@@ -78,6 +80,8 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thr
         }
         w.cap_id = slot->id; /* as they are: so no register keeps them until here */
         w.last = 0;
+    } else {
+        ring_words_late(from, &w);
     }
     return op_any(t, first, &w, next);
 }

@@ -16,19 +16,26 @@
 #include "sched.h"
 #include "thread.h"
 
+/* Takes the first record of the pool, which there is, and keeps a place for its completion. */
+static inline void entry_begin_first(struct thread *t, struct call *first, uint64_t user_data)
+{
+    call_take_first(&t->pool, first);
+    ring_reserve(&t->ring);
+    first->user_data = user_data;
+}
+
 /*
  * Takes a record and keeps a place for its completion. NULL: there are as many in
  * flight as there may be; the entry is to be completed as overloaded.
  */
 static inline struct call *entry_begin(struct thread *t, uint64_t user_data)
 {
-    struct call *call = call_take(&t->pool);
+    struct call *call = t->pool.free;
 
     if (__builtin_expect(call == NULL, 0)) {
         return NULL;
     }
-    ring_reserve(&t->ring);
-    call->user_data = user_data;
+    entry_begin_first(t, call, user_data);
     return call;
 }
 

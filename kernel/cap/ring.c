@@ -373,7 +373,8 @@ call_any(struct thread *t, const struct cap_slot *slot, const struct cap_sqe *sq
 
 /* A CALL of another process, or a RETURN, that would be short but for its length. */
 static inline __attribute__((always_inline)) bool
-op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const struct ring_words *w)
+op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const struct ring_words *w,
+        const struct cap_sqe *late)
 {
     bool took_long;
 
@@ -384,15 +385,15 @@ op_long(struct thread *t, const struct cap_slot *slot, uint64_t first, const str
         return false;
     }
     return slot != NULL && slot->object->type->kind == CAP_CLIENT &&
-           short_call(t, slot, first, w, REACH_LONG, 0, 0, NULL);
+           short_call(t, slot, first, w, late, REACH_LONG, 0, 0, NULL);
 }
 
 /* One that would be short but for its capabilities, those that it brings or takes. */
 static inline __attribute__((always_inline)) bool
 op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
-                const struct ring_words *w, enum go_on *go_on)
+                const struct ring_words *w, const struct cap_sqe *late, enum go_on *go_on)
 {
-    const struct process *p = t->process;
+    const struct process *p = thread_process(t);
     uint64_t kind = first & ~FIRST_WORD_CAP_COUNT;
     uint32_t n = (uint8_t)(first >> 8);
 
@@ -408,7 +409,7 @@ op_almost_short(struct thread *t, const struct cap_slot *slot, uint64_t first,
     const struct cap_type *type = slot->object->type;
     if (type->kind == CAP_CLIENT) {
         return (n | w->last) != 0 &&
-               short_call(t, slot, first, w, REACH_SHORT, n, (uint32_t)w->last, NULL);
+               short_call(t, slot, first, w, late, REACH_SHORT, n, (uint32_t)w->last, NULL);
     }
     if (type->kind != CAP_FULL || n != 0 || !is_short_call(p, slot, w)) {
         return false;
@@ -425,10 +426,13 @@ enum go_on ring_op_any(struct thread *t, uint64_t first, uint64_t cap_id, uint64
     const struct cap_slot *slot = cap_table_lookup(&t->process->caps, cap_id);
     struct ring_words w = {cap_id,  interface_id, params_addr, result_addr,
                            lengths, user_data,    last};
+    struct cap_sqe late;
     enum go_on go_on = STOP;
 
-    if (lengths_fit(lengths, REACH_SHORT) ? op_almost_short(t, slot, first, &w, &go_on)
-                                          : op_long(t, slot, first, &w)) {
+    late.interface_id = interface_id;
+    late.user_data = user_data;
+    if (lengths_fit(lengths, REACH_SHORT) ? op_almost_short(t, slot, first, &w, &late, &go_on)
+                                          : op_long(t, slot, first, &w, &late)) {
         return go_on;
     }
     struct cap_sqe sqe =

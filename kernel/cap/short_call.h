@@ -105,14 +105,15 @@ short_transfer(struct thread *t, const uint8_t *message, uint64_t bytes, uint32_
 
 /*
  * Delivers a call, with n capabilities and room for so many with its answer, to the
- * receiver that waits. False: it is not a short call, or nobody waits.
+ * receiver that waits. Of `late`, the entry or a copy, interface and user data are read only
+ * then. False: it is not a short call, or nobody waits.
  */
 static inline __attribute__((always_inline)) bool
 short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
-           const struct ring_words *w, enum reach reach, uint32_t n, uint32_t cap_room,
-           struct thread **next)
+           const struct ring_words *w, const struct cap_sqe *late, enum reach reach, uint32_t n,
+           uint32_t cap_room, struct thread **next)
 {
-    const struct process *p = t->process;
+    const struct process *p = thread_process(t);
     struct endpoint *e = &endpoint_of_client(slot->object)->endpoint;
     struct call *receiver = LIST_OWNER(e->receivers.next, struct call, node);
     struct call *caller = t->pool.free;
@@ -130,12 +131,12 @@ short_call(struct thread *t, const struct cap_slot *slot, uint64_t first,
                                   sizeof(struct cap_message_header))) {
         return false;
     }
-    (void)entry_begin(t, w->user_data);
+    entry_begin_first(t, caller, shm_load64(&late->user_data));
     caller->result.area = in_area(p, w->result_addr);
     caller->result.len = (uint32_t)(w->lengths >> 32);
     caller->result.near = (uint32_t)(w->lengths >> 32);
     struct cap_message_header *header = (struct cap_message_header *)(void *)receiver->result.area;
-    header->interface_id = w->interface_id;
+    header->interface_id = shm_load64(&late->interface_id);
     header->badge = badge;
     /* Two fields in one store: the method, behind which the first word is zero, and n. */
     shm_store32((uint32_t *)(void *)&header->method_id, (uint32_t)(first >> 32) | n << 16);
@@ -156,7 +157,7 @@ static inline __attribute__((always_inline)) bool
 short_return(struct thread *t, const struct ring_words *w, enum reach reach, uint32_t n,
              bool *took_long, struct thread **next)
 {
-    const struct process *p = t->process;
+    const struct process *p = thread_process(t);
     struct call *receiver = call_find(&t->pool, w->interface_id);
     uint64_t bytes = w->lengths;
 
@@ -172,8 +173,8 @@ short_return(struct thread *t, const struct ring_words *w, enum reach reach, uin
         return false;
     }
     memcpy_words(caller->result.area, in_area(p, w->params_addr), bytes);
-    short_post(caller, bytes, n, 0, next);
     call_put(&caller->thread->pool, caller);
+    short_post(caller, bytes, n, 0, next);
 
     ring_reserve(&t->ring);
     receiver->user_data = w->user_data;
@@ -223,7 +224,7 @@ static inline __attribute__((always_inline)) void short_plain_call(struct thread
                                                                    uint64_t first,
                                                                    const struct ring_words *w)
 {
-    const struct process *p = t->process;
+    const struct process *p = thread_process(t);
     struct cap_object *object = slot->object;
 
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];

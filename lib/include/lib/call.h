@@ -105,6 +105,12 @@ static inline struct call *call_take(struct call_pool *pool)
     return call;
 }
 
+/* The same record, which has been looked at already. */
+static inline void call_take_first(struct call_pool *pool, const struct call *first)
+{
+    pool->free = first->next_free;
+}
+
 /* Puts a record back that is in no list and holds no endpoint: it is FREE. */
 static inline void call_put(struct call_pool *pool, struct call *call)
 {

@@ -242,18 +242,34 @@ struct ring_words {
     uint64_t last;
 };
 
+/* All but interface and user data, which not everything needs soon. */
 static inline __attribute__((always_inline)) struct ring_words
-ring_words(const struct cap_sqe *from)
+ring_words_but_late(const struct cap_sqe *from)
 {
     return (struct ring_words){
         .cap_id = shm_load64(&from->cap_id),
-        .interface_id = shm_load64(&from->interface_id),
         .params_addr = shm_load64(&from->params_addr),
         .result_addr = shm_load64(&from->result_addr),
         .lengths = ring_lengths_word(from),
-        .user_data = shm_load64(&from->user_data),
         .last = ring_last_word(from),
     };
+}
+
+/* And these. */
+static inline __attribute__((always_inline)) void ring_words_late(const struct cap_sqe *from,
+                                                                  struct ring_words *w)
+{
+    w->interface_id = shm_load64(&from->interface_id);
+    w->user_data = shm_load64(&from->user_data);
+}
+
+static inline __attribute__((always_inline)) struct ring_words
+ring_words(const struct cap_sqe *from)
+{
+    struct ring_words w = ring_words_but_late(from);
+
+    ring_words_late(from, &w);
+    return w;
 }
 
 /* All of an entry but user data, capability and first word, or'ed to other bits. */
