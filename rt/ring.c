@@ -172,25 +172,29 @@ static inline bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t
 }
 
 struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring,
-                                      uint32_t params_bytes, uint32_t results_bytes)
+                                      uint32_t params_room, uint32_t results_room, uint32_t give,
+                                      uint32_t take)
 {
-    if (params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX) {
-        return (struct rt_status){.code = RT_ERR_NO_AREA};
-    }
-    uint32_t params_room = (params_bytes + 7u) & ~7u;
-    uint32_t results_room = (results_bytes + 7u) & ~7u;
-    if (params_room + results_room <= ring->chunk_bytes && ring->chunks_free != 0) {
+    uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
+    uint32_t bytes = params_room + gives + results_room;
+
+    if (bytes <= ring->chunk_bytes && ring->chunks_free != 0) {
         uint32_t first = (uint32_t)__builtin_ctzll(ring->chunks_free);
         ring->chunks_free &= ring->chunks_free - 1u;
-        ring->spare[++ring->spare_count] = ring->area + (uint64_t)first * ring->chunk_bytes;
-        return rt_call_begin(call, ring, params_bytes, results_bytes);
-    }
-    if (!take_run(call, ring, params_room + results_room)) {
+        *call = (struct rt_call){
+            .ring = ring,
+            .params = ring->area + (uint64_t)first * ring->chunk_bytes,
+            .cqe.result = RT_PENDING,
+            .holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK,
+        };
+    } else if (!take_run(call, ring, bytes)) {
         return (struct rt_status){.code = RT_ERR_NO_AREA};
     }
-    call->results = call->params + params_room;
+    call->results = call->params + params_room + gives;
     call->params_room = params_room;
     call->results_room = results_room;
+    call->give_room = (uint8_t)give;
+    call->take_room = (uint8_t)take;
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -398,98 +402,22 @@ uint32_t rt_call_refused(const struct rt_call *call)
 }
 
 /* ---------------------------------------------------------------------------
- * Capabilities with calls. Those that go are noted behind the room for parameters, and
- * moved to where they belong when the length of the message is known. */
+ * Capabilities with calls */
 
-struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
-                                    uint32_t params_bytes, uint32_t results_bytes, uint32_t give,
-                                    uint32_t take)
+void rt_call_move_given(struct rt_call *call, uint32_t params_len)
 {
-    uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
-    uint32_t takes = take * (uint32_t)sizeof(struct cap_record);
+    const uint8_t *from = call->params + call->params_room;
+    uint8_t *to = call->params + params_len;
+    struct cap_transfer one;
 
-    if (give > CAP_TRANSFER_MAX || take > CAP_TRANSFER_MAX || params_bytes > CAP_MESSAGE_MAX ||
-        results_bytes > CAP_MESSAGE_MAX - takes) {
-        return error(RT_ERR_NO_AREA);
+    for (uint32_t i = 0; i < call->given; i++) { /* to lower addresses, one after the other */
+        __builtin_memcpy(&one, from + i * sizeof one, sizeof one);
+        __builtin_memcpy(to + i * sizeof one, &one, sizeof one);
     }
-    uint32_t params_room = (params_bytes + 7u) & ~7u;
-    uint32_t results_room = ((results_bytes + 7u) & ~7u) + takes;
-    if (!take_run(call, ring, params_room + gives + results_room)) {
-        return error(RT_ERR_NO_AREA);
-    }
-    call->params_room = params_room;
-    call->results_room = results_room;
-    call->give_room = (uint8_t)give;
-    call->take_room = (uint8_t)take;
-    call->results = call->params + params_room + gives;
-    return success();
 }
 
-struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give)
+void rt_call_drop_some(struct rt_call *call)
 {
-    if (give.mode == 0) {
-        return (struct capnp_capability){.there = false};
-    }
-    if (call->given >= call->give_room) {
-        call->given = (uint8_t)(call->give_room + 1u);
-        return (struct capnp_capability){.there = false};
-    }
-    uint8_t *at = call->params + call->params_room + call->given * sizeof give;
-    __builtin_memcpy(at, &give, sizeof give);
-    return (struct capnp_capability){.index = call->given++, .there = true};
-}
-
-/* Queues the call as an entry that brings its parameters and what was given. */
-static struct rt_status queue_with(struct rt_call *call, struct cap_sqe *sqe, uint32_t params_len)
-{
-    if (call->given > call->give_room) {
-        return error(RT_ERR_BUILD);
-    }
-    __builtin_memmove(call->params + params_len, call->params + call->params_room,
-                      call->given * sizeof(struct cap_transfer));
-    sqe->cap_count = call->given;
-    sqe->params_addr = (uintptr_t)call->params;
-    sqe->params_len = params_len;
-    struct rt_status s = queue(call->ring, sqe);
-    if (rt_ok(s)) {
-        call->cqe.result = RT_PENDING;
-        call->given = 0;
-    }
-    return s;
-}
-
-struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id,
-                                     uint16_t method, uint32_t params_len)
-{
-    struct cap_sqe sqe = {
-        .opcode = CAP_OP_CALL,
-        .method_id = method,
-        .cap_id = cap_id,
-        .interface_id = interface_id,
-        .result_addr = (uintptr_t)call->results,
-        .result_len = call->results_room,
-        .user_data = rt_call_user_data(call),
-        .cap_room = call->take_room,
-    };
-    return queue_with(call, &sqe, params_len);
-}
-
-uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability)
-{
-    if (!capability.there || call->cqe.result < 0 || capability.index >= call->cqe.cap_count) {
-        return CAP_ID_NONE;
-    }
-    struct cap_record *record = &rt_call_records(call)[capability.index];
-    uint64_t id = record->cap_id;
-    record->cap_id = CAP_ID_NONE;
-    return id;
-}
-
-void rt_call_drop(struct rt_call *call)
-{
-    if (call->cqe.result < 0) {
-        return;
-    }
     for (uint32_t i = 0; i < call->cqe.cap_count; i++) {
         rt_drop(call->ring, rt_call_take(call, (struct capnp_capability){i, true}));
     }
@@ -497,11 +425,18 @@ void rt_call_drop(struct rt_call *call)
 
 void rt_call_end_with(struct rt_call *call)
 {
-    if (call->holds == RT_HOLDS_RUN) {
-        rt_call_drop(call);
-        call->ring->chunks_free |= call->chunks;
-        call->holds = RT_HOLDS_NOTHING;
+    struct rt_ring *ring = call->ring;
+
+    if (call->holds == RT_HOLDS_NOTHING) {
+        return;
     }
+    rt_call_drop(call);
+    if (call->holds == RT_HOLDS_RUN) {
+        ring->chunks_free |= call->chunks;
+    } else {
+        ring->spare[++ring->spare_count] = call->params;
+    }
+    call->holds = RT_HOLDS_NOTHING;
 }
 
 /* ---------------------------------------------------------------------------
@@ -606,25 +541,6 @@ struct rt_status rt_call_receive(struct rt_call *call, uint64_t endpoint)
     return rt_queue_receive(call, endpoint, rt_call_user_data(call));
 }
 
-/* What comes next is written over what came, so that goes first. */
-static struct rt_status queue_return(struct rt_call *call, struct cap_sqe *sqe, uint32_t bytes)
-{
-    rt_call_drop(call);
-    return queue_with(call, sqe, bytes);
-}
-
-struct rt_status rt_queue_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again,
-                                 uint64_t user_data)
-{
-    struct cap_sqe sqe = {
-        .opcode = CAP_OP_RETURN,
-        .flags = again ? CAP_SQE_F_AGAIN : CAP_SQE_F_NONE,
-        .interface_id = call_id,
-        .user_data = user_data,
-    };
-    return queue_return(call, &sqe, bytes);
-}
-
 struct rt_status rt_call_return(struct rt_call *call, uint64_t call_id, uint32_t bytes, bool again)
 {
     return rt_queue_return(call, call_id, bytes, again, rt_call_user_data(call));
@@ -647,7 +563,8 @@ struct rt_status rt_queue_refusal(struct rt_call *call, uint64_t call_id, enum c
     capos_exception_set_type(e, (enum capos_exception_type)exception);
     capos_exception_set_reason(e, capnp_text_from(reason));
     call->given = 0;
-    return queue_return(call, &sqe, capnp_arena_ok(&arena) ? capnp_arena_bytes(&arena) : 0);
+    sqe.params_len = capnp_arena_ok(&arena) ? (uint32_t)capnp_arena_bytes(&arena) : 0;
+    return rt_queue_answer(call, sqe);
 }
 
 struct rt_status rt_call_return_refusal(struct rt_call *call, uint64_t call_id,

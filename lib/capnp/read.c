@@ -12,7 +12,7 @@
 #include <capnp/read.h>
 
 /* The low two bits of a pointer. */
-enum { TAG_STRUCT = 0, TAG_LIST = 1, TAG_FAR = 2, TAG_OTHER = 3 };
+enum { TAG_STRUCT = 0, TAG_LIST = 1, TAG_FAR = 2, TAG_OTHER = CAPNP_CAPABILITY_TAG };
 
 /* Where a pointer leads: start is at most the segment's length. */
 struct place {
@@ -480,23 +480,9 @@ const uint8_t *capnp_bytes_root_any_shape(const void *words, size_t bytes, uint1
 /* ---------------------------------------------------------------------------
  * Capabilities */
 
-struct capnp_capability capnp_any_capability(struct capnp_any p)
+void capnp_capability_fail(struct capnp_message *m, uint64_t word)
 {
-    struct capnp_capability none = {.index = 0, .there = false};
-
-    if (capnp_any_is_null(p)) {
-        return none;
-    }
-    uint64_t word = capnp_load_u64(p.slot);
-    if ((uint32_t)word != TAG_OTHER) {
-        capnp_message_fail(p.message, CAPNP_ERROR_KIND);
-        return none;
-    }
-    if (word >> 32 >= p.message->capabilities) {
-        capnp_message_fail(p.message, CAPNP_ERROR_CAPABILITY);
-        return none;
-    }
-    return (struct capnp_capability){.index = (uint32_t)(word >> 32), .there = true};
+    capnp_message_fail(m, (uint32_t)word == TAG_OTHER ? CAPNP_ERROR_CAPABILITY : CAPNP_ERROR_KIND);
 }
 
 /* ---------------------------------------------------------------------------

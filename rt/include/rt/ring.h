@@ -106,7 +106,7 @@ _Static_assert(offsetof(struct cap_cqe, detail) - offsetof(struct cap_cqe, resul
 #define RT_PENDING INT32_MIN
 
 /* What a call has of the message area. */
-enum rt_hold { RT_HOLDS_NOTHING, RT_HOLDS_CHUNK, RT_HOLDS_RUN };
+enum rt_hold { RT_HOLDS_NOTHING, RT_HOLDS_CHUNK, RT_HOLDS_CHUNK_AND_TAKES, RT_HOLDS_RUN };
 
 /*
  * One call in flight. Lives where the caller puts it, and must not move or die
@@ -251,55 +251,79 @@ bool rt_ring_take(struct rt_ring *ring, struct cap_cqe *out);
 /* Chunks that no call holds. */
 uint32_t rt_ring_free_chunks(const struct rt_ring *ring);
 
-/* The slow part of rt_call_begin: more than a chunk is wanted, or none is at hand. */
+/* The slow part of rt_call_begin_with: more than a chunk is wanted, or none is at hand. */
 struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring,
-                                      uint32_t params_bytes, uint32_t results_bytes);
+                                      uint32_t params_room, uint32_t results_room, uint32_t give,
+                                      uint32_t take);
 
 /*
  * Takes room for a call: at least so many bytes for parameters and results, each
- * rounded up to 8. RT_ERR_NO_AREA: not to be had now, and nothing was taken.
+ * rounded up to 8; and for the descriptors and records of up to `give` capabilities that
+ * it can bring, and up to `take` that come with its answer. RT_ERR_NO_AREA: not to be had
+ * now, or more than CAP_TRANSFER_MAX, and nothing was taken.
  */
-static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_ring *ring,
-                                             uint32_t params_bytes, uint32_t results_bytes)
+static inline struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
+                                                  uint32_t params_bytes, uint32_t results_bytes,
+                                                  uint32_t give, uint32_t take)
 {
+    uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
+    uint32_t takes = take * (uint32_t)sizeof(struct cap_record);
     uint32_t params_room = (params_bytes + 7u) & ~7u;
-    uint32_t results_room = (results_bytes + 7u) & ~7u;
+    uint32_t results_room = ((results_bytes + 7u) & ~7u) + takes;
     uint8_t *chunk = ring->spare[ring->spare_count];
 
-    if (__builtin_expect(params_bytes > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX ||
-                             params_room + results_room > ring->chunk_bytes || chunk == 0,
+    if (__builtin_expect(give > CAP_TRANSFER_MAX || take > CAP_TRANSFER_MAX ||
+                             params_bytes > CAP_MESSAGE_MAX ||
+                             results_bytes > CAP_MESSAGE_MAX - takes,
                          0)) {
-        return rt_call_begin_slowly(call, ring, params_bytes, results_bytes);
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
+    }
+    if (__builtin_expect(params_room + gives + results_room > ring->chunk_bytes || chunk == 0, 0)) {
+        return rt_call_begin_slowly(call, ring, params_room, results_room, give, take);
     }
     ring->spare_count--;
     call->ring = ring;
     call->params = chunk;
-    call->results = chunk + params_room;
+    call->results = chunk + params_room + gives;
     call->params_room = params_room;
     call->results_room = results_room;
     call->cqe.result = RT_PENDING;
-    call->give_room = 0;
+    call->give_room = (uint8_t)give;
     call->given = 0;
-    call->take_room = 0;
-    call->holds = RT_HOLDS_CHUNK;
+    call->take_room = (uint8_t)take;
+    call->holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK;
     return (struct rt_status){.code = RT_OK};
 }
 
-/*
- * The same for a call that can bring up to `give` capabilities and take up to `take`,
- * whose descriptors and records find room beside so many bytes. RT_ERR_NO_AREA too
- * where one of them is more than CAP_TRANSFER_MAX.
- */
-struct rt_status rt_call_begin_with(struct rt_call *call, struct rt_ring *ring,
-                                    uint32_t params_bytes, uint32_t results_bytes, uint32_t give,
-                                    uint32_t take);
+/* The same for a call that neither brings nor takes capabilities. */
+static inline struct rt_status rt_call_begin(struct rt_call *call, struct rt_ring *ring,
+                                             uint32_t params_bytes, uint32_t results_bytes)
+{
+    return rt_call_begin_with(call, ring, params_bytes, results_bytes, 0, 0);
+}
 
 /*
  * Has a capability go with the message that is being built in the call's parameters,
  * and says how that refers to it. None for rt_nothing; none, too, for one more than
- * there is room for, and then the call cannot be submitted.
+ * there is room for, and then the call cannot be submitted. Its descriptor is noted behind
+ * the room for parameters.
  */
-struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give);
+static inline struct capnp_capability rt_call_give(struct rt_call *call, struct cap_transfer give)
+{
+    if (give.mode == 0) {
+        return (struct capnp_capability){.there = false};
+    }
+    if (__builtin_expect(call->given >= call->give_room, 0)) {
+        call->given = (uint8_t)(call->give_room + 1u);
+        return (struct capnp_capability){.there = false};
+    }
+    uint8_t *at = call->params + call->params_room + call->given * sizeof give;
+    __builtin_memcpy(at, &give, sizeof give);
+    return (struct capnp_capability){.index = call->given++, .there = true};
+}
+
+/* Moves what was given to where it belongs, behind so many bytes of message. */
+void rt_call_move_given(struct rt_call *call, uint32_t params_len);
 
 /*
  * The slow part of rt_ring_has_room: reads the head again, and hands full queues to the
@@ -386,8 +410,36 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
  * The same for a call that was begun by rt_call_begin_with: what was given goes with
  * it. RT_ERR_BUILD: more was given than there is room for, and nothing was queued.
  */
-struct rt_status rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id,
-                                     uint16_t method, uint32_t params_len);
+static inline __attribute__((always_inline)) struct rt_status
+rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id, uint16_t method,
+                    uint32_t params_len)
+{
+    if (__builtin_expect(call->given > call->give_room, 0)) {
+        return (struct rt_status){.code = RT_ERR_BUILD};
+    }
+    if (__builtin_expect(!rt_ring_has_room(call->ring), 0)) {
+        return (struct rt_status){.code = RT_ERR_RING};
+    }
+    if (__builtin_expect(params_len != call->params_room, 0)) {
+        rt_call_move_given(call, params_len);
+    }
+    rt_ring_write(call->ring, (struct cap_sqe){
+                                  .opcode = CAP_OP_CALL,
+                                  .cap_count = call->given,
+                                  .method_id = method,
+                                  .cap_id = cap_id,
+                                  .interface_id = interface_id,
+                                  .params_addr = (uintptr_t)call->params,
+                                  .result_addr = (uintptr_t)call->results,
+                                  .params_len = params_len,
+                                  .result_len = call->results_room,
+                                  .user_data = rt_call_user_data(call),
+                                  .cap_room = call->take_room,
+                              });
+    call->cqe.result = RT_PENDING;
+    call->given = 0;
+    return (struct rt_status){.code = RT_OK};
+}
 
 /*
  * Takes every completion that is there: settles calls, stashes raw ones. False: the
@@ -493,10 +545,29 @@ static inline struct cap_record *rt_call_records(const struct rt_call *call)
  * Takes a capability that came with the answer of a completed call: the id is the
  * caller's now. CAP_ID_NONE for none, for one that did not come, and the second time.
  */
-uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability);
+static inline uint64_t rt_call_take(struct rt_call *call, struct capnp_capability capability)
+{
+    if (__builtin_expect(!capability.there || call->cqe.result < 0 ||
+                             capability.index >= call->cqe.cap_count,
+                         0)) {
+        return CAP_ID_NONE;
+    }
+    struct cap_record *record = &rt_call_records(call)[capability.index];
+    uint64_t id = record->cap_id;
+    record->cap_id = CAP_ID_NONE;
+    return id;
+}
+
+/* The part of rt_call_drop where something came. */
+void rt_call_drop_some(struct rt_call *call);
 
 /* Releases what came with the answer and has not been taken; nothing where nothing came. */
-void rt_call_drop(struct rt_call *call);
+static inline void rt_call_drop(struct rt_call *call)
+{
+    if (call->cqe.result >= 0 && call->cqe.cap_count != 0) {
+        rt_call_drop_some(call);
+    }
+}
 
 /* The general part of rt_call_end: drops what came, and gives a run back. */
 void rt_call_end_with(struct rt_call *call);

@@ -619,8 +619,26 @@ static inline struct capnp_text capnp_field_text(struct capnp_data field)
                : (struct capnp_text){.ptr = (const char *)field.ptr, .len = field.len - 1u};
 }
 
+/* The lower half of a pointer to a capability; the upper is its index. */
+#define CAPNP_CAPABILITY_TAG 3u
+
+/* Notes what is wrong with this word, as a pointer to a capability. */
+void capnp_capability_fail(struct capnp_message *m, uint64_t word);
+
 /* The capability of a pointer; none for null, and for what names none that came. */
-struct capnp_capability capnp_any_capability(struct capnp_any p);
+static inline struct capnp_capability capnp_any_capability(struct capnp_any p)
+{
+    uint64_t word = p.slot == NULL ? 0 : capnp_load_u64(p.slot);
+
+    if (__builtin_expect(
+            (uint32_t)word == CAPNP_CAPABILITY_TAG && word >> 32 < p.message->capabilities, 1)) {
+        return (struct capnp_capability){.index = (uint32_t)(word >> 32), .there = true};
+    }
+    if (word != 0) {
+        capnp_capability_fail(p.message, word);
+    }
+    return (struct capnp_capability){.index = 0, .there = false};
+}
 
 /*
  * Walks everything behind the pointer without a schema: kinds, bounds, depth, budget
