@@ -68,7 +68,7 @@ test-capnp: $(O)/san/capos-capnp
 
 ## test-cycles      processes spawned, called and reaped, 1,000 of them; CYCLES=100000 for more
 test-cycles: $(O)/kernel.elf $(programs) $(O)/san/mkmanifest
-	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider -k cycles tests/test_scale.py
+	$(Q)$(PYTHON) -m pytest -q -rP -p no:cacheprovider -k leave_nothing tests/test_scale.py
 
 ## test-kasan       the whole-system tests on the sanitized kernel, but for those that measure
 test-kasan: test-parts

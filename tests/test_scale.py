@@ -45,6 +45,7 @@ def cycles(count):
 def test_cycles_of_spawn_call_transfer_and_exit_leave_nothing(boot):
     """The program compares what it uses, and the end of the run all that there is (T-30)."""
     run = boot(manifest(cycles(CYCLES)), timeout=60 + CYCLES / 20)
+    print("\n".join(line for line in run.lines if line.startswith(("service ", "cycles"))))
     assert run.status == PASS, str(run)
     run.says(f"cycles: {CYCLES} times", "cycles: pass", "capos: passed")
     run.lacks("leak:")
