@@ -4,19 +4,24 @@
 
 void ping(uint32_t n)
 {
+    struct rt_ring *ring = bench.ring;
+    struct capos_null_cap null = bench.null;
+
     for (uint32_t i = 0; i < n; i++) {
-        CHECK(rt_ok(capos_null_cap_ping(bench.ring, bench.null)));
+        CHECK(rt_ok(capos_null_cap_ping(ring, null)));
     }
     bench.served += n;
 }
 
 void ping_batch(uint32_t n)
 {
+    struct rt_ring *ring = bench.ring;
+    struct capos_null_cap null = bench.null;
     struct rt_call calls[BATCH];
 
     for (; n != 0; n -= BATCH) {
         for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(capos_null_cap_ping_send(&calls[i], bench.ring, bench.null)));
+            CHECK(rt_ok(capos_null_cap_ping_send(&calls[i], ring, null)));
         }
         for (uint32_t i = 0; i < BATCH; i++) {
             CHECK(rt_ok(rt_call_wait(&calls[i])));
@@ -101,12 +106,14 @@ void echo(uint32_t n)
 void echo_batch(uint32_t n)
 {
     const struct capnp_data data = {.ptr = payload, .len = ECHO_BYTES};
+    struct rt_ring *ring = bench.ring;
+    struct capos_null_cap null = bench.null;
     struct rt_call calls[BATCH];
 
     for (; n != 0; n -= BATCH) {
         for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(capos_null_cap_echo_send(&calls[i], bench.ring, bench.null, i, data,
-                                                 ECHO_ROOM(ECHO_BYTES))));
+            CHECK(rt_ok(
+                capos_null_cap_echo_send(&calls[i], ring, null, i, data, ECHO_ROOM(ECHO_BYTES))));
         }
         for (uint32_t i = 0; i < BATCH; i++) {
             CHECK(rt_ok(rt_call_wait(&calls[i])));

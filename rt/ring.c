@@ -308,6 +308,22 @@ static struct rt_status queue(struct rt_ring *ring, const struct cap_sqe *sqe)
     return success();
 }
 
+struct rt_status rt_call_send_slowly(struct rt_call *call, struct rt_ring *ring,
+                                     uint32_t params_len, uint32_t results_bytes, uint64_t cap_id,
+                                     uint64_t interface_id, uint16_t method)
+{
+    struct rt_status s = rt_call_begin(call, ring, params_len, results_bytes);
+
+    if (!rt_ok(s)) {
+        return s;
+    }
+    s = rt_call_submit(call, cap_id, interface_id, method, params_len);
+    if (!rt_ok(s)) {
+        rt_call_end(call);
+    }
+    return s;
+}
+
 /* ---------------------------------------------------------------------------
  * Waiting */
 

@@ -261,7 +261,7 @@ static __attribute__((noinline)) void serve_any(struct rt_server *server)
  * Serves the completion that lies first in the queue, if it is a call that has come to a
  * server that has not stopped, and brings no capabilities. False: it is something else.
  */
-static inline bool serve_first(struct rt_server *server)
+static inline __attribute__((always_inline)) bool serve_first(struct rt_server *server)
 {
     struct rt_ring *ring = server->ring;
     const struct cap_cqe *first = rt_ring_first(ring);
@@ -279,8 +279,12 @@ static inline bool serve_first(struct rt_server *server)
     return true;
 }
 
-/* The loop: until nothing is received any more, or once: until something has been done. */
-static void serve_all(struct rt_server *server, uint64_t timeout_ns, bool once)
+/*
+ * The loop: until nothing is received any more, or once: until something has been done.
+ * In line, so that each of the two asks for its own end alone.
+ */
+static inline __attribute__((always_inline)) void serve_all(struct rt_server *server,
+                                                            uint64_t timeout_ns, bool once)
 {
     struct rt_ring *ring = server->ring;
     uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;

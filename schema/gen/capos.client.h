@@ -191,16 +191,12 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
                                                         struct capnp_data data)
 {
     uint64_t bytes = CAPOS_CONSOLE_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
     return s;
@@ -269,17 +265,12 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
                                                              struct capnp_text text)
 {
     uint64_t bytes = CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES + capnp_text_bytes(text);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE,
-                       (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
     return s;
@@ -312,15 +303,8 @@ static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
 static inline struct rt_status capos_null_cap_ping_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct capos_null_cap target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_PING, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, CAPOS_NULL_CAP_ID,
+                        CAPOS_NULL_CAP_PING);
 }
 
 /* Nothing in, nothing out. */
@@ -348,16 +332,12 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
                                                         uint32_t results_room)
 {
     uint64_t bytes = CAPOS_NULL_CAP_ECHO_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), results_room, target.id,
+                                      CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
     capos_null_cap_echo_params_set_value(params, value);
     capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
@@ -449,18 +429,13 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
                                                        struct capos_null_cap target, uint64_t a,
                                                        uint64_t b, uint64_t c)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES), target.id, CAPOS_NULL_CAP_ID,
+        CAPOS_NULL_CAP_ADD);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ADD,
-                       CAPOS_NULL_CAP_ADD_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_null_cap_add_params_set_a(params, a);
     capos_null_cap_add_params_set_b(params, b);
@@ -658,16 +633,8 @@ static inline struct rt_status capos_memory_object_size_send(struct rt_call *cal
                                                              struct rt_ring *ring,
                                                              struct capos_memory_object target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0,
-                                       RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES));
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_SIZE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES),
+                        target.id, CAPOS_MEMORY_OBJECT_ID, CAPOS_MEMORY_OBJECT_SIZE);
 }
 
 /* The results of a completed call. */
@@ -772,16 +739,8 @@ static inline struct rt_status capos_memory_reader_size_send(struct rt_call *cal
                                                              struct rt_ring *ring,
                                                              struct capos_memory_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0,
-                                       RT_RESULTS_ROOM(CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES));
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_MEMORY_READER_ID, CAPOS_MEMORY_READER_SIZE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_RESULTS_ROOM(CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES),
+                        target.id, CAPOS_MEMORY_READER_ID, CAPOS_MEMORY_READER_SIZE);
 }
 
 /* The results of a completed call. */
@@ -1024,18 +983,13 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
                               struct capos_virtual_memory target, uint64_t hint, uint64_t size,
                               enum capos_virtual_memory_protection protection)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES), target.id, CAPOS_VIRTUAL_MEMORY_ID,
+        CAPOS_VIRTUAL_MEMORY_MAP);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_MAP,
-                       CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_map_params_set_hint(params, hint);
     capos_virtual_memory_map_params_set_size(params, size);
@@ -1096,18 +1050,12 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
                                                                struct capos_virtual_memory target,
                                                                uint64_t address, uint64_t size)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES,
-                                       RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP,
-                       CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
     capos_virtual_memory_unmap_params_set_address(params, address);
     capos_virtual_memory_unmap_params_set_size(params, size);
@@ -1146,18 +1094,12 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
                                   struct capos_virtual_memory target, uint64_t address,
                                   uint64_t size, enum capos_virtual_memory_protection protection)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES,
-                                       RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT,
-                       CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
     capos_virtual_memory_protect_params_set_address(params, address);
     capos_virtual_memory_protect_params_set_size(params, size);
@@ -1342,15 +1284,8 @@ static inline struct rt_status capos_process_handle_wait_send(struct rt_call *ca
                                                               struct capos_process_handle target,
                                                               uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_WAIT, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, CAPOS_PROCESS_HANDLE_ID,
+                        CAPOS_PROCESS_HANDLE_WAIT);
 }
 
 /* The results of a completed call, checked; good until rt_call_end. */
@@ -1396,15 +1331,8 @@ static inline struct rt_status capos_process_handle_kill_send(struct rt_call *ca
                                                               struct rt_ring *ring,
                                                               struct capos_process_handle target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_KILL, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, CAPOS_PROCESS_HANDLE_ID,
+                        CAPOS_PROCESS_HANDLE_KILL);
 }
 
 /* Ends the process as killed; one that has ended stays as it is. */
@@ -1430,16 +1358,9 @@ static inline struct rt_status
 capos_boot_package_manifest_size_send(struct rt_call *call, struct rt_ring *ring,
                                       struct capos_boot_package target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0,
-        RT_RESULTS_ROOM(CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES));
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES), target.id,
+        CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE);
 }
 
 /* The results of a completed call. */
@@ -1488,18 +1409,12 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
                                       struct capos_boot_package target, uint64_t offset,
                                       uint32_t max_bytes, uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES,
-                                       results_room);
+    struct rt_status s = rt_call_send(call, ring, CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES,
+        results_room, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_READ_MANIFEST,
-                       CAPOS_BOOT_PACKAGE_READ_MANIFEST_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
                                                                                      0)};
     capos_boot_package_read_manifest_params_set_offset(params, offset);
@@ -1560,18 +1475,12 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
                                    struct capos_capability_manager target, uint32_t first,
                                    uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES,
-                                       results_room);
+    struct rt_status s = rt_call_send(call, ring, CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES,
+        results_room, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_LIST,
-                       CAPOS_CAPABILITY_MANAGER_LIST_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_capability_manager_list_params_set_first(params, first);
     return s;
@@ -1624,16 +1533,8 @@ static inline struct rt_status
 capos_capability_manager_usage_send(struct rt_call *call, struct rt_ring *ring,
                                     struct capos_capability_manager target, uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_CAPABILITY_MANAGER_ID, CAPOS_CAPABILITY_MANAGER_USAGE,
-                       0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, CAPOS_CAPABILITY_MANAGER_ID,
+                        CAPOS_CAPABILITY_MANAGER_USAGE);
 }
 
 /* The results of a completed call, checked; good until rt_call_end. */
@@ -1681,18 +1582,12 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
                                                              struct capos_fault_injector target,
                                                              uint64_t countdown)
 {
-    struct rt_status s = rt_call_begin(call, ring, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES,
-                                       RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM,
-                       CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
     capos_fault_injector_arm_params_set_countdown(params, countdown);
     return s;
@@ -1722,16 +1617,8 @@ static inline struct rt_status capos_fault_injector_disarm_send(struct rt_call *
                                                                 struct rt_ring *ring,
                                                                 struct capos_fault_injector target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0,
-                                       RT_RESULTS_ROOM(CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES));
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_RESULTS_ROOM(CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES),
+                        target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM);
 }
 
 /* The results of a completed call. */

@@ -349,6 +349,13 @@ static const char *message_bytes(const struct model *model, const struct decl *p
     return sum;
 }
 
+/* How many bytes that are, in `bytes`. */
+static void emit_bytes(const struct model *model, const struct decl *params, enum delivery delivery,
+                       struct out *out)
+{
+    out_line(out, "    uint64_t bytes = %s;", message_bytes(model, params, delivery));
+}
+
 /* Takes room for the arguments, whose `message` is built there. */
 static void emit_take_room(const struct model *model, const struct method *method, const char *room,
                            enum delivery delivery, struct out *out)
@@ -356,7 +363,7 @@ static void emit_take_room(const struct model *model, const struct method *metho
     const struct decl *params = method->params;
 
     if (bytes_count(model, params) != 0) {
-        out_line(out, "    uint64_t bytes = %s;", message_bytes(model, params, delivery));
+        emit_bytes(model, params, delivery, out);
     }
     emit_call_begin(model, method, room, out);
     out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n");
@@ -378,17 +385,24 @@ static void emit_submit(const struct model *model, const struct method *method, 
 }
 
 /*
- * Submits and then builds what has this length. In this order the compiler need not take
- * the message for the call, whose fields the entry is made of.
+ * Where no capabilities are: submits what is so long, and builds it then. In this order the
+ * entry is made of what is known, and need not be read back from the call.
  */
-static void emit_submit_and_build(const struct model *model, const struct method *method,
-                                  const char *len, struct out *out)
+static void emit_send_and_build(const struct model *model, const struct method *method,
+                                const char *len, struct out *out)
 {
-    out_line(out, "    s = rt_call_submit(call, target.id, %s_ID, %s, %s);",
-             method->interface->upper, method->number, len);
-    out_print(out, "    if (!rt_ok(s)) {\n        rt_call_end(call);\n        return s;\n    }\n");
-    emit_set_params(model, method->params, COPIED, out);
-    out_print(out, "    return s;\n}\n\n");
+    bool message = model_field_count(method->params) != 0;
+
+    out_line(out, "    %srt_call_send(call, ring, %s, %s, target.id, %s_ID, %s);",
+             message ? "struct rt_status s = " : "return ", len, results_room(model, method),
+             method->interface->upper, method->number);
+    if (message) {
+        out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n"
+                       "    uint8_t *message = call->params;\n");
+        emit_set_params(model, method->params, COPIED, out);
+        out_print(out, "    return s;\n");
+    }
+    out_print(out, "}\n\n");
 }
 
 static void emit_send(const struct model *model, const struct decl *decl,
@@ -406,16 +420,18 @@ static void emit_send(const struct model *model, const struct decl *decl,
     add_results_room(model, method, true, &args);
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
-    emit_take_room(model, method, room, COPIED, out);
-    const char *len = bytes ? "(uint32_t)bytes" : room;
-    if (message && !carries(&t)) {
-        emit_submit_and_build(model, method, len, out);
+    if (!carries(&t)) {
+        if (bytes) {
+            emit_bytes(model, params, COPIED, out);
+        }
+        emit_send_and_build(model, method, room, out);
         return;
     }
+    emit_take_room(model, method, room, COPIED, out);
     if (message) {
         emit_set_params(model, params, COPIED, out);
     }
-    emit_submit(model, method, "", len, out);
+    emit_submit(model, method, "", bytes ? "(uint32_t)bytes" : room, out);
 }
 
 static bool has_data(const struct model *model, const struct decl *params)

@@ -31,16 +31,8 @@ static inline struct demo_depot demo_depot_need(const char *name)
 static inline struct rt_status demo_depot_who_calls_send(struct rt_call *call, struct rt_ring *ring,
                                                          struct demo_depot target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0,
-                                       RT_RESULTS_ROOM(DEMO_DEPOT_WHO_CALLS_RESULTS_BYTES));
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WHO_CALLS, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_RESULTS_ROOM(DEMO_DEPOT_WHO_CALLS_RESULTS_BYTES),
+                        target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WHO_CALLS);
 }
 
 /* The results of a completed call. */
@@ -85,16 +77,12 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
                                                     uint32_t results_room)
 {
     uint64_t bytes = DEMO_DEPOT_ECHO_PARAMS_BYTES + capnp_text_bytes(text);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), results_room, target.id,
+                                      DEMO_DEPOT_ID, DEMO_DEPOT_ECHO);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_ECHO, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
     capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
     demo_depot_echo_params_set_times(params, times);
@@ -343,15 +331,7 @@ static inline struct rt_status demo_depot_open(struct rt_ring *ring, struct demo
 static inline struct rt_status demo_depot_wait_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct demo_depot target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAIT, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAIT);
 }
 
 /* Answers at the next `go` for the badge it was called by. */
@@ -372,18 +352,13 @@ static inline struct rt_status demo_depot_wait(struct rt_ring *ring, struct demo
 static inline struct rt_status demo_depot_waiting_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct demo_depot target, uint64_t badge)
 {
-    struct rt_status s = rt_call_begin(call, ring, DEMO_DEPOT_WAITING_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(DEMO_DEPOT_WAITING_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, DEMO_DEPOT_WAITING_PARAMS_BYTES,
+        RT_RESULTS_ROOM(DEMO_DEPOT_WAITING_RESULTS_BYTES), target.id, DEMO_DEPOT_ID,
+        DEMO_DEPOT_WAITING);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_WAITING,
-                       DEMO_DEPOT_WAITING_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
     demo_depot_waiting_params_set_badge(params, badge);
     return s;
@@ -428,17 +403,12 @@ static inline struct rt_status demo_depot_waiting(struct rt_ring *ring, struct d
 static inline struct rt_status demo_depot_go_send(struct rt_call *call, struct rt_ring *ring,
                                                   struct demo_depot target, uint64_t badge)
 {
-    struct rt_status s = rt_call_begin(call, ring, DEMO_DEPOT_GO_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(DEMO_DEPOT_GO_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, DEMO_DEPOT_GO_PARAMS_BYTES,
+        RT_RESULTS_ROOM(DEMO_DEPOT_GO_RESULTS_BYTES), target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO, DEMO_DEPOT_GO_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
     demo_depot_go_params_set_badge(params, badge);
     return s;
@@ -484,15 +454,8 @@ static inline struct rt_status demo_depot_go(struct rt_ring *ring, struct demo_d
 static inline struct rt_status demo_depot_leave_send(struct rt_call *call, struct rt_ring *ring,
                                                      struct demo_depot target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_LEAVE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, DEMO_DEPOT_ID,
+                        DEMO_DEPOT_LEAVE);
 }
 
 /* Ends the server at once, without an answer. */
@@ -520,16 +483,12 @@ static inline struct rt_status demo_depot_invert_send(struct rt_call *call, stru
                                                       uint32_t results_room)
 {
     uint64_t bytes = DEMO_DEPOT_INVERT_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), results_room, target.id,
+                                      DEMO_DEPOT_ID, DEMO_DEPOT_INVERT);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, DEMO_DEPOT_ID, DEMO_DEPOT_INVERT, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
     capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
     demo_depot_invert_params_set_whole(params, whole);

@@ -256,6 +256,25 @@ struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring
                                       uint32_t params_room, uint32_t results_room, uint32_t give,
                                       uint32_t take);
 
+/* Begins a call in a chunk at hand, in which so much finds room. */
+static inline void rt_call_begin_in(struct rt_call *call, struct rt_ring *ring, uint8_t *chunk,
+                                    uint32_t params_room, uint32_t results_room, uint32_t give,
+                                    uint32_t take)
+{
+    enum rt_hold holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK;
+    /* give_room, given, take_room and holds, in one store. */
+    uint32_t last = give | take << 16 | (uint32_t)holds << 24;
+
+    ring->spare_count--;
+    call->ring = ring;
+    call->params = chunk;
+    call->results = chunk + params_room + give * (uint32_t)sizeof(struct cap_transfer);
+    call->params_room = params_room;
+    call->results_room = results_room;
+    call->cqe.result = RT_PENDING;
+    __builtin_memcpy((uint8_t *)call + offsetof(struct rt_call, give_room), &last, sizeof last);
+}
+
 /*
  * Takes room for a call: at least so many bytes for parameters and results, each
  * rounded up to 8; and for the descriptors and records of up to `give` capabilities that
@@ -281,17 +300,7 @@ static inline struct rt_status rt_call_begin_with(struct rt_call *call, struct r
     if (__builtin_expect(params_room + gives + results_room > ring->chunk_bytes || chunk == 0, 0)) {
         return rt_call_begin_slowly(call, ring, params_room, results_room, give, take);
     }
-    ring->spare_count--;
-    call->ring = ring;
-    call->params = chunk;
-    call->results = chunk + params_room + gives;
-    call->params_room = params_room;
-    call->results_room = results_room;
-    call->cqe.result = RT_PENDING;
-    call->give_room = (uint8_t)give;
-    call->given = 0;
-    call->take_room = (uint8_t)take;
-    call->holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK;
+    rt_call_begin_in(call, ring, chunk, params_room, results_room, give, take);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -383,26 +392,59 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
                                               uint64_t interface_id, uint16_t method,
                                               uint32_t params_len)
 {
-    struct rt_ring *ring = call->ring;
-    /* Read before there may be no room, which the compiler cannot see through. */
-    uint64_t params_addr = (uintptr_t)call->params;
-    uint64_t result_addr = (uintptr_t)call->results;
-    uint32_t result_len = call->results_room;
-
-    if (__builtin_expect(!rt_ring_has_room(ring), 0)) {
+    if (__builtin_expect(!rt_ring_has_room(call->ring), 0)) {
         return (struct rt_status){.code = RT_ERR_RING};
+    }
+    rt_ring_write(call->ring, (struct cap_sqe){
+                                  .opcode = CAP_OP_CALL,
+                                  .method_id = method,
+                                  .cap_id = cap_id,
+                                  .interface_id = interface_id,
+                                  .params_addr = (uintptr_t)call->params,
+                                  .result_addr = (uintptr_t)call->results,
+                                  .params_len = params_len,
+                                  .result_len = call->results_room,
+                                  .user_data = rt_call_user_data(call),
+                              });
+    return (struct rt_status){.code = RT_OK};
+}
+
+/* The slow part of rt_call_send: there is no chunk at hand, or no room in the queue. */
+struct rt_status rt_call_send_slowly(struct rt_call *call, struct rt_ring *ring,
+                                     uint32_t params_len, uint32_t results_bytes, uint64_t cap_id,
+                                     uint64_t interface_id, uint16_t method);
+
+/*
+ * Begins a call and queues it, with parameters of this length, which are built then: they
+ * are read when the kernel is entered next. When that fails, the call has not begun.
+ */
+static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring *ring,
+                                            uint32_t params_len, uint32_t results_bytes,
+                                            uint64_t cap_id, uint64_t interface_id, uint16_t method)
+{
+    uint32_t params_room = (params_len + 7u) & ~7u;
+    uint32_t results_room = (results_bytes + 7u) & ~7u;
+    uint8_t *chunk = ring->spare[ring->spare_count];
+
+    if (__builtin_expect(params_len > CAP_MESSAGE_MAX || results_bytes > CAP_MESSAGE_MAX ||
+                             params_room + results_room > ring->chunk_bytes || chunk == 0 ||
+                             ring->sq_next >= ring->sq_stop,
+                         0)) {
+        return rt_call_send_slowly(call, ring, params_len, results_bytes, cap_id, interface_id,
+                                   method);
     }
     rt_ring_write(ring, (struct cap_sqe){
                             .opcode = CAP_OP_CALL,
                             .method_id = method,
                             .cap_id = cap_id,
                             .interface_id = interface_id,
-                            .params_addr = params_addr,
-                            .result_addr = result_addr,
+                            .params_addr = (uintptr_t)chunk,
+                            .result_addr = (uintptr_t)chunk + params_room,
                             .params_len = params_len,
-                            .result_len = result_len,
+                            .result_len = results_room,
                             .user_data = rt_call_user_data(call),
                         });
+    rt_call_begin_in(call, ring, chunk, params_room, results_room, 0, 0);
     return (struct rt_status){.code = RT_OK};
 }
 

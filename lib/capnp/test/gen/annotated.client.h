@@ -31,16 +31,12 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
                                                          struct capnp_data value)
 {
     uint64_t bytes = ANNOTATED_CALLS_NOTE_PARAMS_BYTES + capnp_data_bytes(value);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
     return s;

@@ -91,15 +91,7 @@ static inline struct rt_status every_handle_name_send(struct rt_call *call, stru
                                                       struct every_handle target,
                                                       uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME);
 }
 
 /* The results of a completed call, checked; bytes are good until rt_call_end. */
@@ -248,17 +240,12 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
                                                       struct every_reader target, uint32_t count,
                                                       uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room);
+    struct rt_status s = rt_call_send(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room,
+                                      target.id, EVERY_READER_ID, EVERY_READER_READ);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
-                       EVERY_READER_READ_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     return s;
@@ -302,16 +289,12 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
                                                        struct capnp_text reason)
 {
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      EVERY_READER_ID, EVERY_READER_CLOSE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     return s;
@@ -336,15 +319,8 @@ static inline struct rt_status every_reader_read_send_2_send(struct rt_call *cal
                                                              struct rt_ring *ring,
                                                              struct every_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_READER_ID,
+                        EVERY_READER_READ_SEND);
 }
 
 static inline struct rt_status every_reader_read_send_2(struct rt_ring *ring,
@@ -365,15 +341,8 @@ static inline struct rt_status every_reader_other_closeable_close_send(struct rt
                                                                        struct rt_ring *ring,
                                                                        struct every_reader target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, OTHER_CLOSEABLE_ID,
+                        OTHER_CLOSEABLE_CLOSE);
 }
 
 static inline struct rt_status every_reader_other_closeable_close(struct rt_ring *ring,
@@ -398,17 +367,13 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
                                                        struct capnp_data data)
 {
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
-                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes),
+        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_WRITE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     return s;
@@ -483,18 +448,13 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
                                                         struct every_writer target, int32_t int_,
                                                         bool while_)
 {
-    struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_SWITCH);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
-                       EVERY_WRITER_SWITCH_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
@@ -640,15 +600,8 @@ static inline struct rt_status every_writer_post_call(struct rt_call *call, stru
 static inline struct rt_status every_writer_close_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct every_writer target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, OTHER_CLOSEABLE_ID,
+                        OTHER_CLOSEABLE_CLOSE);
 }
 
 static inline struct rt_status every_writer_close(struct rt_ring *ring, struct every_writer target)
@@ -670,18 +623,12 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
 static inline struct rt_status every_file_seek_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, int64_t offset)
 {
-    struct rt_status s = rt_call_begin(call, ring, EVERY_FILE_SEEK_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, EVERY_FILE_SEEK_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES), target.id, EVERY_FILE_ID, EVERY_FILE_SEEK);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_SEEK,
-                       EVERY_FILE_SEEK_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_file_seek_params_set_offset(params, offset);
     return s;
@@ -772,16 +719,12 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
                                                       struct capnp_data data)
 {
     uint64_t bytes = EVERY_FILE_STREAM_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      EVERY_FILE_ID, EVERY_FILE_STREAM);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_STREAM, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
     return s;
@@ -834,15 +777,8 @@ static inline struct rt_status every_file_stream(struct rt_ring *ring, struct ev
 static inline struct rt_status every_file_empty_send(struct rt_call *call, struct rt_ring *ring,
                                                      struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_FILE_ID, EVERY_FILE_EMPTY, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_FILE_ID,
+                        EVERY_FILE_EMPTY);
 }
 
 static inline struct rt_status every_file_empty(struct rt_ring *ring, struct every_file target)
@@ -907,17 +843,12 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
                                                     struct every_file target, uint32_t count,
                                                     uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room);
+    struct rt_status s = rt_call_send(call, ring, EVERY_READER_READ_PARAMS_BYTES, results_room,
+                                      target.id, EVERY_READER_ID, EVERY_READER_READ);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ,
-                       EVERY_READER_READ_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_reader_read_params_set_count(params, count);
     return s;
@@ -961,16 +892,12 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
                                                      struct capnp_text reason)
 {
     uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                      EVERY_READER_ID, EVERY_READER_CLOSE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_CLOSE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
     return s;
@@ -995,15 +922,8 @@ static inline struct rt_status every_file_read_send_2_send(struct rt_call *call,
                                                            struct rt_ring *ring,
                                                            struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_READER_ID, EVERY_READER_READ_SEND, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_READER_ID,
+                        EVERY_READER_READ_SEND);
 }
 
 static inline struct rt_status every_file_read_send_2(struct rt_ring *ring,
@@ -1024,15 +944,8 @@ static inline struct rt_status every_file_other_closeable_close_send(struct rt_c
                                                                      struct rt_ring *ring,
                                                                      struct every_file target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, OTHER_CLOSEABLE_ID,
+                        OTHER_CLOSEABLE_CLOSE);
 }
 
 static inline struct rt_status every_file_other_closeable_close(struct rt_ring *ring,
@@ -1054,17 +967,13 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
                                                      struct capnp_data data)
 {
     uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes),
-                                       RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes),
+        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_WRITE);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_WRITE, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 1);
     capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
     return s;
@@ -1139,18 +1048,13 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
                                                       struct every_file target, int32_t int_,
                                                       bool while_)
 {
-    struct rt_status s = rt_call_begin(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_SWITCH);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_WRITER_ID, EVERY_WRITER_SWITCH,
-                       EVERY_WRITER_SWITCH_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
     every_writer_switch_params_set_int(params, int_);
     every_writer_switch_params_set_while(params, while_);
@@ -1296,15 +1200,7 @@ static inline struct rt_status every_file_post_call(struct rt_call *call, struct
 static inline struct rt_status every_file_name_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, EVERY_HANDLE_ID, EVERY_HANDLE_NAME);
 }
 
 /* The results of a completed call, checked; bytes are good until rt_call_end. */
@@ -1646,15 +1542,8 @@ static inline struct rt_status every_text_store_clear_send(struct rt_call *call,
                                                            struct rt_ring *ring,
                                                            struct every_text_store target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_TEXT_STORE_ID, EVERY_TEXT_STORE_CLEAR, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_TEXT_STORE_ID,
+                        EVERY_TEXT_STORE_CLEAR);
 }
 
 static inline struct rt_status every_text_store_clear(struct rt_ring *ring,
@@ -1679,16 +1568,12 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
 {
     uint64_t bytes = EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES + capnp_text_bytes(key) +
         capnp_text_bytes(value);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), results_room, target.id,
+                                      EVERY_STORE_ID, EVERY_STORE_PUT);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_PUT, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     capnp_flat_root(message, 0, 2);
     uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
     capnp_flat_text(message, 16, end, value);
@@ -1734,15 +1619,7 @@ static inline struct rt_status every_text_store_list_send(struct rt_call *call,
                                                           struct every_text_store target,
                                                           uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, EVERY_STORE_ID, EVERY_STORE_LIST);
 }
 
 /* The results of a completed call, checked; good until rt_call_end. */
@@ -1985,15 +1862,7 @@ static inline struct rt_status every_point_stores_list_send(struct rt_call *call
                                                             struct every_point_stores target,
                                                             uint32_t results_room)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, results_room);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, EVERY_STORE_ID, EVERY_STORE_LIST, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, results_room, target.id, EVERY_STORE_ID, EVERY_STORE_LIST);
 }
 
 /* The results of a completed call, checked; good until rt_call_end. */

@@ -30,15 +30,8 @@ static inline struct rt_status other_closeable_close_send(struct rt_call *call,
                                                           struct rt_ring *ring,
                                                           struct other_closeable target)
 {
-    struct rt_status s = rt_call_begin(call, ring, 0, RT_REFUSAL_BYTES);
-    if (!rt_ok(s)) {
-        return s;
-    }
-    s = rt_call_submit(call, target.id, OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE, 0);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-    }
-    return s;
+    return rt_call_send(call, ring, 0, RT_REFUSAL_BYTES, target.id, OTHER_CLOSEABLE_ID,
+                        OTHER_CLOSEABLE_CLOSE);
 }
 
 static inline struct rt_status other_closeable_close(struct rt_ring *ring,

@@ -33,18 +33,13 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
                                                           enum sample_colour colour, bool ring_,
                                                           int16_t return_)
 {
-    struct rt_status s = rt_call_begin(call, ring, SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
-                                       RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES));
+    struct rt_status s = rt_call_send(call, ring, SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
+        RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES), target.id, SAMPLE_TESTER_ID,
+        SAMPLE_TESTER_SCALARS);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_SCALARS,
-                       SAMPLE_TESTER_SCALARS_PARAMS_BYTES);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
     sample_tester_scalars_params_set_colour(params, colour);
     sample_tester_scalars_params_set_ring(params, ring_);
@@ -175,16 +170,12 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
 {
     uint64_t bytes = SAMPLE_TESTER_MIXED_PARAMS_BYTES + capnp_text_bytes(name) +
         capnp_data_bytes(call_);
-    struct rt_status s = rt_call_begin(call, ring, capnp_room(bytes), results_room);
+    struct rt_status s = rt_call_send(call, ring, capnp_room(bytes), results_room, target.id,
+                                      SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED);
     if (!rt_ok(s)) {
         return s;
     }
     uint8_t *message = call->params;
-    s = rt_call_submit(call, target.id, SAMPLE_TESTER_ID, SAMPLE_TESTER_MIXED, (uint32_t)bytes);
-    if (!rt_ok(s)) {
-        rt_call_end(call);
-        return s;
-    }
     struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
     uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
     capnp_flat_data(message, 24, end, call_);
