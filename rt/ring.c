@@ -131,7 +131,7 @@ static void put_spares_back(struct rt_ring *ring)
 }
 
 /* Has the ring note a free run of so many bytes as the one that was taken last. */
-static __attribute__((noinline)) bool look_for_run(struct rt_ring *ring, uint32_t bytes)
+static bool look_for_run(struct rt_ring *ring, uint32_t bytes)
 {
     uint32_t n = (bytes + ring->chunk_bytes - 1u) / ring->chunk_bytes;
 
@@ -151,24 +151,23 @@ static __attribute__((noinline)) bool look_for_run(struct rt_ring *ring, uint32_
     return true;
 }
 
-/* Has the call hold a run of so many bytes, from its parameters on. False: there is none. */
-static inline bool take_run(struct rt_call *call, struct rt_ring *ring, uint32_t bytes)
+/* Whether the run that was taken last is free, and what is taken for so many bytes. */
+static inline bool last_run_fits(const struct rt_ring *ring, uint32_t bytes)
 {
-    bool is_as_before = ring->run_bytes - bytes < ring->chunk_bytes;
+    return ring->run_bytes - bytes < ring->chunk_bytes && (ring->run & ~ring->chunks_free) == 0;
+}
 
-    if ((!is_as_before || (ring->run & ~ring->chunks_free) != 0) && !look_for_run(ring, bytes)) {
-        return false;
+/* Of rt_call_begin_slowly the part where another run is wanted; begins anew when there is one. */
+static __attribute__((noinline)) struct rt_status
+begin_elsewhere(struct rt_call *call, struct rt_ring *ring, uint32_t params_room,
+                uint32_t results_room, uint32_t give, uint32_t take)
+{
+    uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
+
+    if (!look_for_run(ring, params_room + gives + results_room)) {
+        return (struct rt_status){.code = RT_ERR_NO_AREA};
     }
-    uint64_t run = ring->run;
-    ring->chunks_free &= ~run;
-    *call = (struct rt_call){
-        .ring = ring,
-        .params = ring->area + (uint64_t)__builtin_ctzll(run) * ring->chunk_bytes,
-        .chunks = run,
-        .cqe.result = RT_PENDING,
-        .holds = RT_HOLDS_RUN,
-    };
-    return true;
+    return rt_call_begin_slowly(call, ring, params_room, results_room, give, take);
 }
 
 struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring,
@@ -177,23 +176,27 @@ struct rt_status rt_call_begin_slowly(struct rt_call *call, struct rt_ring *ring
 {
     uint32_t gives = give * (uint32_t)sizeof(struct cap_transfer);
     uint32_t bytes = params_room + gives + results_room;
+    uint64_t chunks;
 
     if (bytes <= ring->chunk_bytes && ring->chunks_free != 0) {
-        uint32_t first = (uint32_t)__builtin_ctzll(ring->chunks_free);
-        ring->chunks_free &= ring->chunks_free - 1u;
-        *call = (struct rt_call){
-            .ring = ring,
-            .params = ring->area + (uint64_t)first * ring->chunk_bytes,
-            .cqe.result = RT_PENDING,
-            .holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK,
-        };
-    } else if (!take_run(call, ring, bytes)) {
-        return (struct rt_status){.code = RT_ERR_NO_AREA};
+        chunks = ring->chunks_free & -ring->chunks_free;
+        call->holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK;
+    } else if (last_run_fits(ring, bytes)) {
+        chunks = ring->run;
+        call->holds = RT_HOLDS_RUN;
+    } else {
+        return begin_elsewhere(call, ring, params_room, results_room, give, take);
     }
+    ring->chunks_free &= ~chunks;
+    call->ring = ring;
+    call->params = ring->area + (uint64_t)__builtin_ctzll(chunks) * ring->chunk_bytes;
     call->results = call->params + params_room + gives;
     call->params_room = params_room;
     call->results_room = results_room;
+    call->chunks = chunks;
+    call->cqe.result = RT_PENDING;
     call->give_room = (uint8_t)give;
+    call->given = 0;
     call->take_room = (uint8_t)take;
     return (struct rt_status){.code = RT_OK};
 }
