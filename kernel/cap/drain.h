@@ -155,35 +155,38 @@ ring_drain(struct thread *t, uint32_t n, enum drain then, struct thread **next)
 {
     struct ring_view *ring = &t->ring;
 
-    for (;;) {
-        uint32_t head = ring->sq_head;
+    do {
+        uint32_t some = n;
 
-        if (__builtin_expect(ring->cq_room == 0, 0)) {
-            uint32_t room;
-            if (ring_cq_room(ring, &room) != ST_OK) {
+        if (__builtin_expect(ring->cq_room < n, 0)) {
+            if (ring_cq_room(ring, &some) != ST_OK) {
                 then = DRAIN_CORRUPT;
                 goto stopped;
             }
-            if (room == 0) {
+            if (some == 0) {
                 then = DRAIN_NO_ROOM;
                 goto stopped;
             }
+            some = some < n ? some : n;
         }
-        ring->sq_head = head + 1;
-        enum go_on go_on = dispatch(t, ring_at(ring, head), next);
-        if (__builtin_expect(go_on == STOP && t->state == THREAD_DEAD, 0)) {
-            then = DRAIN_DEAD;
-            goto stopped;
-        }
-        n--;
-        if (n == 0) {
-            break;
-        }
-        if (__builtin_expect(go_on == STOP, 0)) {
-            then = DRAIN_MORE;
-            goto stopped;
-        }
-    }
+        n -= some; /* no entry takes more than one place, so there is room for all of them */
+        do {
+            uint32_t head = ring->sq_head;
+
+            ring->sq_head = head + 1;
+            some--;
+            if (__builtin_expect(dispatch(t, ring_at(ring, head), next) == STOP, 0)) {
+                if (t->state == THREAD_DEAD) {
+                    then = DRAIN_DEAD;
+                    goto stopped;
+                }
+                if ((some | n) != 0) {
+                    then = DRAIN_MORE;
+                    goto stopped;
+                }
+            }
+        } while (some != 0);
+    } while (n != 0);
     ring_publish(ring);
     return then;
 
