@@ -52,6 +52,7 @@ void cap_object_init(struct cap_object *object, const struct cap_type *type)
 {
     ASSERT(type_is_listed(type), "object of type %s, which cap.c does not list", type->name);
     object->type = type;
+    object->kind = type->kind;
     object->holds = 1;
     list_init(&object->node);
     list_push_back(&objects, &object->node);

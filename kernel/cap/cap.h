@@ -55,6 +55,7 @@ struct cap_type {
 
 struct cap_object {
     const struct cap_type *type; /* [I] */
+    enum cap_kind kind;          /* [I] the type's, a load nearer to a call */
     uint64_t holds;              /* [s] */
     struct list_node node;       /* [s] in the list of all objects */
     uint64_t counted;            /* the recount's: holds that it has found */

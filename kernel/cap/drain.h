@@ -60,7 +60,7 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thr
 
     t->calls_taken++;
     if (__builtin_expect((first & FIRST_WORD_EXTRAS) == 0 && slot != NULL && w.last == 0, 1)) {
-        enum cap_kind kind = slot->object->type->kind;
+        enum cap_kind kind = slot->object->kind;
 
         if (kind == CAP_CLIENT) {
             if (short_call(t, slot, first, &w, from, REACH_SHORT, 0, 0, next)) {
@@ -71,12 +71,12 @@ op_call(struct thread *t, const struct cap_sqe *from, uint64_t first, struct thr
             }
         }
         ring_words_late(from, &w);
-        if (kind != CAP_CLIENT && is_short_call(thread_process(t), slot, &w)) {
-            if (__builtin_expect(kind == CAP_FULL, 0)) {
-                return op_full(t, slot, first, &w, next);
-            }
+        if (kind == CAP_PLAIN && is_short_call(thread_process(t), slot, &w)) {
             short_plain_call(t, slot, first, &w);
             return GO_ON;
+        }
+        if (kind == CAP_FULL && is_short_call(thread_process(t), slot, &w)) {
+            return op_full(t, slot, first, &w, next);
         }
         w.cap_id = slot->id; /* as they are: so no register keeps them until here */
         w.last = 0;
