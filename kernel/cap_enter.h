@@ -54,17 +54,16 @@ static __attribute__((noinline)) enum went wait_for(struct thread *t, uint64_t t
  */
 static inline __attribute__((always_inline)) enum went settle(struct thread *t, uint64_t timeout_ns)
 {
+    uint32_t min_complete = (uint32_t)t->context.rax;
     uint32_t available;
-    int32_t wanted;
 
     if (__builtin_expect(ring_available(&t->ring, &available) != ST_OK, 0)) {
         return go_on_with(t, SYS_ERR_RING_CORRUPT);
     }
-    wanted = (int32_t)((uint32_t)t->context.rax - available);
-    if (wanted <= 0) {
+    if (min_complete <= available) {
         return go_on_with(t, available);
     }
-    t->wanted = (uint32_t)wanted;
+    t->wanted = min_complete - available;
     if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
         return wait_for(t, timeout_ns, available);
     }

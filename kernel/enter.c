@@ -21,10 +21,14 @@
 /* In entry.S. */
 extern _Noreturn void resume_current(void);
 
-/* The thread that was current does not go on: whoever does, whatever is in its context. */
-static _Noreturn __attribute__((noinline)) void switch_by_all_rules(void)
+/*
+ * The thread that was current does not go on: whoever does, whatever is in its context;
+ * `next`, if there is one, before others.
+ */
+static _Noreturn __attribute__((noinline)) void switch_by_all_rules(struct thread *next)
 {
     cpu_self()->current = NULL;
+    cpu_self()->next = next;
     sched_switch();
     resume_current();
 }
@@ -57,7 +61,7 @@ _Noreturn void enter_other(uint64_t arg0, uint64_t arg1, struct thread *t, uint6
     } else {
         process_fault(t->process, TRAP_GENERAL_PROTECTION, 0, t->context.rip);
     }
-    switch_by_all_rules();
+    switch_by_all_rules(cpu_self()->next);
 }
 
 /*
@@ -71,7 +75,7 @@ static __attribute__((noinline)) _Noreturn void enter_rarely(uint64_t min_comple
         enter_other(0, 0, t, SYS_CAP_ENTER);
     }
     if (!sched_cap_enter(t, min_complete, timeout_ns)) {
-        switch_by_all_rules();
+        switch_by_all_rules(cpu_self()->next);
     }
     resume(t);
 }
@@ -88,8 +92,7 @@ static inline __attribute__((always_inline)) _Noreturn void go_on(struct thread 
     }
     struct cpu *cpu = cpu_self();
     if (__builtin_expect(went == WENT_OTHER || next == NULL || cpu->attention, 0)) {
-        cpu->next = next;
-        switch_by_all_rules();
+        switch_by_all_rules(next);
     }
     next->state = THREAD_RUNNING;
     cpu->current = next;
@@ -130,13 +133,14 @@ __attribute__((hot)) _Noreturn void enter(uint64_t min_complete, uint64_t timeou
         min_complete = 0; /* which is the same */
     }
     t->context.rax = min_complete;
-    uint32_t pending = ring_submitted(&t->ring);
-    if (pending == 1) {
+    uint32_t tail = ring_tail(&t->ring);
+    uint32_t head = t->ring.sq_head;
+    if (tail == head + 1) {
         went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, 1, DRAIN_EMPTY, &next);
-    } else if (pending == 0) {
+    } else if (tail == head) {
         went = settle(t, CAP_TIMEOUT_FOREVER);
     } else {
-        enter_batch(t, pending);
+        enter_batch(t, tail - head);
     }
     go_on(t, went, next);
 }

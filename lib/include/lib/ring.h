@@ -124,10 +124,10 @@ bool ring_view_check(const struct ring_view *view);
 void ring_repair_sq(struct ring_view *view);
 void ring_repair_cq(struct ring_view *view);
 
-/* How many submissions wait, as the program says: too many, if that is more than there can be. */
-static inline uint32_t ring_submitted(const struct ring_view *view)
+/* The program's tail, which may be out of range. */
+static inline uint32_t ring_tail(const struct ring_view *view)
 {
-    return shm_load32_acquire(&view->header->sq_tail) - view->sq_head;
+    return shm_load32_acquire(&view->header->sq_tail);
 }
 
 /*
@@ -137,7 +137,7 @@ static inline uint32_t ring_submitted(const struct ring_view *view)
  */
 static inline enum status ring_pending(struct ring_view *view, uint32_t *pending)
 {
-    uint32_t n = ring_submitted(view);
+    uint32_t n = ring_tail(view) - view->sq_head;
 
     if (__builtin_expect(n > view->sq_entries, 0)) {
         ring_repair_sq(view);
@@ -161,10 +161,11 @@ static inline __attribute__((always_inline)) enum status ring_available(struct r
                                                                         uint32_t *available)
 {
     uint32_t head = shm_load32_acquire(&view->header->cq_head);
-    uint32_t left = view->cq_tail - head;
     uint32_t posted = view->cq_tail - view->cq_head;
+    uint32_t taken = head - view->cq_head;
+    uint32_t left;
 
-    if (__builtin_expect(left > posted, 0)) {
+    if (__builtin_expect(__builtin_sub_overflow(posted, taken, &left), 0)) {
         ring_repair_cq(view);
         return ST_INVALID;
     }
