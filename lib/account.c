@@ -35,6 +35,10 @@ void account_init(struct account *a, const uint64_t max[ACCOUNT_KINDS])
 
 static bool has_left(const struct account *a, const uint64_t amount[ACCOUNT_KINDS])
 {
+    /*@ loop invariant 0 <= kind <= ACCOUNT_KINDS;
+        loop invariant \forall integer k; 0 <= k < kind ==>
+                           amount[k] <= a->budget.amount[k] - a->used[k];
+        loop assigns kind; */
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
         if (amount[kind] > account_left(a, kind)) {
             return false;
@@ -55,6 +59,14 @@ enum status account_take(struct account *a, struct charge *charge,
     if (!has_left(a, amount)) {
         return account_refused();
     }
+    /*@ loop invariant 0 <= kind <= ACCOUNT_KINDS && sums_sound(a);
+        loop invariant \forall integer k; 0 <= k < kind ==>
+            a->used[k] == \at(a->used[k], Pre) + amount[k];
+        loop invariant \forall integer k; 0 <= k < kind ==> charge->amount[k] == amount[k];
+        loop invariant \forall integer k; kind <= k < ACCOUNT_KINDS ==>
+            a->used[k] == \at(a->used[k], Pre);
+        loop assigns kind, a->used[0 .. ACCOUNT_KINDS - 1], a->peak[0 .. ACCOUNT_KINDS - 1],
+                     charge->amount[0 .. ACCOUNT_KINDS - 1]; */
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
         add(a, kind, amount[kind]);
         charge->amount[kind] = amount[kind];
@@ -84,6 +96,16 @@ static void unlist(struct charge *charge, const uint64_t *keep)
 {
     struct account *a = charge->account;
 
+    /*@ loop invariant 0 <= kind <= ACCOUNT_KINDS && sums_sound(a);
+        loop invariant \forall integer k; 0 <= k < kind ==> charge->amount[k] == 0;
+        loop invariant \forall integer k; 0 <= k < kind ==>
+            a->used[k] == \at(a->used[k] - charge->amount[k], LoopEntry) +
+                              (keep != \null ? keep[k] : 0);
+        loop invariant \forall integer k; kind <= k < ACCOUNT_KINDS ==>
+            charge->amount[k] == \at(charge->amount[k], LoopEntry) &&
+            a->used[k] == \at(a->used[k], LoopEntry) && a->lent[k] == \at(a->lent[k], LoopEntry);
+        loop assigns kind, a->used[0 .. ACCOUNT_KINDS - 1], a->lent[0 .. ACCOUNT_KINDS - 1],
+                     charge->amount[0 .. ACCOUNT_KINDS - 1]; */
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
         uint64_t n = charge->amount[kind];
         LIB_ASSERT(n <= (charge->lends ? a->lent[kind] : a->used[kind] - a->lent[kind]),

@@ -2,6 +2,7 @@
 # Proofs, the model of the ring, and planted bugs that they must find: docs/proofs.md.
 
 proof_files := $(wildcard proofs/*_proof.c)
+wp_files    := $(wildcard proofs/wp/*.c)
 cbmc        := $(O)/cbmc
 prove       = $(PYTHON) tools/prove --cbmc $(cbmc)/bin/cbmc $(filter -I%,$(inc_lib)) $(1) $(proof_files)
 
@@ -13,13 +14,19 @@ define with_cbmc # COMMAND
 		*) exit 1 ;; esac
 endef
 
-.PHONY: prove prove-lib prove-quick test-ring-model mutation-check
+.PHONY: prove prove-lib prove-wp prove-quick test-ring-model mutation-check
 
-## prove            the proofs, all of lib, by CBMC; PROVE=REGEX chooses; skipped, and said so, where there is none
+## prove            all proofs: prove-lib and prove-wp
+prove: prove-lib prove-wp
+
+## prove-lib        those by CBMC, with bounds; PROVE=REGEX chooses; skipped, and said so, where there is none
 PROVE ?=
-prove: prove-lib
 prove-lib:
 	$(call with_cbmc,$(call prove,--only '$(PROVE)'))
+
+## prove-wp         those by Frama-C, without bounds; PROVE=REGEX chooses; skipped, and said so, where there is none
+prove-wp:
+	$(Q)$(PYTHON) tools/prove-wp --work $(O)/wp $(filter -I%,$(inc_lib)) --only '$(PROVE)' $(wp_files)
 
 ## prove-quick      those of them that take seconds
 prove-quick:

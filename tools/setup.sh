@@ -10,6 +10,7 @@
 #   setup.sh docs      what `make docs` needs
 #   setup.sh service   what a new service and its test need
 #   setup.sh test      all of these, and what the tests need
+#   setup.sh prove     the same, and what `make prove-wp` needs
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
 # Silent when all is there. Otherwise it says what it installs and installs it,
@@ -42,6 +43,9 @@ packages() {
 	test  clang-format       clang-format
 	test  clang-tidy         clang-tidy
 	test  relacy-dev         /usr/include/relacy/relacy.hpp
+	prove frama-c-base       frama-c
+	prove why3               why3
+	prove cvc4               cvc4
 	test  debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
 	bench,service capnproto  capnp
 	bench,service libcapnp-dev /usr/include/capnp/schema.capnp
@@ -128,7 +132,7 @@ doctor() {
 	npm:brings an evaluator where there is no cue
 	shellcheck:reads the shell scripts (make shell-check)
 	EOF
-	absent=$(missing build image bench debug docs test)
+	absent=$(missing build image bench debug docs prove test)
 	if [ -z "$absent" ]; then
 		echo "Nothing is missing."
 	elif is_debian; then
@@ -175,17 +179,18 @@ case "$#:${1-}" in
 1:--doctor)
 	doctor
 	;;
-1:build | 1:image | 1:bench | 1:debug | 1:docs | 1:service | 1:test)
+1:build | 1:image | 1:bench | 1:debug | 1:docs | 1:prove | 1:service | 1:test)
 	case $1 in
 	build) wanted=$(missing build) ;;
 	test) wanted=$(missing build image bench debug docs test) ;;
+	prove) wanted=$(missing build image bench debug docs test prove) ;;
 	*) wanted=$(missing build "$1") ;;
 	esac
 	# shellcheck disable=SC2086
 	[ -z "$wanted" ] || install $wanted
 	;;
 *)
-	echo "usage: $0 build|image|bench|debug|docs|service|test|--doctor" >&2
+	echo "usage: $0 build|image|bench|debug|docs|prove|service|test|--doctor" >&2
 	exit 2
 	;;
 esac
