@@ -2,7 +2,6 @@
 #include <lib/region.h>
 
 #include <lib/assert.h>
-#include <lib/bits.h>
 #include <lib/mem.h>
 
 static uint64_t region_end(const struct region *r)
@@ -82,28 +81,29 @@ struct region *region_table_grow(struct region_table *t, struct region *storage,
 /* Whether the row lies between low and end. */
 static bool row_is_valid(const struct region_table *t, uint64_t first, uint64_t pages)
 {
-    return pages != 0 && first >= t->low && bits_range_fits(first, pages, t->end);
+    uint64_t before = first - t->low; /* huge for what lies before low */
+    uint64_t all = t->end - t->low;
+
+    return before < all && pages - 1 < all - before;
 }
 
-bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages, uint32_t *at)
+uint32_t region_covering(const struct region_table *t, uint64_t first, uint64_t pages)
 {
     if (!row_is_valid(t, first, pages)) {
-        return false;
+        return REGION_NONE;
     }
-    uint32_t i = index_at(t, first);
-    if (i == t->count || t->regions[i].first > first) {
-        return false;
+    uint32_t at = index_at(t, first);
+    if (at == t->count || t->regions[at].first > first) {
+        return REGION_NONE;
     }
-    *at = i;
-    uint64_t next = region_end(&t->regions[i]);
-    while (next < first + pages) {
-        i++;
+    uint64_t next = region_end(&t->regions[at]);
+    for (uint32_t i = at + 1; next < first + pages; i++) {
         if (i == t->count || t->regions[i].first != next) {
-            return false;
+            return REGION_NONE;
         }
         next = region_end(&t->regions[i]);
     }
-    return true;
+    return at;
 }
 
 enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64_t *first)
@@ -198,11 +198,10 @@ static void split(struct region_table *t, uint32_t i, uint64_t first, uint64_t p
     cut_front(&t->regions[i + 1], first + pages);
 }
 
-/* The part of region_remove where the row is more than the end of one region. */
-static __attribute__((noinline)) void remove_any(struct region_table *t, uint32_t i, uint64_t first,
-                                                 uint64_t pages)
+void region_remove_any(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
 {
     uint64_t end = first + pages;
+    uint32_t i = at;
     struct region *r = &t->regions[i];
 
     if (region_has_inside(r, first, pages)) {
@@ -223,19 +222,6 @@ static __attribute__((noinline)) void remove_any(struct region_table *t, uint32_
         cut_front(&t->regions[i + wholly], end);
     }
     close_at(t, i, wholly);
-}
-
-void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages)
-{
-    struct region *r = &t->regions[at];
-
-    LIB_ASSERT(at < t->count && r->first <= first && first < region_end(r),
-               "a row is taken out of the region that it was found in");
-    if (r->first < first && region_end(r) == first + pages) {
-        r->pages -= pages;
-    } else {
-        remove_any(t, at, first, pages);
-    }
 }
 
 bool region_remove_last(struct region_table *t)

@@ -37,12 +37,12 @@ struct thread;
 struct cap_call {
     struct capnp_call c; /* first: cap_call_of finds the rest */
     struct thread *caller;
-    uint64_t user_data;        /* of the entry, as the next two */
+    uint64_t user_data;        /* of the entry */
     struct call_buffer result; /* where the answer goes */
-    uint32_t cap_room;
-    struct transfer *given; /* what came with the parameters; NULL: nothing */
-    bool took_long;         /* set by a method that kept interrupts out for a while */
+    struct transfer *given;    /* what came with the parameters; NULL: nothing */
+    uint32_t cap_room;         /* of the entry */
     uint32_t result_count;
+    bool took_long; /* set by a method that kept interrupts out for a while */
     struct cap_hold results[CAP_CALL_RESULTS_MAX];
 };
 

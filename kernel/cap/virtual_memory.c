@@ -120,11 +120,10 @@ static inline void unmap_pages(struct process *p, uint64_t first, uint64_t pages
 static __attribute__((noinline)) void undo_region(struct process *p, const struct region *region,
                                                   uint64_t mapped)
 {
-    uint32_t at;
+    uint32_t at = region_covering(&p->regions, region->first, region->pages);
 
+    ASSERT(at != REGION_NONE, "a region is not where it was entered");
     unmap_pages(p, region->first, mapped);
-    ASSERT(region_covers(&p->regions, region->first, region->pages, &at),
-           "a region is not where it was entered");
     region_remove(&p->regions, at, region->first, region->pages);
 }
 
@@ -222,10 +221,11 @@ static __attribute__((noinline)) const char *fault_of(uint64_t address, uint64_t
 static inline const char *check_mapped(const struct process *p, uint64_t address, uint64_t bytes,
                                        struct row *row)
 {
-    if (__builtin_expect(is_row(address, bytes, row) &&
-                             region_covers(&p->regions, row->first, row->pages, &row->at),
-                         1)) {
-        return NULL;
+    if (__builtin_expect(is_row(address, bytes, row), 1)) {
+        row->at = region_covering(&p->regions, row->first, row->pages);
+        if (__builtin_expect(row->at != REGION_NONE, 1)) {
+            return NULL;
+        }
     }
     return fault_of(address, bytes, "not all of the range is mapped through VirtualMemory");
 }

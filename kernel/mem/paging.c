@@ -396,44 +396,41 @@ struct place {
     uint64_t *page;
 };
 
-/*
- * Finds the place of a page whose table is the one that was walked to last. False: it is
- * another. So pages side by side take one walk.
- */
-static inline bool place_is_near(const struct aspace *as, uint64_t va, struct place *place)
+/* Whether a page's table is the last that was walked to: pages side by side take one walk. */
+static inline bool is_near(const struct aspace *as, uint64_t va)
 {
-    if (__builtin_expect(va / TABLE_SPAN != as->near, 0)) {
-        return false;
-    }
-    place->table = as->near_table;
-    place->page = &table_at(*place->table)[index_at(va, 1)];
-    return true;
+    return __builtin_expect(va / TABLE_SPAN == as->near, 1);
 }
 
-/* Notes where a walk has led. */
-static struct place place_of(struct aspace *as, uint64_t va, const struct path *path)
+/* The place of a page that is near. */
+static inline struct place near_place(const struct aspace *as, uint64_t va)
+{
+    return (struct place){as->near_table, &table_at(*as->near_table)[index_at(va, 1)]};
+}
+
+static void set_near(struct aspace *as, uint64_t va, const struct path *path)
 {
     as->near = va / TABLE_SPAN;
     as->near_table = path->entry[2];
-    return (struct place){.table = path->entry[2], .page = path->entry[1]};
 }
 
-/* Walks to the place of a page that is mapped. ST_NOT_FOUND. */
-static __attribute__((noinline)) enum status walk_far(struct aspace *as, uint64_t va,
-                                                      struct place *place)
+/* Walks to a page that is mapped, which is near then. ST_NOT_FOUND. */
+static __attribute__((noinline)) enum status walk_far(struct aspace *as, uint64_t va)
 {
     struct path path;
     enum status status = walk(as, va, &path);
 
     if (status == ST_OK) {
-        *place = place_of(as, va, &path);
+        set_near(as, va, &path);
     }
     return status;
 }
 
-/* Walks to the place of a page, making tables that are missing; undone on failure. */
-static __attribute__((noinline)) enum status walk_making(struct aspace *as, uint64_t va,
-                                                         struct place *place)
+/*
+ * Walks to the place of a page, which is near then, making tables that are missing; undone on
+ * failure.
+ */
+static __attribute__((noinline)) enum status walk_making(struct aspace *as, uint64_t va)
 {
     uint64_t *table = phys_to_virt(as->root);
     struct path path;
@@ -453,8 +450,7 @@ static __attribute__((noinline)) enum status walk_making(struct aspace *as, uint
         }
         table = table_at(*path.entry[level]);
     }
-    path.entry[1] = &table[index_at(va, 1)];
-    *place = place_of(as, va, &path);
+    set_near(as, va, &path);
     return ST_OK;
 }
 
@@ -475,10 +471,10 @@ enum status aspace_create(struct aspace *as, struct account *payer)
 }
 
 /* Fills `n` entries of one table, from the place on. ST_EXISTS: one was taken, none is filled. */
-static inline enum status fill_entries(struct aspace *as, const struct place *place,
+static inline enum status fill_entries(struct aspace *as, struct place place,
                                        const struct paddr frames[], uint64_t n, uint64_t flags)
 {
-    uint64_t *entries = place->page;
+    uint64_t *entries = place.page;
 
     for (uint64_t i = 0; i < n; i++) {
         if ((entries[i] & ENTRY_PRESENT) != 0) {
@@ -488,7 +484,7 @@ static inline enum status fill_entries(struct aspace *as, const struct place *pl
     for (uint64_t i = 0; i < n; i++) {
         entries[i] = frames[i].v | flags;
     }
-    *place->table += n * COUNT_ONE;
+    *place.table += n * COUNT_ONE;
     as->pages += n;
     as->owned += (flags & ENTRY_OWNED) != 0 ? n : 0;
     return ST_OK;
@@ -497,13 +493,13 @@ static inline enum status fill_entries(struct aspace *as, const struct place *pl
 static inline __attribute__((always_inline)) enum status
 map_page(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot, bool owned)
 {
-    struct place place;
-
     enum status status = check_mapping(va, prot);
-    if (status == ST_OK && !place_is_near(as, va.v, &place)) {
-        status = walk_making(as, va.v, &place);
+    if (status == ST_OK && !is_near(as, va.v)) {
+        status = walk_making(as, va.v);
     }
-    return status == ST_OK ? fill_entries(as, &place, &frame, 1, leaf_flags(prot, owned)) : status;
+    return status == ST_OK
+               ? fill_entries(as, near_place(as, va.v), &frame, 1, leaf_flags(prot, owned))
+               : status;
 }
 
 enum status aspace_map(struct aspace *as, struct uaddr va, struct paddr frame, unsigned prot,
@@ -547,11 +543,10 @@ static __attribute__((noinline)) void leave_table(struct aspace *as, uint64_t va
 /* Takes one page out, and says what its entry was. ST_NOT_FOUND. */
 static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t *entry)
 {
-    struct place place;
-
-    if (!place_is_near(as, va, &place) && walk_far(as, va, &place) != ST_OK) {
+    if (!is_near(as, va) && walk_far(as, va) != ST_OK) {
         return ST_NOT_FOUND;
     }
+    struct place place = near_place(as, va);
     *entry = *place.page;
     if ((*entry & ENTRY_PRESENT) == 0) {
         return ST_NOT_FOUND;
@@ -572,7 +567,6 @@ static inline enum status take_out(struct aspace *as, uint64_t va, uint64_t *ent
 enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct paddr frames[],
                              uint64_t n, unsigned prot, bool owned)
 {
-    struct place place;
     uint64_t done = 0;
 
     enum status status = check_mapping(va, prot);
@@ -583,11 +577,12 @@ enum status aspace_map_pages(struct aspace *as, struct uaddr va, const struct pa
         uint64_t at = va.v + done * FRAME_BYTES;
         uint64_t count = pages_in_table(at, n - done);
 
-        if (!place_is_near(as, at, &place)) {
-            status = walk_making(as, at, &place);
+        if (!is_near(as, at)) {
+            status = walk_making(as, at);
         }
         if (status == ST_OK) {
-            status = fill_entries(as, &place, frames + done, count, leaf_flags(prot, owned));
+            status =
+                fill_entries(as, near_place(as, at), frames + done, count, leaf_flags(prot, owned));
         }
         done += status == ST_OK ? count : 0;
     }

@@ -53,9 +53,9 @@ static enum status insert(struct region_table *t, uint64_t first, uint64_t pages
 /* Takes out a row that is mapped, if it is and there is storage. */
 static enum status take_out(struct region_table *t, uint64_t first, uint64_t pages)
 {
-    uint32_t at;
+    uint32_t at = region_covering(t, first, pages);
 
-    if (!region_covers(t, first, pages, &at)) {
+    if (at == REGION_NONE) {
         return ST_NOT_FOUND;
     }
     if (region_splits(t, at, first, pages)) {
@@ -67,9 +67,7 @@ static enum status take_out(struct region_table *t, uint64_t first, uint64_t pag
 
 static bool covers(const struct region_table *t, uint64_t first, uint64_t pages)
 {
-    uint32_t at;
-
-    return region_covers(t, first, pages, &at);
+    return region_covering(t, first, pages) != REGION_NONE;
 }
 
 static void expect_region(const struct region_table *t, uint32_t i, uint64_t first, uint64_t pages,

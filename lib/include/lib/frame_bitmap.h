@@ -115,16 +115,21 @@ void frame_bitmap_free_first(struct frame_bitmap *fb, uint64_t frame);
 static inline enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t frame)
 {
     uint64_t word = frame / 64;
+    uint64_t bit = 1ull << (frame % 64);
 
-    if (__builtin_expect(frame >= fb->nframes || frame_bitmap_is_free(fb, frame), 0)) {
+    if (__builtin_expect(frame >= fb->nframes, 0)) {
+        return ST_INVALID;
+    }
+    uint64_t bits = fb->level[0][word];
+    if (__builtin_expect((bits & bit) != 0, 0)) {
         return ST_INVALID;
     }
     fb->free++;
-    if (__builtin_expect(fb->level[0][word] == 0, 0)) {
+    if (__builtin_expect(bits == 0, 0)) {
         frame_bitmap_free_first(fb, frame);
         return ST_OK;
     }
-    fb->level[0][word] |= 1ull << (frame % 64);
+    fb->level[0][word] = bits | bit;
     fb->low = word < fb->low ? word : fb->low;
     return ST_OK;
 }

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <lib/assert.h>
 #include <lib/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,11 +52,14 @@ void region_table_init(struct region_table *t, uint64_t low, uint64_t end,
 /* Moves the table into storage for more regions. Keeps it, and returns the old one. */
 struct region *region_table_grow(struct region_table *t, struct region *storage, uint32_t room);
 
+/* The index of no region. */
+#define REGION_NONE UINT32_MAX
+
 /*
- * Whether every page of the row, which is not empty, is mapped. Says where the first of its
- * regions is, which the row can be taken out by until the table changes.
+ * The index of the first of the regions that show the row, until the table changes.
+ * REGION_NONE: the row is empty, or not every page of it is mapped.
  */
-bool region_covers(const struct region_table *t, uint64_t first, uint64_t pages, uint32_t *at);
+uint32_t region_covering(const struct region_table *t, uint64_t first, uint64_t pages);
 
 /* The lowest place for so many pages. ST_NOT_FOUND: there is none. */
 enum status region_find_gap(const struct region_table *t, uint64_t pages, uint64_t *first);
@@ -73,7 +77,7 @@ static inline bool region_has_inside(const struct region *r, uint64_t first, uin
 }
 
 /*
- * Whether taking out a row that region_covers has found at `at` would make two regions of
+ * Whether taking out a row that region_covering has found at `at` would make two regions of
  * one, for which the table has no storage; never so if the row was the last that was inserted.
  */
 static inline bool region_splits(const struct region_table *t, uint32_t at, uint64_t first,
@@ -82,11 +86,26 @@ static inline bool region_splits(const struct region_table *t, uint32_t at, uint
     return t->count == t->room && region_has_inside(&t->regions[at], first, pages);
 }
 
+/* The part of region_remove where the row is more than the end of one region. */
+void region_remove_any(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages);
+
 /*
  * Takes such a row out of whatever regions show its pages; what is left of those at either
  * end stays. That it needs no more storage is asserted.
  */
-void region_remove(struct region_table *t, uint32_t at, uint64_t first, uint64_t pages);
+static inline void region_remove(struct region_table *t, uint32_t at, uint64_t first,
+                                 uint64_t pages)
+{
+    struct region *r = &t->regions[at];
+
+    LIB_ASSERT(at < t->count && r->first <= first && first < r->first + r->pages,
+               "a row is taken out of the region that it was found in");
+    if (r->first < first && r->first + r->pages == first + pages) {
+        r->pages -= pages;
+    } else {
+        region_remove_any(t, at, first, pages);
+    }
+}
 
 /* Takes the last region out. False: the table is empty. */
 bool region_remove_last(struct region_table *t);
