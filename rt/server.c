@@ -111,25 +111,25 @@ static __attribute__((noinline)) void answer_with(const struct rt_server *server
  * Answers, and receives the next call by the same entry. The outcome stays what came: nobody
  * waits for it, and should the answer be malformed a refusal names the same call.
  */
-static inline void answer(const struct rt_server *server, struct rt_receiver *receiver,
-                          uint32_t bytes, bool brought_capabilities)
+static inline void answer(const struct rt_server *server, struct rt_ring *ring,
+                          struct rt_receiver *receiver, uint32_t bytes, bool brought_capabilities)
 {
     struct rt_call *call = &receiver->call;
 
     if (__builtin_expect(brought_capabilities || call->given != 0 || server->stopped ||
-                             !rt_ring_has_room(server->ring),
+                             !rt_ring_has_room(ring),
                          0)) {
         answer_with(server, receiver, bytes);
         return;
     }
-    rt_ring_write(server->ring, (struct cap_sqe){
-                                    .opcode = CAP_OP_RETURN,
-                                    .flags = CAP_SQE_F_AGAIN,
-                                    .interface_id = rt_call_received_id(call),
-                                    .params_addr = (uintptr_t)call->params,
-                                    .params_len = bytes,
-                                    .user_data = (uintptr_t)receiver,
-                                });
+    rt_ring_write(ring, (struct cap_sqe){
+                            .opcode = CAP_OP_RETURN,
+                            .flags = CAP_SQE_F_AGAIN,
+                            .interface_id = rt_call_received_id(call),
+                            .params_addr = (uintptr_t)call->params,
+                            .params_len = bytes,
+                            .user_data = (uintptr_t)receiver,
+                        });
     receiver->state = RT_ANSWERING;
 }
 
@@ -151,11 +151,13 @@ static __attribute__((noinline)) void otherwise(struct rt_server *server,
 }
 
 /*
- * A call has come with so many bytes and capabilities. What else there is to say of it was
- * said when the receiver was offered.
+ * A call has come with so many bytes of parameters, and capabilities. What else there is to
+ * say of it was said when the receiver was offered.
  */
-static inline __attribute__((always_inline)) void
-serve(struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes, uint16_t capabilities)
+static inline __attribute__((always_inline)) void serve(struct rt_server *server,
+                                                        struct rt_ring *ring,
+                                                        struct rt_receiver *receiver,
+                                                        uint32_t bytes, uint16_t capabilities)
 {
     struct rt_call *call = &receiver->call;
     const struct cap_message_header *header = rt_call_received(call);
@@ -163,12 +165,12 @@ serve(struct rt_server *server, struct rt_receiver *receiver, uint32_t bytes, ui
 
     __builtin_memcpy(c, header, offsetof(struct cap_message_header, method_id));
     c->method = header->method_id;
-    c->params_bytes = bytes - (uint32_t)sizeof *header;
+    c->params_bytes = bytes;
     c->params_capabilities = capabilities;
     enum capnp_answer kind =
         receiver->service.dispatch(receiver->service.server, receiver->service.self, c);
     if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
-        answer(server, receiver, c->results_bytes, capabilities != 0);
+        answer(server, ring, receiver, c->results_bytes, capabilities != 0);
     } else {
         otherwise(server, receiver, c, kind);
     }
@@ -253,7 +255,8 @@ static __attribute__((noinline)) void serve_any(struct rt_server *server)
     if (server->stopped) {
         refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
     } else {
-        serve(server, receiver, (uint32_t)cqe.result, cqe.cap_count);
+        serve(server, server->ring, receiver,
+              (uint32_t)cqe.result - (uint32_t)sizeof(struct cap_message_header), cqe.cap_count);
     }
 }
 
@@ -261,21 +264,22 @@ static __attribute__((noinline)) void serve_any(struct rt_server *server)
  * Serves the completion that lies first in the queue, if it is a call that has come to a
  * server that has not stopped, and brings no capabilities. False: it is something else.
  */
-static inline __attribute__((always_inline)) bool serve_first(struct rt_server *server)
+static inline __attribute__((always_inline)) bool serve_first(struct rt_server *server,
+                                                              struct rt_ring *ring)
 {
-    struct rt_ring *ring = server->ring;
     const struct cap_cqe *first = rt_ring_first(ring);
-    uint64_t bytes = rt_cqe_word(first); /* where nothing else is in it */
+    /* Of the parameters, where nothing but the length is in the word. */
+    uint64_t bytes = rt_cqe_word(first) - sizeof(struct cap_message_header);
 
     if (__builtin_expect(first->user_data - (uintptr_t)server->receivers >= server->quick_bytes ||
-                             bytes - sizeof(struct cap_message_header) >= CAP_MESSAGE_MAX,
+                             bytes > CAP_MESSAGE_MAX,
                          0)) {
         return false;
     }
     struct rt_receiver *receiver = (struct rt_receiver *)(uintptr_t)first->user_data;
     rt_call_settle(&receiver->call, first);
     rt_ring_advance(ring);
-    serve(server, receiver, (uint32_t)bytes, 0);
+    serve(server, ring, receiver, (uint32_t)bytes, 0);
     return true;
 }
 
@@ -303,7 +307,7 @@ static inline __attribute__((always_inline)) void serve_all(struct rt_server *se
                     continue;
                 }
             }
-            if (__builtin_expect(serve_first(server), 1)) {
+            if (__builtin_expect(serve_first(server, ring), 1)) {
                 continue;
             }
         }

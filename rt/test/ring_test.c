@@ -373,6 +373,42 @@ static void test_a_queue_that_raw_completions_block_is_said(void **state)
     assert_int_equal(n, RT_RING_STASH + 8 + 4);
     assert_int_equal(begin_and_submit(&call, 1).code, RT_ERR_RING);
     rt_call_end(&call);
+    assert_int_equal(rt_call_send(&call, &ring, 16, 8, 42, 7, 3).code, RT_ERR_RING);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
+/* Begun and queued in one step: as in two, or not begun. */
+static void test_a_call_is_sent(void **state)
+{
+    (void)state;
+    struct rt_call call;
+
+    kernel.result = 8;
+    for (uint64_t i = 0; i < 6; i++) { /* a queue of 4 is full on the way */
+        assert_true(rt_ok(rt_call_send(&call, &ring, 12, 5, 40 + i, 7, 3)));
+        assert_true(rt_ok(rt_call_finish(&call)));
+        const struct cap_sqe *sqe = &kernel.taken[i];
+        assert_int_equal(sqe->opcode, CAP_OP_CALL);
+        assert_int_equal(sqe->cap_id, 40 + i);
+        assert_int_equal(sqe->interface_id, 7);
+        assert_int_equal(sqe->method_id, 3);
+        assert_int_equal(sqe->params_len, 12);
+        assert_int_equal(sqe->result_len, 8);
+        assert_ptr_equal((void *)(uintptr_t)sqe->params_addr, call.params);
+        assert_ptr_equal((void *)(uintptr_t)sqe->result_addr, call.results);
+        assert_ptr_equal(call.results, call.params + 16);
+        assert_int_equal(call.params_room, 16);
+        assert_int_equal(call.results_room, 8);
+        assert_int_equal(
+            sqe->flags | sqe->cap_count | sqe->pointer_index | sqe->cap_room | sqe->reserved, 0);
+        rt_call_end(&call);
+    }
+    assert_true(rt_ok(rt_call_send(&call, &ring, 1024, 1024, 42, 7, 3))); /* a run */
+    assert_true(rt_ok(rt_call_finish(&call)));
+    rt_call_end(&call);
+    assert_int_equal(rt_call_send(&call, &ring, 4096, 8, 42, 7, 3).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_send(&call, &ring, UINT32_MAX, 8, 42, 7, 3).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
 static void test_release_is_an_entry(void **state)
@@ -1008,6 +1044,7 @@ int main(void)
         TEST(test_damaged_counts_are_put_right),
         TEST(test_a_ring_that_stays_damaged_panics),
         TEST(test_a_queue_that_raw_completions_block_is_said),
+        TEST(test_a_call_is_sent),
         TEST(test_release_is_an_entry),
         TEST(test_a_copy_is_an_entry),
         TEST(test_copies_go_together),
