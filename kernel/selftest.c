@@ -220,6 +220,25 @@ static void test_frames(void)
     pass("all frames were taken and given back");
 }
 
+/* Pages under two tables, in turn: the way to one that is remembered is not taken for the other. */
+static void test_near_tables(struct aspace *as, struct uaddr at)
+{
+    const struct uaddr pages[] = {at, {at.v + (1ull << 21)}, {at.v + FRAME_BYTES}};
+    uint64_t word;
+
+    for (unsigned i = 0; i < 3; i++) {
+        ASSERT(aspace_map_fresh(as, pages[i], PAGE_WRITE) == ST_OK, "mapping in turn");
+        ASSERT(user_copy_in(as, &word, pages[i], 8) == ST_OK && word == 0, "a fresh page");
+        ASSERT(aspace_map_fresh(as, pages[i], PAGE_WRITE) == ST_EXISTS, "mapping twice in turn");
+    }
+    ASSERT(as->tables == 5 && as->owned == 3 && aspace_count_frames(as) == 8, "two page tables");
+    for (unsigned i = 0; i < 3; i++) {
+        ASSERT(aspace_unmap(as, pages[i]) == ST_OK, "unmapping in turn");
+        ASSERT(user_copy_in(as, &word, pages[i], 8) == ST_FAULT, "reading it then");
+    }
+    ASSERT(as->tables == 1 && aspace_count_frames(as) == 1, "a page table was kept");
+}
+
 static void test_aspace(void)
 {
     struct aspace as;
@@ -260,6 +279,7 @@ static void test_aspace(void)
     ASSERT(user_copy_in(&as, &word, at, 8) == ST_FAULT, "reading what was unmapped");
     ASSERT(aspace_unmap(&as, at) == ST_NOT_FOUND, "unmapping twice");
     ASSERT(as.tables == 1 && aspace_count_frames(&as) == 1, "empty page tables were kept");
+    test_near_tables(&as, at);
 
     paging_activate_kernel();
     ASSERT(aspace_destroy_step(&as, 1), "an empty address space took more than one step");
