@@ -181,7 +181,7 @@ process_copy_cap(struct process *p, uint64_t cap_id, uint64_t *copy)
         __builtin_expect(account_left(&p->account, ACCOUNT_SLOTS) == 0, 0)) {
         return ST_FULL;
     }
-    (void)account_charge(&p->account, ACCOUNT_SLOTS, 1);
+    account_add(&p->account, ACCOUNT_SLOTS, 1);
     (void)cap_table_insert(&p->caps, &hold, copy);
     cap_hold(hold.object);
     return ST_OK;

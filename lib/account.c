@@ -13,15 +13,6 @@ __attribute__((cold, noinline)) enum status account_refused(void)
     return ST_OVER_BUDGET;
 }
 
-/* Adds what is known to be left. */
-static void add(struct account *a, unsigned kind, uint64_t n)
-{
-    a->used[kind] += n;
-    if (a->used[kind] > a->peak[kind]) {
-        a->peak[kind] = a->used[kind];
-    }
-}
-
 void account_init(struct account *a, const uint64_t max[ACCOUNT_KINDS])
 {
     *a = (struct account){.budget.lends = true};
@@ -68,7 +59,7 @@ enum status account_take(struct account *a, struct charge *charge,
         loop assigns kind, a->used[0 .. ACCOUNT_KINDS - 1], a->peak[0 .. ACCOUNT_KINDS - 1],
                      charge->amount[0 .. ACCOUNT_KINDS - 1]; */
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        add(a, kind, amount[kind]);
+        account_add(a, kind, amount[kind]);
         charge->amount[kind] = amount[kind];
     }
     charge->lends = false;
@@ -84,7 +75,7 @@ enum status account_open(struct account *child, struct account *parent,
     }
     account_init(child, max);
     for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++) {
-        add(parent, kind, max[kind]);
+        account_add(parent, kind, max[kind]);
         parent->lent[kind] += max[kind];
     }
     list_charge(parent, &child->budget);

@@ -3,6 +3,7 @@
 
 #include <abi/error.h>
 #include <abi/limits.h>
+#include <lib/shm.h>
 
 #include "arch/x86_64/cpu.h"
 #include "cap/cap.h"
@@ -83,8 +84,37 @@ void transfer_deliver(struct transfer *transfer, struct process *sender, struct 
     transfer_free(transfer, sender);
 }
 
-bool transfer_at_once(struct process *sender, const void *descriptors, uint32_t n,
-                      struct process *receiver, void *records)
+/* One that is copied or moved. False: it is not, or something is in its way. */
+static inline bool one_at_once(struct process *sender, const struct cap_transfer *from,
+                               struct process *receiver, struct cap_record *record)
+{
+    uint64_t mode = shm_load64((const uint64_t *)(const void *)&from->mode);
+    const struct cap_transfer descriptor = {.cap_id = shm_load64(&from->cap_id),
+                                            .mode = (uint32_t)mode,
+                                            .reserved = (uint32_t)(mode >> 32),
+                                            .badge = shm_load64(&from->badge),
+                                            .interface_id = shm_load64(&from->interface_id)};
+    struct cap_object *object;
+    bool moved;
+
+    if (cap_table_free(&receiver->caps) == 0 ||
+        account_left(&receiver->account, ACCOUNT_SLOTS) == 0 ||
+        !transfer_one(&sender->caps, &receiver->caps, &descriptor, record, &moved, &object)) {
+        return false;
+    }
+    account_add(&receiver->account, ACCOUNT_SLOTS, 1);
+    if (moved) {
+        account_release(&sender->account, ACCOUNT_SLOTS, 1);
+    } else {
+        cap_hold(object);
+    }
+    return true;
+}
+
+/* Any that are not too many, by all the rules. */
+static __attribute__((noinline)) bool several_at_once(struct process *sender,
+                                                      const void *descriptors, uint32_t n,
+                                                      struct process *receiver, void *records)
 {
     struct cap_transfer local[TRANSFER_AT_ONCE_MAX];
     _Alignas(struct transfer) uint8_t
@@ -105,6 +135,13 @@ bool transfer_at_once(struct process *sender, const void *descriptors, uint32_t 
     uint32_t moved = transfer_commit(transfer, &sender->caps, &receiver->caps, records);
     account_release(&sender->account, ACCOUNT_SLOTS, moved);
     return true;
+}
+
+bool transfer_at_once(struct process *sender, const void *descriptors, uint32_t n,
+                      struct process *receiver, void *records)
+{
+    return (n == 1 && one_at_once(sender, descriptors, receiver, records)) ||
+           several_at_once(sender, descriptors, n, receiver, records);
 }
 
 void transfer_receive(struct transfer *transfer, struct process *sender)

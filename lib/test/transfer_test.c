@@ -172,6 +172,13 @@ static void expect_refused(enum status status, const struct cap_transfer d[], ui
     assert_int_equal(transfer_prepare(&room[0].t, &rules, &tables[0], d, n), status);
     assert_int_equal(room[0].t.count, 0);
     expect_same(&before);
+    if (n == 1) {
+        struct cap_record record;
+        struct cap_object *object;
+        bool moved;
+        assert_false(transfer_one(&tables[0], &tables[1], d, &record, &moved, &object));
+        expect_same(&before);
+    }
 }
 
 /* The faulty descriptor alone, behind good ones, and before one. */
@@ -315,6 +322,42 @@ static void a_badge_travels_unchanged(void **state)
     assert_non_null(cap_table_lookup(&tables[0], d[1].cap_id));
     assert_int_equal(objects[2].holds, 1);
     assert_int_equal(objects[3].holds, 2);
+}
+
+/* In one step, to another and to oneself: what two steps come to. */
+static void one_alone(void **state)
+{
+    for (unsigned to = 0; to < TABLES; to++) {
+        for (uint32_t mode = CAP_TRANSFER_COPY; mode <= CAP_TRANSFER_MOVE; mode++) {
+            (void)fresh(state);
+            struct cap_transfer d = {.cap_id = give(0, 2, 41, true), .mode = mode};
+            struct cap_record record;
+            struct cap_object *object;
+            bool moved;
+            assert_true(transfer_one(&tables[0], &tables[to], &d, &record, &moved, &object));
+            assert_int_equal(moved, mode == CAP_TRANSFER_MOVE);
+            assert_ptr_equal(object, &objects[2]);
+            assert_int_equal(object->holds, 1); /* who asked holds it for the copy */
+            assert_int_equal(record.interface_id, 102);
+            const struct cap_slot *slot = cap_table_lookup(&tables[to], record.cap_id);
+            assert_ptr_equal(slot->object, &objects[2]);
+            assert_int_equal(slot->interface_id, 102);
+            assert_int_equal(slot->badge, 41);
+            assert_int_equal(cap_table_flags(&tables[to], slot), CAP_SLOT_F_TRANSFERABLE);
+            assert_int_equal(cap_table_lookup(&tables[0], d.cap_id) == NULL, moved);
+            assert_int_equal(cap_table_used(&tables[0]), (moved ? 0u : 1u) + (to == 0 ? 1u : 0u));
+            assert_true(cap_table_check(&tables[0]) && cap_table_check(&tables[to]));
+        }
+    }
+    (void)fresh(state);
+    struct cap_record record;
+    struct cap_object *object;
+    bool moved;
+    struct cap_transfer mint = {
+        .cap_id = give(0, 0, 0, true), .mode = CAP_TRANSFER_MINT, .interface_id = INTERFACE};
+    assert_false(transfer_one(&tables[0], &tables[1], &mint, &record, &moved, &object));
+    mint.interface_id = 0;
+    assert_false(transfer_one(&tables[0], &tables[1], &mint, &record, &moved, &object));
 }
 
 static void to_oneself(void **state)
@@ -560,6 +603,7 @@ int main(void)
         cmocka_unit_test_setup(moved_twice_is_refused, fresh),
         cmocka_unit_test_setup(what_is_bound_to_its_holder_can_still_mint, fresh),
         cmocka_unit_test_setup(a_badge_travels_unchanged, fresh),
+        cmocka_unit_test_setup(one_alone, fresh),
         cmocka_unit_test_setup(to_oneself, fresh),
         cmocka_unit_test_setup(nothing_at_all, fresh),
         cmocka_unit_test_setup(random_sequences, fresh),

@@ -94,6 +94,17 @@ static inline uint64_t account_left(const struct account *a, enum account_kind k
     return a->budget.amount[kind] - a->used[kind];
 }
 
+/* Charges n, which account_left has said is left. */
+static inline void account_add(struct account *a, enum account_kind kind, uint64_t n)
+{
+    uint64_t used = a->used[kind] + n;
+
+    a->used[kind] = used;
+    if (used > a->peak[kind]) {
+        a->peak[kind] = used;
+    }
+}
+
 /*
  * ST_OVER_BUDGET. Out of line, and so a call in what is linked at each place where a charge
  * may be refused: tests/alloc_sites.py finds them by it.
@@ -103,16 +114,10 @@ enum status account_refused(void);
 /* Charges n, or ST_OVER_BUDGET and nothing changed. */
 static inline enum status account_charge(struct account *a, enum account_kind kind, uint64_t n)
 {
-    uint64_t used = a->used[kind];
-
     if (__builtin_expect(n > account_left(a, kind), 0)) {
         return account_refused();
     }
-    used += n;
-    a->used[kind] = used;
-    if (used > a->peak[kind]) {
-        a->peak[kind] = used;
-    }
+    account_add(a, kind, n);
     return ST_OK;
 }
 

@@ -68,6 +68,40 @@ static inline enum status transfer_copy(const struct cap_table *table, const str
     return ST_OK;
 }
 
+/*
+ * The whole transfer of one capability that is copied or moved, into a table in which a slot
+ * is free: no step of it can fail. *moved says whether a slot has been emptied, or the
+ * object is to be held once more. False: it is not of this kind or is refused, and nothing has
+ * changed; transfer_prepare finds out.
+ */
+static inline bool transfer_one(struct cap_table *from, struct cap_table *to,
+                                const struct cap_transfer *descriptor, struct cap_record *record,
+                                bool *moved, struct cap_object **object)
+{
+    const struct cap_slot *slot = cap_table_lookup(from, descriptor->cap_id);
+    struct cap_hold hold;
+
+    if (__builtin_expect(slot == NULL, 0) ||
+        __builtin_expect((descriptor->badge | descriptor->interface_id) != 0, 0) ||
+        __builtin_expect(descriptor->reserved != 0, 0) ||
+        __builtin_expect(descriptor->mode - CAP_TRANSFER_COPY > 1u, 0) ||
+        __builtin_expect(transfer_copy(from, slot, &hold) != ST_OK, 0)) {
+        return false;
+    }
+    uint64_t id;
+    enum status status = cap_table_insert(to, &hold, &id);
+    LIB_ASSERT(status == ST_OK, "the receiver's table has room");
+    *record = (struct cap_record){.cap_id = id, .interface_id = hold.interface_id};
+    *object = hold.object;
+    *moved = descriptor->mode == CAP_TRANSFER_MOVE;
+    if (*moved) {
+        cap_table_empty(from, (uint32_t)(slot - from->slots), &hold);
+    }
+    return true;
+}
+
+_Static_assert(CAP_TRANSFER_MOVE == CAP_TRANSFER_COPY + 1, "transfer_one tells both from others");
+
 /* Bytes of a transfer of n capabilities. */
 static inline size_t transfer_bytes(uint32_t n)
 {
