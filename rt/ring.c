@@ -250,6 +250,17 @@ _Noreturn void rt_ring_overfull(void)
     rt_panic("a call waits behind %u raw completions that nobody takes", RT_RING_STASH);
 }
 
+/* Reads how far the kernel has come, and so where the room for entries begins and ends. */
+static void note_room(struct rt_ring *ring)
+{
+    uint32_t at = ring->sq_tail & ring->sq_mask;
+    uint32_t room = rt_ring_room(ring);
+    uint32_t to_end = ring->sq_mask + 1u - at;
+
+    ring->sq_next = &ring->sq[at];
+    ring->sq_stop = ring->sq_next + (room < to_end ? room : to_end);
+}
+
 struct rt_status rt_ring_make_room(struct rt_ring *ring)
 {
     while (rt_ring_room(ring) == 0) {
@@ -260,11 +271,7 @@ struct rt_status rt_ring_make_room(struct rt_ring *ring)
             return (struct rt_status){.code = RT_ERR_RING};
         }
     }
-    uint32_t at = ring->sq_tail & ring->sq_mask;
-    uint32_t room = rt_ring_room(ring);
-    uint32_t to_end = ring->sq_mask + 1u - at;
-    ring->sq_next = &ring->sq[at];
-    ring->sq_stop = ring->sq_next + (room < to_end ? room : to_end);
+    note_room(ring);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -351,6 +358,7 @@ struct rt_status rt_call_wait_slowly(struct rt_call *call)
             rt_ring_overfull();
         }
         enter(ring, 1, CAP_TIMEOUT_FOREVER);
+        note_room(ring); /* a batch has been taken, and most likely the next one comes */
     }
     if (call->cqe.result >= 0) {
         return success();

@@ -166,7 +166,6 @@ static inline __attribute__((always_inline)) void serve(struct rt_server *server
     __builtin_memcpy(c, header, offsetof(struct cap_message_header, method_id));
     c->method = header->method_id;
     c->params_bytes = bytes;
-    c->params_capabilities = capabilities;
     enum capnp_answer kind =
         receiver->service.dispatch(receiver->service.server, receiver->service.self, c);
     if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
@@ -255,8 +254,10 @@ static __attribute__((noinline)) void serve_any(struct rt_server *server)
     if (server->stopped) {
         refuse(server, receiver, CAP_EXC_DISCONNECTED, "the server has stopped");
     } else {
+        receiver->c.params_capabilities = cqe.cap_count; /* none in a quick call */
         serve(server, server->ring, receiver,
               (uint32_t)cqe.result - (uint32_t)sizeof(struct cap_message_header), cqe.cap_count);
+        receiver->c.params_capabilities = 0;
     }
 }
 

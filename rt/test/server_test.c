@@ -452,6 +452,11 @@ static void test_what_a_handler_does_not_take_is_released(void **state)
     assert_int_equal(releases_of(CAME(0)), 1);
     assert_int_equal(releases_of(CAME(1)), 0);
     assert_int_equal(releases_of(CAME(2)), 1);
+
+    come_free_frame(0, 2, 0, 0); /* nothing of an older call has come with this one */
+    step();
+    refused(0, 2, CAP_SQE_F_AGAIN, CAP_EXC_INVALID_ARGUMENT,
+            "the parameters are not a valid message of the method's type");
 }
 
 static void test_what_comes_with_a_refused_call_is_released(void **state)

@@ -360,6 +360,7 @@ static inline struct cap_sqe *rt_ring_entry(struct rt_ring *ring)
 static inline void rt_ring_write(struct rt_ring *ring, struct cap_sqe sqe)
 {
     struct cap_sqe *to = rt_ring_entry(ring);
+    uint64_t lengths = sqe.params_len | (uint64_t)sqe.result_len << 32;
 
     to->opcode = sqe.opcode;
     to->cap_count = sqe.cap_count;
@@ -370,8 +371,7 @@ static inline void rt_ring_write(struct rt_ring *ring, struct cap_sqe sqe)
     to->interface_id = sqe.interface_id;
     to->params_addr = sqe.params_addr;
     to->result_addr = sqe.result_addr;
-    to->params_len = sqe.params_len;
-    to->result_len = sqe.result_len;
+    __builtin_memcpy((uint8_t *)to + offsetof(struct cap_sqe, params_len), &lengths, sizeof lengths);
     to->user_data = sqe.user_data;
     to->cap_room = sqe.cap_room;
     to->reserved = sqe.reserved;
