@@ -371,7 +371,8 @@ static inline void rt_ring_write(struct rt_ring *ring, struct cap_sqe sqe)
     to->interface_id = sqe.interface_id;
     to->params_addr = sqe.params_addr;
     to->result_addr = sqe.result_addr;
-    __builtin_memcpy((uint8_t *)to + offsetof(struct cap_sqe, params_len), &lengths, sizeof lengths);
+    __builtin_memcpy((uint8_t *)to + offsetof(struct cap_sqe, params_len), &lengths,
+                     sizeof lengths);
     to->user_data = sqe.user_data;
     to->cap_room = sqe.cap_room;
     to->reserved = sqe.reserved;
