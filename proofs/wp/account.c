@@ -3,22 +3,27 @@
  * Accounts: the contracts of account.h, by those of the functions inside.
  */
 /* WP: functions list_init list_insert_after list_push_back list_unlink list_remove account_charge
-       account_release left add has_left list_charge account_take unlist account_drop */
-/* WP: goals 233 */
+       account_release account_left account_refused account_add has_left list_charge account_take
+       unlist account_drop */
+/* WP: goals 230 */
 #include "account.h"
 
 /* clang-format off */
 /*@ requires \valid_read(a) && sums_sound(a) && kind < ACCOUNT_KINDS;
     assigns \nothing;
     ensures \result == a->budget.amount[kind] - a->used[kind]; */
-static uint64_t left(const struct account *a, unsigned kind);
+static inline uint64_t account_left(const struct account *a, enum account_kind kind);
+
+/*@ assigns \nothing;
+    ensures \result == ST_OVER_BUDGET; */
+enum status account_refused(void);
 
 /*@ requires \valid(a) && sums_sound(a) && kind < ACCOUNT_KINDS;
     requires n <= a->budget.amount[kind] - a->used[kind];
     assigns a->used[kind], a->peak[kind];
     ensures sums_sound(a);
     ensures a->used[kind] == \old(a->used[kind]) + n; */
-static void add(struct account *a, unsigned kind, uint64_t n);
+static inline void account_add(struct account *a, enum account_kind kind, uint64_t n);
 
 /*@ requires \valid_read(a) && sums_sound(a) && \valid_read(amount + (0 .. ACCOUNT_KINDS - 1));
     assigns \nothing;
