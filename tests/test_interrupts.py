@@ -11,7 +11,7 @@ from test_limits import LIMITS
 
 # One call may zero and map so many pages, at no more than that each; nothing else that the
 # kernel does in one go takes as long.
-PER_PAGE = 570
+PER_PAGE = 425
 LONGEST = LIMITS["MEMORY_PAGES_MAX"] * PER_PAGE + 10000
 
 MOST = service(
