@@ -207,7 +207,7 @@ static const char *check_params(struct spawning *s, struct capnp_call *call,
 /* ---------------------------------------------------------------------------
  * Making and unmaking */
 
-/* Both facets of each endpoint that a grant asks for. What was made is dropped by drop_holds. */
+/* Both facets of each endpoint that a grant asks for. What was made is dropped by undo. */
 static enum status make_endpoints(struct spawning *s, struct account *payer)
 {
     uint32_t next = 0;

@@ -6,7 +6,8 @@
  * and every buffer it names, and may refuse; only then is anything applied, and
  * what is applied completes. A message to an object of the kernel is copied in
  * whole before it is looked at, and its answer is built in kernel memory and
- * copied out, so a program that scribbles on its buffers meanwhile harms nobody.
+ * copied out, or written where it goes and not read again (cap/short_call.h). So a
+ * program that scribbles on its buffers meanwhile harms nobody.
  *
  *   opcode ─► decode (may refuse: CAP_ERR_*) ─► apply ─► completion
  *

@@ -10,7 +10,7 @@
  *   3  a user page table that maps nothing does not exist: each entry that points
  *      to a table counts that table's present entries in bits the processor
  *      ignores, and the table goes when the count reaches zero
- *   4  the entry that an address space keeps from its last walk points to a table
+ *   4  the entry that an address space keeps from a walk, if it keeps one, points to a table
  *
  * Not reentrant: the kernel runs with interrupts off.
  */
@@ -36,7 +36,7 @@ struct aspace {
     uint64_t owned;        /* of these: pages that aspace_destroy_step gives back */
     uint64_t tables;       /* frames of page tables, the root included */
     uint64_t top_used;     /* present entries of the root's user half */
-    uint64_t near;         /* which table of pages was walked to last: address / what one maps */
+    uint64_t near;         /* the table of pages that was walked to last: address / what one maps */
     uint64_t *near_table;  /* and the entry that points to it */
 };
 

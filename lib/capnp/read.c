@@ -5,9 +5,9 @@
  * A pointer is read in two steps. resolve() follows it, through a far pointer's
  * landing pad if there is one, to a place inside a segment and the word that
  * says what lies there; it is the only function that computes a place. Then
- * struct_at() or list_at() compares the size which that word claims with the
- * words that are left behind the place. Nobody else turns a count into an
- * address.
+ * struct_at(), scalar_list_at() or struct_list_at() compares the size which that
+ * word claims with the words that are left behind the place. Nobody else turns a
+ * count into an address.
  */
 #include <capnp/read.h>
 

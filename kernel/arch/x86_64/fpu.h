@@ -26,7 +26,7 @@ static inline void fpu_save(struct fpu_area *area)
 }
 
 /*
- * Loads all registers, which must have come from fpu_save or fpu_clean. Some processors
+ * Loads all registers, which are from fpu_save, fpu_control_save or fpu_initial. Some processors
  * restore the addresses of the last x87 instruction only when an exception is pending, and
  * so would show those of another program. FNINIT clears them.
  */

@@ -10,7 +10,8 @@
  *
  *   ring_pending    how many submissions wait (or a corrupt index, put back)
  *   ring_cq_room    is there room for one more completion?  no: stop taking
- *   ring_take       one entry, each of its fields read once
+ *   ring_at         where an entry lies, whose words are then read, each once; or
+ *   ring_take       the oldest entry as a whole
  *   ring_post       it completed at once, or
  *   ring_reserve    it completes later, by ring_post_reserved
  *   ring_publish    shows the program what was taken and posted, once a batch
@@ -328,8 +329,10 @@ static inline void ring_take(struct ring_view *view, struct cap_sqe *sqe)
     *sqe = ring_rest(from, ring_first_word(from));
 }
 
-/* Writes the next completion; the program sees it after the count that is returned has been
- * published. */
+/*
+ * Writes the next completion; the program sees it after the count that is returned has been
+ * published.
+ */
 static inline __attribute__((always_inline)) uint32_t
 ring_write_cqe(struct ring_view *view, uint64_t user_data, int32_t result, uint16_t flags,
                uint16_t cap_count, uint64_t detail)

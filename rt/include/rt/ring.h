@@ -15,7 +15,7 @@
  * run of several is wanted and none is left. Of runs, the one that was taken last is tried
  * first.
  *
- *   begin ──► submit ──► wait ──► (read results) ──► end
+ *   begin ──► submit ──► wait ──► (read results) ──► end      send: begin and submit in one
  *     │                   ▲ ▲
  *     │                   │ └ cancel: it then completes as cancelled, or was quicker
  *     └── end (give up)   └ any number of calls may be submitted before waiting
@@ -131,8 +131,8 @@ struct rt_ring {
     struct cap_sqe *sq;
     const struct cap_cqe *cq;
     uint8_t *area;
-    struct cap_sqe *sq_next;      /* where that of sq_tail lies, if it is before: */
-    struct cap_sqe *sq_stop;      /* up to here there was room when the head was last read */
+    struct cap_sqe *sq_next;      /* where the next to write lies, and there is room */
+    struct cap_sqe *sq_stop;      /* before this; otherwise rt_ring_make_room finds both */
     _Alignas(8) uint32_t sq_tail; /* next to write, and */
     uint32_t cq_head;             /* next to take; published by rt_ring_enter, as they lie */
     uint32_t sq_mask;
@@ -386,8 +386,8 @@ static inline uint64_t rt_call_user_data(const struct rt_call *call)
 
 /*
  * Queues the call with the first params_len bytes of its room as parameters, which are
- * read when the kernel is entered next. Enters it only when the queue is full, before. From here on
- * rt_call_wait must be called before rt_call_end.
+ * read when the kernel is entered next. Where the queue is full it is entered before. From
+ * here on rt_call_wait must be called before rt_call_end.
  */
 static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap_id,
                                               uint64_t interface_id, uint16_t method,
@@ -450,8 +450,8 @@ static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring
 }
 
 /*
- * The same for a call that was begun by rt_call_begin_with: what was given goes with
- * it. RT_ERR_BUILD: more was given than there is room for, and nothing was queued.
+ * As rt_call_submit for a call that was begun by rt_call_begin_with: what was given goes
+ * with it. RT_ERR_BUILD: more was given than there is room for, and nothing was queued.
  */
 static inline __attribute__((always_inline)) struct rt_status
 rt_call_submit_with(struct rt_call *call, uint64_t cap_id, uint64_t interface_id, uint16_t method,

@@ -365,7 +365,7 @@ void play_drop(uint64_t id)
 
 bool play_is_held(uint64_t id)
 {
-    /* Cap_room is looked at first; then the id; then, for whatever it is, the alignment. */
+    /* First cap_room is looked at; then the id; then, for whatever it is, the alignment. */
     int32_t result = play_do((struct cap_sqe){.opcode = CAP_OP_CALL,
                                               .cap_id = id,
                                               .interface_id = 1,
