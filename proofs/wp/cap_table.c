@@ -15,23 +15,25 @@
 #define FREE_SLOTS(t)                                                                              \
     (uint32_t)((uint32_t)((uint32_t)((t)->count - (t)->used) - (t)->reserved) - (t)->retired)
 
+/* clang-format off */
 /* A used slot has become a free one of the next generation, or has none left. */
 #define ENSURES_EMPTIED(i)                                                                         \
     ensures hold->object == \old(table->slots[i].object);                                          \
     ensures hold->interface_id == \old(table->slots[i].interface_id);                              \
     ensures hold->badge == \old(table->slots[i].badge);                                            \
-    ensures hold->transferable <= = > (\old(table->flags[i]) & 1) != 0;                            \
+    ensures hold->transferable <==> (\old(table->flags[i]) & 1) != 0;                              \
     ensures table->used == (uint32_t)(\old(table->used) - 1);                                      \
     ensures table->slots[i].id == EMPTY;                                                           \
     ensures table->slots[i].object == \null;                                                       \
-    ensures \old(table->slots[i].id) / 0x100000 < GENERATION_MAX ==                                \
-            > table->slots[i].badge == \old(table->slots[i].id) / 0x100000 + 1 &&                  \
+    ensures \old(table->slots[i].id) / 0x100000 < GENERATION_MAX ==>                               \
+        table->slots[i].badge == \old(table->slots[i].id) / 0x100000 + 1 &&                        \
         table->slots[i].interface_id == \old(table->free_first) && table->flags[i] == 0 &&         \
         table->free_first == i && table->retired == \old(table->retired);                          \
-    ensures \old(table->slots[i].id) / 0x100000 >= GENERATION_MAX == > table->slots[i].badge ==    \
-            0 &&                                                                                   \
-        table->flags[i] == 8 && table->free_first == \old(table->free_first) &&                    \
+    ensures \old(table->slots[i].id) / 0x100000 >= GENERATION_MAX ==>                              \
+        table->slots[i].badge == 0 && table->flags[i] == 8 &&                                      \
+        table->free_first == \old(table->free_first) &&                                            \
         table->retired == (uint32_t)(\old(table->retired) + 1)
+/* clang-format on */
 
 /* What a caller passes lies neither in the table nor in its storage. */
 #define APART(p, t) (\base_addr(p) != \base_addr(t) && \base_addr(p) != \base_addr((t)->slots))
