@@ -47,8 +47,8 @@ void sched_enough(struct thread *t);
 /*
  * A completion was posted to the thread's ring: if it waits, and that was the last it
  * waits for, it becomes ready. The first that the current thread makes ready runs next
- * if that waits then: a call and its answer are handed over directly. (One that does not wait
- * counts on for nothing.)
+ * if that waits then: a call and its answer are handed over directly. (For one that does not
+ * wait the count means nothing.)
  */
 static inline void sched_completed(struct thread *t)
 {

@@ -4,7 +4,7 @@
  * kernel's hottest loop, and so one piece of code with cap_enter around it (cap_enter.h,
  * which alone includes this) and the short calls inside.
  *
- *   entry ─► NOP, short CALL, short RETURN with F_AGAIN ─► here
+ *   entry ─► NOP, short CALL, short RETURN with F_AGAIN; alone, a long one too ─► here
  *        └─► anything else ─► cap/ring.c
  */
 #pragma once
