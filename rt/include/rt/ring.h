@@ -114,7 +114,7 @@ enum rt_hold { RT_HOLDS_NOTHING, RT_HOLDS_CHUNK, RT_HOLDS_CHUNK_AND_TAKES, RT_HO
  */
 struct rt_call {
     struct rt_ring *ring;
-    uint8_t *params;       /* in the message area, zeroed by the builder */
+    uint8_t *params;       /* in the message area, not cleared */
     uint8_t *results;      /* in the message area, behind the parameters */
     uint32_t params_room;  /* bytes */
     uint32_t results_room; /* bytes, with the records of capabilities */
@@ -642,9 +642,10 @@ static inline uint32_t rt_call_results_bytes(const struct rt_call *call)
 
 /*
  * Puts a copy of a capability into another slot of the own table, waits for it, and says
- * its id: both are let go of, each by itself. CAP_ERR_BAD_TRANSFER: it may not be copied,
- * or is on its way elsewhere; overloaded: there is no slot left. (To give somebody a
- * copy takes none of this: rt_copy.)
+ * its id, or CAP_ID_NONE: both are let go of, each by itself. CAP_ERR_INVOKE_FAILED: there
+ * is no such capability; CAP_ERR_BAD_TRANSFER: it may not be copied, or is on its way
+ * elsewhere; overloaded: there is no slot left. (To give somebody a copy takes none of
+ * this: rt_copy.)
  */
 struct rt_status rt_duplicate(struct rt_ring *ring, uint64_t cap_id, uint64_t *copy);
 
