@@ -41,6 +41,7 @@ static struct {
     uint32_t taken_count;
     uint32_t answered; /* of these, when in order */
     bool hold;         /* answer nothing by itself */
+    uint32_t late;     /* but what was taken last, when it is entered so many times */
     int32_t result;    /* what each call gets */
     uint16_t flags;
     uint16_t cap_count;
@@ -100,6 +101,9 @@ static int64_t rt_cap_enter(uint64_t min_complete, uint64_t timeout_ns)
         }
     }
     ring_publish(&kernel.view);
+    if (kernel.late != 0 && --kernel.late == 0) {
+        kernel_answer(kernel.taken_count - 1u, kernel.result);
+    }
     assert_int_equal(ring_available(&kernel.view, &available), ST_OK);
     return available;
 }

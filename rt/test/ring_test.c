@@ -374,6 +374,9 @@ static void test_a_queue_that_raw_completions_block_is_said(void **state)
     assert_int_equal(begin_and_submit(&call, 1).code, RT_ERR_RING);
     rt_call_end(&call);
     assert_int_equal(rt_call_send(&call, &ring, 16, 8, 42, 7, 3).code, RT_ERR_RING);
+    assert_true(rt_ok(rt_call_begin_with(&call, &ring, 16, 8, 1, 0)));
+    assert_int_equal(rt_call_submit_with(&call, 42, 7, 3, 16).code, RT_ERR_RING);
+    rt_call_end(&call);
     assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
 
@@ -408,7 +411,72 @@ static void test_a_call_is_sent(void **state)
     rt_call_end(&call);
     assert_int_equal(rt_call_send(&call, &ring, 4096, 8, 42, 7, 3).code, RT_ERR_NO_AREA);
     assert_int_equal(rt_call_send(&call, &ring, UINT32_MAX, 8, 42, 7, 3).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_send(&call, &ring, 8, UINT32_MAX, 42, 7, 3).code, RT_ERR_NO_AREA);
+    assert_int_equal(rt_call_begin(&call, &ring, 8, UINT32_MAX).code, RT_ERR_NO_AREA);
     assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
+/* The second finds no chunk at hand, and room for its entry. */
+static void test_two_calls_are_sent(void **state)
+{
+    (void)state;
+    struct rt_call first;
+    struct rt_call second;
+
+    assert_true(rt_ok(rt_call_send(&first, &ring, 16, 8, 42, 7, 3)));
+    rt_call_end(&first);
+    assert_true(rt_ok(rt_call_send(&first, &ring, 16, 8, 42, 7, 3)));
+    assert_true(ring.sq_next < ring.sq_stop);
+    assert_int_equal(ring.spare_count, 0);
+    assert_true(rt_ok(rt_call_send(&second, &ring, 16, 8, 43, 7, 3)));
+    assert_in_range(second.params - ring.area, 1, 4095);
+    assert_ptr_not_equal(second.params, first.params);
+    assert_true(rt_ok(rt_call_wait(&second)) && rt_ok(rt_call_wait(&first)));
+    rt_call_end(&first);
+    rt_call_end(&second);
+    assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
+}
+
+/* There is room for four, and only three before the queue's end. */
+static void test_entries_go_on_at_the_queue_s_start(void **state)
+{
+    (void)state;
+    struct rt_call calls[4];
+    struct cap_cqe cqe;
+
+    assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = 1}));
+    assert_true(rt_ring_enter(&ring, 0, CAP_TIMEOUT_POLL) >= 0);
+    assert_true(rt_ring_take(&ring, &cqe));
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rt_ok(begin_and_submit(&calls[i], 40 + i)));
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rt_ok(rt_call_wait(&calls[i])));
+        assert_int_equal(kernel.taken[1 + i].cap_id, 40 + i);
+        rt_call_end(&calls[i]);
+    }
+}
+
+/* Of two calls that are under way, the other is the only one that has completed. */
+static void test_finishing_takes_no_other_call_s_completion(void **state)
+{
+    (void)state;
+    struct rt_call call;
+    struct rt_call other;
+
+    kernel.hold = true;
+    assert_true(rt_ok(begin_and_submit(&other, 41)));
+    assert_true(rt_ring_enter(&ring, 0, CAP_TIMEOUT_POLL) >= 0);
+    kernel_answer(0, 4);
+    assert_true(rt_ok(begin_and_submit(&call, 42)));
+    kernel.late = 2;
+    kernel.result = 8;
+    assert_true(rt_ok(rt_call_finish(&call)));
+    assert_int_equal(rt_call_results_bytes(&call), 8);
+    assert_true(rt_call_is_done(&other));
+    assert_int_equal(rt_call_results_bytes(&other), 4);
+    rt_call_end(&call);
+    rt_call_end(&other);
 }
 
 static void test_release_is_an_entry(void **state)
@@ -711,6 +779,12 @@ static void test_what_is_given_lies_behind_the_message(void **state)
     assert_int_equal(t[2].mode, CAP_TRANSFER_MINT);
     assert_int_equal(t[2].badge, 0x1234);
     assert_int_equal(t[2].interface_id, 99);
+
+    /* Submitted again, it waits again, and brings nothing that has gone. */
+    assert_true(rt_ok(rt_call_submit_with(&call, 42, 7, 3, 24)));
+    assert_false(rt_call_is_done(&call));
+    assert_true(rt_ok(rt_call_wait(&call)));
+    assert_int_equal(kernel.taken[1].cap_count, 0);
     rt_call_end(&call);
     assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
 }
@@ -1045,6 +1119,9 @@ int main(void)
         TEST(test_a_ring_that_stays_damaged_panics),
         TEST(test_a_queue_that_raw_completions_block_is_said),
         TEST(test_a_call_is_sent),
+        TEST(test_two_calls_are_sent),
+        TEST(test_entries_go_on_at_the_queue_s_start),
+        TEST(test_finishing_takes_no_other_call_s_completion),
         TEST(test_release_is_an_entry),
         TEST(test_a_copy_is_an_entry),
         TEST(test_copies_go_together),
