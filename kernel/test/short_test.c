@@ -271,6 +271,30 @@ static void objects_of_the_kernel(void **state)
     calls_of(full, keeper.object.type->interface_id);
 }
 
+/* A plain object builds its answer where it goes, if there is room for it. */
+static void the_answer_of_a_plain_object(void **state)
+{
+    (void)state;
+    struct cap_sqe sqe = call_of(plain, CAPOS_NULL_CAP_ID);
+    struct capnp_arena arena;
+    struct capnp_message answer;
+
+    capnp_arena_init(&arena, caller.p->area, 64);
+    struct capos_null_cap_add_params_builder add = capos_null_cap_add_params_build_root(&arena);
+    capos_null_cap_add_params_set_a(add, 40);
+    capos_null_cap_add_params_set_c(add, 2);
+    sqe.method_id = CAPOS_NULL_CAP_ADD;
+    sqe.params_len = capnp_arena_bytes(&arena);
+    expect(&caller, sqe, CAP_ERR_BAD_RESULT);
+    sqe.result_len = 64;
+    const struct cap_cqe *cqe = actor_do(&caller, sqe);
+    assert_true(cqe->result > 0);
+    assert_true(capnp_message_open_flat(&answer, caller.p->area + AREA / 2, (uint32_t)cqe->result));
+    struct capos_null_cap_add_results sum = capos_null_cap_add_results_read_root(&answer);
+    assert_int_equal(capos_null_cap_add_results_get_sum(sum), 42);
+    assert_int_equal(capos_null_cap_add_results_get_count(sum), 1);
+}
+
 static struct cap_sqe call_of_teller(enum teller_method method, uint32_t cap_room)
 {
     struct cap_sqe sqe;
@@ -412,15 +436,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(stray_bits_of_a_call),
-        TEST(stray_bits_of_a_return),
-        TEST(stray_bits_of_a_nop),
-        TEST(objects_of_the_kernel),
-        TEST(the_call_of_a_full_object),
-        TEST(the_call_that_ends_the_caller),
-        TEST(no_more_than_the_receiver_takes),
-        TEST(more_than_are_moved_at_once),
-        TEST(a_table_that_is_full),
+        TEST(stray_bits_of_a_call),          TEST(stray_bits_of_a_return),
+        TEST(stray_bits_of_a_nop),           TEST(objects_of_the_kernel),
+        TEST(the_answer_of_a_plain_object),  TEST(the_call_of_a_full_object),
+        TEST(the_call_that_ends_the_caller), TEST(no_more_than_the_receiver_takes),
+        TEST(more_than_are_moved_at_once),   TEST(a_table_that_is_full),
         TEST(a_table_that_is_almost_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
