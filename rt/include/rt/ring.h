@@ -186,9 +186,7 @@ static inline void rt_ring_publish(struct rt_ring *ring)
     uint64_t counts;
 
     __builtin_memcpy(&counts, (uint8_t *)ring + offsetof(struct rt_ring, sq_tail), sizeof counts);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    __builtin_memcpy((uint8_t *)ring->header + offsetof(struct cap_ring_header, sq_tail), &counts,
-                     sizeof counts);
+    __atomic_store_n((uint64_t *)(void *)&ring->header->sq_tail, counts, __ATOMIC_RELEASE);
 }
 
 /*
