@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The frame ledger, for any number of grants: `frames` grows by what is entered and shrinks by
- * what is closed, and a grant is charged for exactly the frames that it has.
+ * The frame ledger, for any number of grants: `frames` grows by what is entered, and a grant is
+ * charged for exactly the frames that it has. Closing one is left to lib/test/frame_ledger_test.c.
  */
 /* WP: functions frame_ledger_init frame_ledger_open frame_ledger_add */
 /* WP: goals 43 */
