@@ -41,8 +41,7 @@ struct thread {
     struct past released; /* the past at the last release fence */
     const uint32_t *waits_for;
     uint32_t waits_while;
-    const uint32_t *plain; /* two atomic words that a plain store of 8 bytes has just changed */
-    bool started;          /* it has made an access; to make the first it was chosen already */
+    bool started; /* it has made an access; to make the first it was chosen already */
     bool done;
 };
 
@@ -220,15 +219,12 @@ static uint32_t choose_thread(void)
     return chosen;
 }
 
-static void settle(void);
-
 /* Before each atomic access of a thread. */
 static void step(void)
 {
     if (!run.threads_run) {
         return;
     }
-    settle();
     uint32_t was = run.current;
     bool chosen = !self()->started && self()->waits_for == NULL;
     self()->started = true;
@@ -248,7 +244,6 @@ static void step(void)
 static void start_thread(void)
 {
     run.test->threads[run.current]();
-    settle();
     self()->done = true;
     uint32_t next = choose_thread();
     if (next == THREADS) {
@@ -367,20 +362,6 @@ static void store(struct word *w, uint32_t value, int order)
     insert(w, choose_place(w), value, order, NULL);
 }
 
-/* The compiler tells of a plain store before it is made: its value is known one call later. */
-static void settle(void)
-{
-    if (self()->plain == NULL) {
-        return;
-    }
-    const uint32_t *words = self()->plain;
-    uint32_t low = words[0];
-    uint32_t high = words[1];
-    self()->plain = NULL;
-    store(find_word(&words[0]), low, __ATOMIC_RELAXED);
-    store(find_word(&words[1]), high, __ATOMIC_RELAXED);
-}
-
 /* Reads a store and puts another directly behind it, which passes on what that released. */
 static uint32_t exchange(struct word *w, uint32_t (*change)(uint32_t old, uint32_t by), uint32_t by,
                          int order)
@@ -399,7 +380,6 @@ void explore_wait(const uint32_t *word, uint32_t value)
 {
     struct thread *t = self();
 
-    settle();
     t->waits_for = word;
     t->waits_while = value;
     step();
@@ -431,17 +411,10 @@ static bool is_data(const void *address)
 
 static void access_data(const void *address, size_t bytes, bool writes)
 {
-    if (!run.threads_run) {
+    if (!run.threads_run || !is_data(address)) {
         return;
     }
-    settle();
     struct thread *t = self();
-    if (writes && bytes == 8 && find_word(address) != NULL) {
-        t->plain = address;
-    }
-    if (!is_data(address)) {
-        return;
-    }
     size_t first = ((uintptr_t)address - run.data_start) / 8u;
     size_t last = ((uintptr_t)address + bytes - 1u - run.data_start) / 8u;
     for (size_t i = first; i <= last; i++) {

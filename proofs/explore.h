@@ -11,8 +11,7 @@
  *   atomic words    named by explore_atomic(); each has all its stores, in modification
  *                   order, into which a store goes anywhere behind what its thread has seen;
  *                   a load sees any store from that on. Release and acquire, fences too,
- *                   pass on what has been seen. A plain store over two of them is taken
- *                   for two relaxed ones
+ *                   pass on what has been seen
  *   data            named by explore_data(); two accesses of which one is a write, and that
  *                   nothing orders, are a race, which fails the test, even if both
  *                   are relaxed atomics
