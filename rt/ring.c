@@ -309,12 +309,12 @@ static struct rt_status error(int32_t code)
 }
 
 /* Queues an entry, making room for it first where there is none. */
-static struct rt_status queue(struct rt_ring *ring, const struct cap_sqe *sqe)
+static inline struct rt_status queue(struct rt_ring *ring, struct cap_sqe sqe)
 {
     if (!rt_ring_has_room(ring)) {
         return error(RT_ERR_RING);
     }
-    *rt_ring_entry(ring) = *sqe;
+    rt_ring_write(ring, sqe);
     return success();
 }
 
@@ -399,7 +399,7 @@ uint32_t rt_call_wait_any(struct rt_call *const calls[], uint32_t n)
 
 struct rt_status rt_queue_cancel(struct rt_ring *ring, uint64_t user_data)
 {
-    return queue(ring, &(struct cap_sqe){
+    return queue(ring, (struct cap_sqe){
                            .opcode = CAP_OP_CANCEL,
                            .params_addr = user_data,
                            .user_data = rt_call_user_data(&ring->unheeded),
@@ -472,7 +472,7 @@ void rt_call_end_with(struct rt_call *call)
 /* Queues an entry that names a capability and nothing else, and completes the call. */
 static inline struct rt_status queue_of_slot(struct rt_call *call, enum cap_op op, uint64_t cap_id)
 {
-    return queue(call->ring, &(struct cap_sqe){
+    return queue(call->ring, (struct cap_sqe){
                                  .opcode = (uint8_t)op,
                                  .cap_id = cap_id,
                                  .user_data = rt_call_user_data(call),
@@ -522,7 +522,7 @@ void rt_drop(struct rt_ring *ring, uint64_t cap_id)
     if (cap_id == CAP_ID_NONE) {
         return;
     }
-    struct rt_status s = queue(ring, &(struct cap_sqe){
+    struct rt_status s = queue(ring, (struct cap_sqe){
                                          .opcode = CAP_OP_RELEASE,
                                          .cap_id = cap_id,
                                          .user_data = rt_call_user_data(&ring->unheeded),
@@ -548,7 +548,7 @@ struct rt_status rt_call_begin_serving(struct rt_call *call, struct rt_ring *rin
 
 struct rt_status rt_queue_receive(struct rt_call *call, uint64_t endpoint, uint64_t user_data)
 {
-    struct rt_status s = queue(call->ring, &(struct cap_sqe){
+    struct rt_status s = queue(call->ring, (struct cap_sqe){
                                                .opcode = CAP_OP_RECV,
                                                .cap_id = endpoint,
                                                .result_addr = (uintptr_t)call->results,

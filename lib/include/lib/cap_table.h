@@ -163,9 +163,10 @@ static inline enum status cap_table_insert(struct cap_table *table, const struct
     if (__builtin_expect(cap_table_free(table) == 0, 0)) {
         return ST_FULL;
     }
-    *id = cap_table_next_id(table);
+    uint64_t next = cap_table_next_id(table); /* *id may be memory that others write to */
     table->free_first = (uint32_t)table->slots[index].interface_id;
-    cap_table_fill(table, index, *id, hold);
+    cap_table_fill(table, index, next, hold);
+    *id = next;
     return ST_OK;
 }
 

@@ -129,8 +129,7 @@ static inline enum status frame_bitmap_free(struct frame_bitmap *fb, uint64_t fr
         frame_bitmap_free_first(fb, frame);
         return ST_OK;
     }
-    fb->level[0][word] = bits | bit;
-    fb->low = word < fb->low ? word : fb->low;
+    fb->level[0][word] = bits | bit; /* not below `low`, by invariant 4 */
     return ST_OK;
 }
 
