@@ -52,14 +52,9 @@ static void start(uint32_t area_bytes)
 
 static void end(void)
 {
-    assert_null(world_check());
-    actor_kill(&caller);
-    actor_kill(&server);
-    world_settle();
-    actor_forget(&caller);
-    actor_forget(&server);
-    assert_null(world_check());
-    assert_null(world_leftover());
+    struct actor *const actors[] = {&caller, &server};
+
+    assert_null(world_end(actors, 2));
 }
 
 /* Bytes from the start of the area to the end of its last page. */

@@ -47,16 +47,10 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+    struct actor *const actors[] = {&caller, &servers[0], &servers[1]};
+
     (void)state;
-    actor_kill(&caller);
-    actor_kill(&servers[0]);
-    actor_kill(&servers[1]);
-    world_settle();
-    actor_forget(&caller);
-    actor_forget(&servers[0]);
-    actor_forget(&servers[1]);
-    assert_null(world_check());
-    assert_null(world_leftover());
+    assert_null(world_end(actors, 3));
     return 0;
 }
 

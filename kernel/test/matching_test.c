@@ -48,15 +48,10 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+    struct actor *const actors[] = {&caller, &receiver};
+
     (void)state;
-    assert_null(world_check());
-    actor_kill(&caller);
-    actor_kill(&receiver);
-    world_settle();
-    actor_forget(&caller);
-    actor_forget(&receiver);
-    assert_null(world_check());
-    assert_null(world_leftover());
+    assert_null(world_end(actors, 2));
     return 0;
 }
 

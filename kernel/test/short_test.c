@@ -118,17 +118,10 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+    struct actor *const actors[] = {&caller, &server};
+
     (void)state;
-    assert_null(world_check());
-    if (actor_lives(&caller)) {
-        actor_kill(&caller);
-    }
-    actor_kill(&server);
-    world_settle();
-    actor_forget(&caller);
-    actor_forget(&server);
-    assert_null(world_check());
-    assert_null(world_leftover());
+    assert_null(world_end(actors, 2));
     return 0;
 }
 

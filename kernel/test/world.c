@@ -724,3 +724,21 @@ bool actor_is_moving(const struct actor *a, uint64_t cap_id)
 
     return slot != NULL && (cap_table_flags(&a->p->caps, slot) & CAP_SLOT_F_MOVING) != 0;
 }
+
+const char *world_end(struct actor *const actors[], uint32_t count)
+{
+    const char *before = world_check();
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (actor_lives(actors[i])) {
+            actor_kill(actors[i]);
+        }
+    }
+    world_settle();
+    for (uint32_t i = 0; i < count; i++) {
+        actor_forget(actors[i]);
+    }
+    const char *after = world_check();
+    const char *wrong = before != NULL ? before : after;
+    return wrong != NULL ? wrong : world_leftover();
+}

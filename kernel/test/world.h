@@ -111,6 +111,12 @@ void actor_forget(struct actor *a);
 /* Whether it can act: it is there, and not dying. */
 bool actor_lives(const struct actor *a);
 
+/*
+ * The end of a test: kills those of these actors that live, reaps and forgets them all. NULL:
+ * everything was sound before and is after, and nothing is left; otherwise what is not so.
+ */
+const char *world_end(struct actor *const actors[], uint32_t count);
+
 /* Writes an entry into the ring; its user data is its number, which is returned. */
 uint64_t actor_submit(struct actor *a, struct cap_sqe sqe);
 
