@@ -13,106 +13,38 @@
 #include "cap/endpoint.h"
 #include "cap/table.h"
 #include "mem/paging.h"
+#include "test/authority_model.h"
 #include "test/world.h"
 
 #define ACTORS    AUTHORITY_ACTORS
-#define TOKENS    2u
-#define SLOTS     9u
 #define SQ        4u
-#define CQ        8u
-#define RECORDS   (CQ - SQ)
-#define ITEMS     2u
-#define CALLS     (2u * ACTORS * RECORDS)
-#define ENTRIES   (AUTHORITY_STEPS_MAX + 1u)
-#define IDS       (ITEMS * AUTHORITY_STEPS_MAX * 2u)
+#define CQ        (SQ + MODEL_RECORDS)
+#define NAMES     (5u * AUTHORITY_STEPS_MAX + 1u) /* a process that starts gives most */
 #define INTERFACE 0x5ce7eull
+
+_Static_assert(ACTORS == MODEL_PEOPLE && AUTHORITY_STEPS_MAX <= MODEL_OPERATIONS,
+               "the model has room for all");
 
 /* Of each entry in flight, in the message area or in a page: what it sends along, its result. */
 #define BUFFER_BYTES 256u
 #define RESULT_AT    128u
+#define BUFFERS_NEAR (4096u / BUFFER_BYTES)
+#define BUFFERS      (2u * BUFFERS_NEAR)
 
-/* ---------------------------------------------------------------------------
- * The model */
-
-enum kind { TOKEN, OWNER, CLIENT, ANY };
-
-struct held {
-    enum kind kind;
-    uint32_t index; /* of the token, or of the endpoint */
-    uint64_t interface_id;
-    uint64_t badge;
-};
-
-struct slot {
-    uint64_t id;
-    struct held held;
-    bool moving;
-};
-
-/* What an entry came to. */
-struct end {
-    bool is_done;
-    int32_t result;
-    uint16_t exception; /* where the result says that there is one */
-    uint16_t cap_count;
-};
-
-struct person {
-    struct actor actor;
-    bool lives;
-    struct slot slots[SLOTS];
-    uint32_t used;
-    uint64_t ids[IDS]; /* all that ever were in its table */
-    uint32_t id_count;
-    struct end ends[ENTRIES];  /* by entry, from 1 */
-    uint64_t buffers[ENTRIES]; /* where its message goes, and behind that its result */
-};
-
-struct item {
-    struct held held;
-    uint64_t moved; /* the sender's id; CAP_ID_NONE: copied or minted */
-};
-
-struct known_call {
-    enum { NO_CALL, QUEUED, SERVED } state;
-    uint32_t caller;
-    uint64_t entry;
-    bool caller_gone;
-    uint32_t endpoint;
-    uint64_t badge;
-    struct item items[ITEMS];
-    uint32_t count;
-    uint64_t order;
-    uint32_t server;
-    uint64_t call_id;
-    uint64_t buffer; /* the server's entry whose result it lies in */
-};
-
-struct receive {
-    bool is_armed;
-    uint32_t actor;
-    uint64_t entry;
-    uint64_t buffer; /* the entry whose result it is, of an AGAIN another */
-    uint32_t endpoint;
-    uint64_t order;
-};
-
-struct endpoint_model {
+/* The kernel's side of an endpoint of the model's. */
+struct facets {
     struct cap_object *owner;
     struct cap_object *client;
-    bool is_closed;
 };
 
-static struct {
-    struct person people[ACTORS];
-    struct token tokens[TOKENS];
-    struct endpoint_model endpoints[AUTHORITY_STEPS_MAX];
-    uint32_t endpoint_count;
-    struct known_call calls[CALLS];
-    struct receive receives[ACTORS * RECORDS];
-    uint64_t order;
-    uint64_t badge;
-} m;
+static struct model m;
+static struct actor actors[ACTORS];
+static uint64_t users[ACTORS][BUFFERS]; /* the last entry that has had this buffer; 0: none */
+static uint64_t ids[NAMES];             /* by name; CAP_ID_NONE: not seen yet */
+static uint32_t holders[NAMES];         /* in whose table it is, or was */
+static struct facets endpoints[AUTHORITY_STEPS_MAX];
+static struct token tokens[MODEL_TOKENS];
+static uint64_t badge;
 
 static char wrong[256];
 static uint32_t step_now;
@@ -125,248 +57,63 @@ static uint32_t step_now;
         }                                                                                          \
     } while (0)
 
-static struct slot *find(struct person *p, uint64_t id)
+/* ---------------------------------------------------------------------------
+ * Names and ids */
+
+/* An id that the kernel has given: it is a new one in that table. */
+static void bind(uint32_t actor, uint64_t name, uint64_t id)
 {
+    REQUIRE(id != CAP_ID_NONE);
+    for (uint64_t other = 1; other <= m.last_name; other++) {
+        REQUIRE(holders[other] != actor || ids[other] != id);
+    }
+    ids[name] = id;
+    holders[name] = actor;
+}
+
+/* The model's slot of this id. NULL: there is none. */
+static const struct model_slot *find(uint32_t actor, uint64_t id)
+{
+    const struct model_person *p = &m.people[actor];
+
     for (uint32_t i = 0; i < p->used; i++) {
-        if (p->slots[i].id == id) {
+        if (ids[p->slots[i].name] == id) {
             return &p->slots[i];
         }
     }
     return NULL;
 }
 
-static void remove_slot(struct person *p, uint64_t id)
+static uint64_t name_of(uint32_t actor, uint64_t id)
 {
-    struct slot *slot = find(p, id);
+    const struct model_slot *slot = find(actor, id);
 
-    p->used--;
-    *slot = p->slots[p->used];
+    return slot != NULL ? slot->name : MODEL_NO_NAME;
 }
-
-/* An id that the kernel has given: it is a new one. */
-static void add_slot(struct person *p, uint64_t id, const struct held *held)
-{
-    REQUIRE(p->used < SLOTS && p->id_count < IDS);
-    if (wrong[0] != '\0') {
-        return;
-    }
-    for (uint32_t i = 0; i < p->id_count; i++) {
-        REQUIRE(p->ids[i] != id);
-    }
-    p->ids[p->id_count++] = id;
-    p->slots[p->used++] = (struct slot){.id = id, .held = *held};
-}
-
-static void end_entry(uint32_t actor, uint64_t entry, int32_t result, uint16_t exception,
-                      uint32_t cap_count)
-{
-    REQUIRE(!m.people[actor].ends[entry].is_done);
-    m.people[actor].ends[entry] = (struct end){.is_done = true,
-                                               .result = result,
-                                               .exception = exception,
-                                               .cap_count = (uint16_t)cap_count};
-}
-
-static void refuse(uint32_t actor, uint64_t entry, uint16_t exception)
-{
-    end_entry(actor, entry, CAP_ERR_EXCEPTION, exception, 0);
-}
-
-/* Entries of an actor's that have a record. */
-static uint32_t records_used(uint32_t actor)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < CALLS; i++) {
-        const struct known_call *c = &m.calls[i];
-        n += c->state != NO_CALL && c->caller == actor && !c->caller_gone ? 1 : 0;
-        n += c->state == SERVED && c->server == actor ? 1 : 0;
-    }
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        n += m.receives[i].is_armed && m.receives[i].actor == actor ? 1 : 0;
-    }
-    return n;
-}
-
-static bool is_same(const struct held *a, enum kind kind, uint32_t index)
-{
-    return a->kind == kind && a->index == index;
-}
-
-/* Slots, and copies on their way, that hold this object. */
-static uint64_t holds_of(enum kind kind, uint32_t index)
-{
-    uint64_t n = 0;
-
-    for (uint32_t a = 0; a < ACTORS; a++) {
-        for (uint32_t i = 0; i < m.people[a].used; i++) {
-            n += is_same(&m.people[a].slots[i].held, kind, index) ? 1 : 0;
-        }
-    }
-    for (uint32_t i = 0; i < CALLS; i++) {
-        const struct known_call *c = &m.calls[i];
-        for (uint32_t k = 0; c->state == QUEUED && k < c->count; k++) {
-            bool own = c->items[k].moved == CAP_ID_NONE;
-            n += own && is_same(&c->items[k].held, kind, index) ? 1 : 0;
-        }
-    }
-    return n;
-}
-
-/* Entries that keep an endpoint: calls in its queue, receivers, and those that serve one. */
-static uint64_t records_of(uint32_t endpoint)
-{
-    uint64_t n = 0;
-
-    for (uint32_t i = 0; i < CALLS; i++) {
-        n += m.calls[i].state != NO_CALL && m.calls[i].endpoint == endpoint ? 1 : 0;
-    }
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        n += m.receives[i].is_armed && m.receives[i].endpoint == endpoint ? 1 : 0;
-    }
-    return n;
-}
-
-static void unlock(uint32_t actor, const struct item items[], uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct slot *slot = find(&m.people[actor], items[i].moved);
-        if (slot != NULL) {
-            slot->moving = false;
-        }
-    }
-}
-
-/* A call is over that was queued: what it brings stays where it was. */
-static void unqueue(struct known_call *c)
-{
-    unlock(c->caller, c->items, c->count);
-    c->state = NO_CALL;
-}
-
-/* The oldest call that waits in an endpoint, or the receiver that came last; NULL: none. */
-static struct known_call *first_call(uint32_t endpoint)
-{
-    struct known_call *first = NULL;
-
-    for (uint32_t i = 0; i < CALLS; i++) {
-        struct known_call *c = &m.calls[i];
-        bool waits = c->state == QUEUED && c->endpoint == endpoint;
-        first = waits && (first == NULL || c->order < first->order) ? c : first;
-    }
-    return first;
-}
-
-static struct receive *first_receive(uint32_t endpoint)
-{
-    struct receive *first = NULL;
-
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        struct receive *r = &m.receives[i];
-        bool waits = r->is_armed && r->endpoint == endpoint;
-        first = waits && (first == NULL || r->order > first->order) ? r : first;
-    }
-    return first;
-}
-
-/* Ends what waits in endpoints that nobody owns any more; which may have brought others' owners. */
-static void close_endpoints(void)
-{
-    bool any;
-
-    do {
-        any = false;
-        for (uint32_t e = 0; e < m.endpoint_count; e++) {
-            struct known_call *c;
-            struct receive *r;
-
-            if (m.endpoints[e].is_closed || holds_of(OWNER, e) != 0) {
-                continue;
-            }
-            any = true;
-            m.endpoints[e].is_closed = true;
-            while ((c = first_call(e)) != NULL) {
-                unqueue(c);
-                refuse(c->caller, c->entry, CAP_EXC_DISCONNECTED);
-            }
-            while ((r = first_receive(e)) != NULL) {
-                r->is_armed = false;
-                refuse(r->actor, r->entry, CAP_EXC_DISCONNECTED);
-            }
-        }
-    } while (any);
-}
-
-/* ---------------------------------------------------------------------------
- * Buffers, and what is sent along */
-
-/* Whether a buffer is some entry's that has not completed, or will be used by an AGAIN. */
-static bool is_buffer_used(uint32_t actor, uint64_t buffer)
-{
-    const struct person *p = &m.people[actor];
-    bool is_used = false;
-
-    for (uint64_t e = 1; e <= p->actor.entry_count; e++) {
-        is_used = is_used || (!p->ends[e].is_done && p->buffers[e] == buffer);
-    }
-    for (uint32_t i = 0; i < CALLS; i++) {
-        const struct known_call *c = &m.calls[i];
-        is_used = is_used ||
-                  (c->state == SERVED && c->server == actor && p->buffers[c->buffer] == buffer);
-    }
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        const struct receive *r = &m.receives[i];
-        is_used = is_used || (r->is_armed && r->actor == actor && p->buffers[r->buffer] == buffer);
-    }
-    return is_used;
-}
-
-/* Finds a buffer for the next entry, which is in the message area or far from it. */
-static uint64_t begin_entry(uint32_t actor, bool far)
-{
-    struct person *p = &m.people[actor];
-    uint64_t buffer = far ? actor_page(0) : p->actor.p->area_vaddr;
-
-    while (is_buffer_used(actor, buffer)) {
-        buffer += BUFFER_BYTES;
-    }
-    p->buffers[p->actor.entry_count + 1] = buffer;
-    return p->actor.entry_count + 1;
-}
-
-static const void *result_of(struct person *p, uint64_t entry)
-{
-    return actor_memory(&p->actor, p->buffers[entry] + RESULT_AT);
-}
-
-struct wanted {
-    enum authority_way way;
-    uint64_t id;
-};
 
 /* The n-th, counted round, of its slots that have this kind; if there is none, of all. */
-static uint64_t slot_of(const struct person *p, enum kind kind, uint32_t n)
+static uint64_t slot_of(uint32_t actor, enum model_kind kind, uint32_t n)
 {
-    uint64_t ids[SLOTS];
+    const struct model_person *p = &m.people[actor];
+    uint64_t names[MODEL_SLOTS];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < p->used; i++) {
         if (p->slots[i].held.kind == kind) {
-            ids[count++] = p->slots[i].id;
+            names[count++] = p->slots[i].name;
         }
     }
     if (count != 0) {
-        return ids[n % count];
+        return ids[names[n % count]];
     }
-    return p->used == 0 ? CAP_ID_NONE : p->slots[n % p->used].id;
+    return p->used == 0 ? CAP_ID_NONE : ids[p->slots[n % p->used].name];
 }
 
-static uint64_t id_of(uint32_t actor, enum kind kind, uint8_t code)
+static uint64_t id_of(uint32_t actor, enum model_kind kind, uint8_t code)
 {
     uint32_t which = code / AUTHORITY_WAYS % AUTHORITY_IDS;
     uint32_t n = code / (AUTHORITY_WAYS * AUTHORITY_IDS);
-    uint64_t id =
-        slot_of(&m.people[which == AUTHORITY_OTHERS ? (actor + 1) % ACTORS : actor], kind, n);
+    uint64_t id = slot_of(which == AUTHORITY_OTHERS ? (actor + 1) % ACTORS : actor, kind, n);
 
     switch (which) {
     case AUTHORITY_EARLIER:
@@ -378,514 +125,291 @@ static uint64_t id_of(uint32_t actor, enum kind kind, uint8_t code)
     }
 }
 
+/* ---------------------------------------------------------------------------
+ * Messages */
+
+/* What is sent along: for the kernel, and for the model. */
+struct parcel {
+    uint32_t count;
+    struct cap_transfer descriptors[MODEL_ITEMS];
+    struct model_wanted wanted[MODEL_ITEMS];
+};
+
 /* What is minted from is an owner facet, and the rest may be anything. */
-static struct wanted wanted_of(uint32_t actor, uint8_t code)
-{
-    enum authority_way way = code % AUTHORITY_WAYS;
-
-    return (struct wanted){.way = way,
-                           .id = id_of(actor, way == AUTHORITY_MINT ? OWNER : ANY, code)};
-}
-
-/* Writes the descriptors where the next entry has its message, which is empty. */
-static uint8_t write_wanted(struct person *p, const struct wanted wanted[], uint32_t count)
+static void add_to(struct parcel *parcel, uint32_t actor, uint8_t code)
 {
     static const uint8_t modes[AUTHORITY_WAYS] = {[AUTHORITY_COPY] = CAP_TRANSFER_COPY,
                                                   [AUTHORITY_MOVE] = CAP_TRANSFER_MOVE,
                                                   [AUTHORITY_MINT] = CAP_TRANSFER_MINT,
                                                   [AUTHORITY_NO_WAY] = 77};
-    struct cap_transfer *d = actor_memory(&p->actor, p->buffers[p->actor.entry_count + 1]);
-    uint8_t n = 0;
+    static const uint8_t ways[AUTHORITY_WAYS] = {[AUTHORITY_COPY] = MODEL_COPY,
+                                                 [AUTHORITY_MOVE] = MODEL_MOVE,
+                                                 [AUTHORITY_MINT] = MODEL_MINT,
+                                                 [AUTHORITY_NO_WAY] = MODEL_NO_WAY};
+    enum authority_way way = code % AUTHORITY_WAYS;
+    bool mints = way == AUTHORITY_MINT;
+    uint64_t id = id_of(actor, mints ? MODEL_OWNER : MODEL_ANY, code);
 
-    for (uint32_t i = 0; i < count; i++) {
-        if (wanted[i].way == AUTHORITY_NONE) {
-            continue;
-        }
-        bool mints = wanted[i].way == AUTHORITY_MINT;
-        d[n++] = (struct cap_transfer){.cap_id = wanted[i].id,
-                                       .mode = modes[wanted[i].way],
-                                       .badge = mints ? m.badge + i : 0,
-                                       .interface_id = mints ? INTERFACE : 0};
+    badge++;
+    if (way == AUTHORITY_NONE) {
+        return;
     }
-    return n;
+    parcel->descriptors[parcel->count] =
+        (struct cap_transfer){.cap_id = id,
+                              .mode = modes[way],
+                              .badge = mints ? badge : 0,
+                              .interface_id = mints ? INTERFACE : 0};
+    parcel->wanted[parcel->count++] = (struct model_wanted){
+        .way = ways[way], .name = name_of(actor, id), .interface_id = INTERFACE, .badge = badge};
 }
 
-/* One of those, in the model. False: it is refused. */
-static bool prepare_one(struct person *p, const struct wanted *wanted, uint64_t badge,
-                        struct item *item)
+/* Finds a buffer for the next entry, which is in the message area or far from it. */
+static uint32_t begin_entry(uint32_t actor, bool far)
 {
-    struct slot *slot = find(p, wanted->id);
+    uint32_t buffer = far ? BUFFERS_NEAR : 0;
 
-    if (slot == NULL) {
-        return false;
+    while (users[actor][buffer] != 0 && model_is_in_use(&m, actor, users[actor][buffer])) {
+        buffer++;
     }
-    *item = (struct item){.held = slot->held, .moved = CAP_ID_NONE};
-    switch (wanted->way) {
-    case AUTHORITY_COPY:
-        return !slot->moving;
-    case AUTHORITY_MOVE:
-        item->moved = slot->moving ? CAP_ID_NONE : slot->id;
-        slot->moving = true;
-        return item->moved != CAP_ID_NONE;
-    case AUTHORITY_MINT:
-        item->held.kind = CLIENT;
-        item->held.interface_id = INTERFACE;
-        item->held.badge = badge;
-        return slot->held.kind == OWNER;
-    default:
-        return false;
-    }
+    users[actor][buffer] = actors[actor].entry_count + 1;
+    return buffer;
 }
 
-/* All or none. */
-static bool prepare(uint32_t actor, const struct wanted wanted[], uint32_t count,
-                    struct item items[ITEMS], uint32_t *n)
+static uint64_t address_of(uint32_t actor, uint32_t buffer)
 {
-    *n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (wanted[i].way == AUTHORITY_NONE) {
-            continue;
-        }
-        if (!prepare_one(&m.people[actor], &wanted[i], m.badge + i, &items[*n])) {
-            unlock(actor, items, *n);
-            return false;
-        }
-        ++*n;
-    }
-    return true;
+    return buffer < BUFFERS_NEAR ? actors[actor].p->area_vaddr + (uint64_t)buffer * BUFFER_BYTES
+                                 : actor_page(0) + (uint64_t)(buffer - BUFFERS_NEAR) * BUFFER_BYTES;
 }
 
-/* Everything arrives, under the ids that the kernel has written down. */
-static void arrive(uint32_t from, uint32_t to, const struct item items[], uint32_t count,
-                   const struct cap_record records[])
+static void *memory_of(uint32_t actor, uint32_t buffer)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (items[i].moved != CAP_ID_NONE) {
-            remove_slot(&m.people[from], items[i].moved);
-        }
-        REQUIRE(records[i].interface_id == items[i].held.interface_id);
-        add_slot(&m.people[to], records[i].cap_id, &items[i].held);
-    }
+    return actor_memory(&actors[actor], address_of(actor, buffer));
 }
 
 /* ---------------------------------------------------------------------------
- * Calls */
+ * Instructions: the kernel's part, and then the model's */
 
-/* A call reaches a receiver, or fails because that has no slots. */
-static bool deliver(struct known_call *c, struct receive *r)
+/* Its number. */
+static uint64_t submit(uint32_t actor, struct cap_sqe sqe)
 {
-    struct person *to = &m.people[r->actor];
-
-    if (to->used + c->count > SLOTS) {
-        unqueue(c);
-        refuse(c->caller, c->entry, CAP_EXC_OVERLOADED);
-        return false;
-    }
-    const struct cap_cqe *cqe = actor_done(&to->actor, r->entry);
-    REQUIRE(cqe != NULL);
-    if (cqe == NULL) {
-        return false;
-    }
-    const struct cap_message_header *header = result_of(to, r->buffer);
-    REQUIRE(header->badge == c->badge && header->interface_id == INTERFACE &&
-            header->cap_count == c->count);
-    arrive(c->caller, r->actor, c->items, c->count,
-           (const struct cap_record *)(const void *)(header + 1));
-    end_entry(r->actor, r->entry, sizeof *header, 0, c->count);
-    r->is_armed = false;
-    c->state = SERVED;
-    c->server = r->actor;
-    c->call_id = cqe->detail;
-    c->buffer = r->buffer;
-    return true;
-}
-
-static void receive(struct receive *r)
-{
-    struct known_call *c;
-
-    while ((c = first_call(r->endpoint)) != NULL) {
-        if (deliver(c, r) || wrong[0] != '\0') {
-            return;
-        }
-    }
-}
-
-static struct receive *new_receive(uint32_t actor, uint64_t entry, uint64_t buffer,
-                                   uint32_t endpoint)
-{
-    struct receive *r = m.receives;
-
-    while (r->is_armed) {
-        r++;
-    }
-    *r = (struct receive){.is_armed = true,
-                          .actor = actor,
-                          .entry = entry,
-                          .buffer = buffer,
-                          .endpoint = endpoint,
-                          .order = ++m.order};
-    return r;
-}
-
-static void model_call(uint32_t actor, uint64_t entry, uint64_t target,
-                       const struct wanted wanted[], uint32_t count)
-{
-    const struct slot *slot = find(&m.people[actor], target);
-    struct known_call *c = m.calls;
-
-    while (c->state != NO_CALL) {
-        c++;
-    }
-    if (slot == NULL) {
-        end_entry(actor, entry, CAP_ERR_INVOKE_FAILED, 0, 0);
-        return;
-    }
-    if (slot->held.kind != CLIENT) {
-        end_entry(actor, entry, CAP_ERR_WRONG_INTERFACE, 0, 0);
-        return;
-    }
-    *c = (struct known_call){.caller = actor,
-                             .entry = entry,
-                             .endpoint = slot->held.index,
-                             .badge = slot->held.badge,
-                             .order = ++m.order};
-    if (m.endpoints[c->endpoint].is_closed) {
-        refuse(actor, entry, CAP_EXC_DISCONNECTED);
-        return;
-    }
-    bool is_full = records_used(actor) == RECORDS;
-    if (!prepare(actor, wanted, count, c->items, &c->count)) {
-        end_entry(actor, entry, CAP_ERR_BAD_TRANSFER, 0, 0);
-        return;
-    }
-    if (is_full) {
-        unlock(actor, c->items, c->count);
-        refuse(actor, entry, CAP_EXC_OVERLOADED);
-        return;
-    }
-    struct receive *r = first_receive(c->endpoint);
-    c->state = QUEUED;
-    if (r != NULL) {
-        (void)deliver(c, r); /* nobody waits before it */
-    }
-}
-
-static void do_call(uint32_t actor, bool far, uint64_t target, const struct wanted wanted[],
-                    uint32_t count)
-{
-    struct person *p = &m.people[actor];
-    uint64_t entry = begin_entry(actor, far);
-    uint8_t n = write_wanted(p, wanted, count);
-    (void)actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_CALL,
-                                               .cap_count = n,
-                                               .cap_id = target,
-                                               .interface_id = INTERFACE,
-                                               .params_addr = p->buffers[entry],
-                                               .result_addr = p->buffers[entry] + RESULT_AT,
-                                               .result_len = BUFFER_BYTES - RESULT_AT,
-                                               .cap_room = ITEMS});
+    (void)actor_do(&actors[actor], sqe);
     world_settle();
-    for (uint32_t a = 0; a < ACTORS; a++) {
-        actor_take(&m.people[a].actor);
-    }
-    model_call(actor, entry, target, wanted, count);
+    return actors[actor].entry_count;
+}
+
+static void do_call(uint32_t actor, bool far, uint64_t target, const struct parcel *parcel)
+{
+    uint32_t buffer = begin_entry(actor, far);
+    uint64_t addr = address_of(actor, buffer);
+
+    memcpy(memory_of(actor, buffer), parcel->descriptors, sizeof parcel->descriptors);
+    uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_CALL,
+                                                    .cap_count = (uint8_t)parcel->count,
+                                                    .cap_id = target,
+                                                    .interface_id = INTERFACE,
+                                                    .params_addr = addr,
+                                                    .result_addr = addr + RESULT_AT,
+                                                    .result_len = BUFFER_BYTES - RESULT_AT,
+                                                    .cap_room = MODEL_ITEMS});
+    model_call(&m, actor, entry, name_of(actor, target), INTERFACE, parcel->wanted, parcel->count);
 }
 
 static void do_recv(uint32_t actor, bool far, uint64_t owner)
 {
-    struct person *p = &m.people[actor];
-    uint64_t entry = begin_entry(actor, far);
-    (void)actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_RECV,
-                                               .cap_id = owner,
-                                               .result_addr = p->buffers[entry] + RESULT_AT,
-                                               .result_len = BUFFER_BYTES - RESULT_AT,
-                                               .cap_room = ITEMS});
-    world_settle();
-    const struct slot *slot = find(p, owner);
-    if (slot == NULL) {
-        end_entry(actor, entry, CAP_ERR_INVOKE_FAILED, 0, 0);
-    } else if (slot->held.kind != OWNER) {
-        end_entry(actor, entry, CAP_ERR_WRONG_INTERFACE, 0, 0);
-    } else if (records_used(actor) == RECORDS) {
-        refuse(actor, entry, CAP_EXC_OVERLOADED);
-    } else {
-        receive(new_receive(actor, entry, entry, slot->held.index));
-    }
-}
-
-/* The n-th, counted round, of the calls that an actor serves. NULL: it serves none. */
-static struct known_call *served_by(uint32_t actor, uint32_t n)
-{
-    struct known_call *found[CALLS];
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < CALLS; i++) {
-        if (m.calls[i].state == SERVED && m.calls[i].server == actor) {
-            found[count++] = &m.calls[i];
-        }
-    }
-    return count == 0 ? NULL : found[n % count];
-}
-
-static void model_return(uint32_t actor, uint64_t entry, bool again, struct known_call *c,
-                         const struct wanted wanted[], uint32_t count)
-{
-    struct item items[ITEMS];
-    uint32_t n;
-
-    if (c == NULL) {
-        end_entry(actor, entry, CAP_ERR_NOT_FOUND, 0, 0);
-        return;
-    }
-    if (!prepare(actor, wanted, count, items, &n)) {
-        end_entry(actor, entry, CAP_ERR_BAD_TRANSFER, 0, 0);
-        return;
-    }
-    struct person *caller = &m.people[c->caller];
-    c->state = NO_CALL;
-    if (c->caller_gone || caller->used + n > SLOTS) {
-        unlock(actor, items, n);
-        end_entry(actor, entry, CAP_ERR_NOT_DELIVERED, 0, 0);
-        if (!c->caller_gone) {
-            refuse(c->caller, c->entry, CAP_EXC_OVERLOADED);
-        }
-        return;
-    }
-    arrive(actor, c->caller, items, n, result_of(caller, c->entry));
-    end_entry(c->caller, c->entry, 0, 0, n);
-    if (!again) {
-        end_entry(actor, entry, 0, 0, 0);
-        return;
-    }
-    if (m.endpoints[c->endpoint].is_closed) {
-        refuse(actor, entry, CAP_EXC_DISCONNECTED);
-        return;
-    }
-    receive(new_receive(actor, entry, c->buffer, c->endpoint));
+    uint64_t addr = address_of(actor, begin_entry(actor, far));
+    uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_RECV,
+                                                    .cap_id = owner,
+                                                    .result_addr = addr + RESULT_AT,
+                                                    .result_len = BUFFER_BYTES - RESULT_AT,
+                                                    .cap_room = MODEL_ITEMS});
+    model_recv(&m, actor, entry, name_of(actor, owner));
 }
 
 static void do_return(uint32_t actor, bool far, bool again, uint32_t which,
-                      const struct wanted wanted[], uint32_t count)
+                      const struct parcel *parcel)
 {
-    struct person *p = &m.people[actor];
-    struct known_call *c = served_by(actor, which);
-    uint64_t entry = begin_entry(actor, far);
-    uint8_t n = write_wanted(p, wanted, count);
-    (void)actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_RETURN,
-                                               .flags = again ? CAP_SQE_F_AGAIN : 0,
-                                               .cap_count = n,
-                                               .interface_id = c != NULL ? c->call_id : which,
-                                               .params_addr = p->buffers[entry]});
-    world_settle();
-    model_return(actor, entry, again, c, wanted, count);
+    struct model_call *call = model_served_by(&m, actor, which);
+    uint64_t id = call != NULL ? actors[actor].entries[call->server_entry].cqe.detail : which;
+    uint32_t buffer = begin_entry(actor, far);
+
+    memcpy(memory_of(actor, buffer), parcel->descriptors, sizeof parcel->descriptors);
+    uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_RETURN,
+                                                    .flags = again ? CAP_SQE_F_AGAIN : 0,
+                                                    .cap_count = (uint8_t)parcel->count,
+                                                    .interface_id = id,
+                                                    .params_addr = address_of(actor, buffer)});
+    model_return(&m, actor, entry, again, call, parcel->wanted, parcel->count);
 }
 
 static void do_release(uint32_t actor, uint64_t id)
 {
-    struct person *p = &m.people[actor];
-    uint64_t entry = p->actor.entry_count + 1;
+    uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = id});
 
-    (void)actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_RELEASE, .cap_id = id});
-    world_settle();
-    const struct slot *slot = find(p, id);
-    if (slot == NULL || slot->moving) {
-        end_entry(actor, entry, CAP_ERR_INVOKE_FAILED, 0, 0);
-        return;
-    }
-    remove_slot(p, id);
-    end_entry(actor, entry, 0, 0, 0);
+    model_release(&m, actor, entry, name_of(actor, id));
 }
 
 static void do_copy(uint32_t actor, uint64_t id)
 {
-    struct person *p = &m.people[actor];
-    uint64_t entry = p->actor.entry_count + 1;
+    uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = id});
+    uint64_t copy = model_copy(&m, actor, entry, name_of(actor, id));
 
-    const struct cap_cqe *cqe =
-        actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_COPY, .cap_id = id});
-    world_settle();
-    const struct slot *slot = find(p, id);
-    if (slot == NULL) {
-        end_entry(actor, entry, CAP_ERR_INVOKE_FAILED, 0, 0);
-    } else if (slot->moving) {
-        end_entry(actor, entry, CAP_ERR_BAD_TRANSFER, 0, 0);
-    } else if (p->used == SLOTS) {
-        refuse(actor, entry, CAP_EXC_OVERLOADED);
-    } else {
-        REQUIRE(cqe != NULL);
-        add_slot(p, cqe != NULL ? cqe->detail : CAP_ID_NONE, &slot->held);
-        end_entry(actor, entry, 0, 0, 0);
+    if (copy != MODEL_NO_NAME) {
+        bind(actor, copy, actors[actor].entries[entry].cqe.detail);
     }
 }
 
-static void model_cancel(uint32_t actor, uint64_t entry, uint64_t target)
-{
-    for (uint32_t i = 0; i < CALLS; i++) {
-        struct known_call *c = &m.calls[i];
-        if (c->state == NO_CALL || c->caller_gone || c->caller != actor || c->entry != target) {
-            continue;
-        }
-        if (c->state == QUEUED) {
-            unqueue(c);
-        } else {
-            c->caller_gone = true;
-        }
-    }
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        struct receive *r = &m.receives[i];
-        r->is_armed = r->is_armed && (r->actor != actor || r->entry != target);
-    }
-    end_entry(actor, target, CAP_ERR_CANCELED, 0, 0);
-    end_entry(actor, entry, 0, 0, 0);
-}
-
-/* Gives up the n-th, counted round, of those in flight. */
+/* Gives up the n-th, counted round, of those in flight; if there are none, what is none. */
 static void do_cancel(uint32_t actor, uint32_t n)
 {
-    struct person *p = &m.people[actor];
-    uint64_t entry = p->actor.entry_count + 1;
-    uint64_t pending[ENTRIES];
+    uint64_t pending[MODEL_ENTRIES];
     uint32_t count = 0;
 
-    for (uint64_t e = 1; e < entry; e++) {
-        if (!p->ends[e].is_done) {
+    for (uint64_t e = 1; e <= actors[actor].entry_count; e++) {
+        if (!m.people[actor].ends[e].is_done) {
             pending[count++] = e;
         }
     }
     uint64_t target = count == 0 ? n : pending[n % count];
-    (void)actor_do(&p->actor, (struct cap_sqe){.opcode = CAP_OP_CANCEL, .params_addr = target});
-    world_settle();
-    if (count == 0) {
-        end_entry(actor, entry, CAP_ERR_NOT_FOUND, 0, 0);
-    } else {
-        model_cancel(actor, entry, target);
-    }
+    uint64_t entry =
+        submit(actor, (struct cap_sqe){.opcode = CAP_OP_CANCEL, .params_addr = target});
+    model_cancel(&m, actor, entry, target);
 }
 
-/* ---------------------------------------------------------------------------
- * Lives */
-
-static void grant(uint32_t actor, struct cap_object *object, enum kind kind, uint32_t index)
+static void grant(uint32_t actor, struct cap_object *object, enum model_kind kind, uint32_t index)
 {
-    struct person *p = &m.people[actor];
-    struct held held = {.kind = kind, .index = index, .interface_id = object->type->interface_id};
-    uint64_t id = actor_grant(&p->actor, object);
+    struct model_held held = {
+        .kind = kind, .index = index, .interface_id = object->type->interface_id};
+    uint64_t id = actor_grant(&actors[actor], object);
+    uint64_t name = model_grant(&m, actor, &held);
 
-    REQUIRE((id == CAP_ID_NONE) == (p->used == SLOTS));
-    if (id != CAP_ID_NONE) {
-        add_slot(p, id, &held);
+    REQUIRE((id == CAP_ID_NONE) == (name == MODEL_NO_NAME));
+    if (name != MODEL_NO_NAME) {
+        bind(actor, name, id);
     }
 }
 
 static void do_start(uint32_t actor)
 {
-    static const struct actor_params params = {.slots = SLOTS, .sq_entries = SQ, .cq_entries = CQ};
-    struct person *p = &m.people[actor];
-    struct endpoint_model *e = &m.endpoints[m.endpoint_count];
+    static const struct actor_params params = {
+        .slots = MODEL_SLOTS, .sq_entries = SQ, .cq_entries = CQ};
+    uint32_t index = model_endpoint(&m);
+    struct facets *e = &endpoints[index];
 
-    *p = (struct person){.lives = true};
-    if (!actor_start(&p->actor, &params) ||
-        endpoint_create(&p->actor.p->account, &e->owner, &e->client) != ST_OK) {
+    if (!actor_start(&actors[actor], &params) ||
+        endpoint_create(&actors[actor].p->account, &e->owner, &e->client) != ST_OK) {
         abort();
     }
-    actor_map(&p->actor, 0, PAGE_WRITE);
-    uint32_t index = m.endpoint_count++;
-    grant(actor, e->owner, OWNER, index);
+    model_start(&m, actor);
+    memset(users[actor], 0, sizeof users[actor]);
+    actor_map(&actors[actor], 0, PAGE_WRITE);
+    grant(actor, e->owner, MODEL_OWNER, index);
     for (uint32_t a = 0; a < ACTORS; a++) {
         if (m.people[a].lives) {
-            grant(a, e->client, CLIENT, index);
+            grant(a, e->client, MODEL_CLIENT, index);
         }
     }
-    grant(actor, &m.tokens[index % TOKENS].object, TOKEN, index % TOKENS);
+    grant(actor, &tokens[index % MODEL_TOKENS].object, MODEL_TOKEN, index % MODEL_TOKENS);
     cap_drop(e->owner);
     cap_drop(e->client);
 }
 
+/* Ids of its table may come again in the next. */
 static void do_die(uint32_t actor)
 {
-    struct person *p = &m.people[actor];
-
-    actor_kill(&p->actor);
+    actor_kill(&actors[actor]);
     world_settle();
-    actor_forget(&p->actor);
-    p->lives = false;
-    p->used = 0;
-    for (uint32_t i = 0; i < CALLS; i++) {
-        struct known_call *c = &m.calls[i];
-        bool is_callers = c->state != NO_CALL && c->caller == actor;
-
-        if (c->state == SERVED && c->server == actor) {
-            if (!c->caller_gone && !is_callers) {
-                refuse(c->caller, c->entry, CAP_EXC_DISCONNECTED);
-            }
-            c->state = NO_CALL;
-        } else if (c->state == SERVED && is_callers) {
-            c->caller_gone = true;
-        } else if (is_callers) {
-            c->state = NO_CALL;
+    actor_forget(&actors[actor]);
+    model_die(&m, actor);
+    for (uint64_t name = 1; name <= m.last_name; name++) {
+        if (holders[name] == actor) {
+            ids[name] = CAP_ID_NONE;
         }
-    }
-    for (uint32_t i = 0; i < ACTORS * RECORDS; i++) {
-        m.receives[i].is_armed = m.receives[i].is_armed && m.receives[i].actor != actor;
     }
 }
 
 /* ---------------------------------------------------------------------------
  * Side by side */
 
-static const struct cap_object *object_of(const struct held *held)
+static const struct cap_object *object_of(const struct model_held *held)
 {
     switch (held->kind) {
-    case TOKEN:
-        return &m.tokens[held->index].object;
-    case OWNER:
-        return m.endpoints[held->index].owner;
-    case CLIENT:
-        return m.endpoints[held->index].client;
-    case ANY:
+    case MODEL_TOKEN:
+        return &tokens[held->index].object;
+    case MODEL_OWNER:
+        return endpoints[held->index].owner;
+    case MODEL_CLIENT:
+        return endpoints[held->index].client;
+    case MODEL_ANY:
         break;
     }
     return NULL;
 }
 
 /* A2 and A3: the table has what the model has, and nothing else. */
-static void compare_table(struct person *p)
+static void compare_table(uint32_t actor)
 {
-    const struct cap_table *table = &p->actor.p->caps;
+    const struct cap_table *table = &actors[actor].p->caps;
     const struct cap_slot *slot;
     uint32_t cursor = 0;
     uint32_t count = 0;
 
     while ((slot = cap_table_next(table, &cursor)) != NULL) {
-        const struct slot *expected = find(p, slot->id);
+        const struct model_slot *expected = find(actor, slot->id);
 
         REQUIRE(expected != NULL);
         if (expected == NULL) {
             return;
         }
-        uint8_t flags = CAP_SLOT_F_TRANSFERABLE | (expected->moving ? CAP_SLOT_F_MOVING : 0);
+        uint8_t flags = CAP_SLOT_F_TRANSFERABLE | (expected->is_moving ? CAP_SLOT_F_MOVING : 0);
         REQUIRE(slot->object == object_of(&expected->held));
         REQUIRE(slot->interface_id == expected->held.interface_id);
         REQUIRE(slot->badge == expected->held.badge);
         REQUIRE(cap_table_flags(table, slot) == flags);
         count++;
     }
-    REQUIRE(count == p->used);
+    REQUIRE(count == m.people[actor].used);
 }
 
-static void compare_entries(const struct person *p)
+/* Bytes that come before the records. */
+static uint32_t bytes_of(enum model_arrival arrival)
 {
-    for (uint64_t e = 1; e <= p->actor.entry_count; e++) {
-        const struct end *end = &p->ends[e];
-        const struct entry *entry = &p->actor.entries[e];
+    return arrival == MODEL_RECEIVED ? sizeof(struct cap_message_header) : 0;
+}
+
+/* What lies in a buffer; whose capabilities have new ids when it has just come. */
+static void compare_message(uint32_t actor, uint32_t buffer)
+{
+    const struct model_message *message = &m.people[actor].messages[users[actor][buffer]];
+    const uint8_t *result = (const uint8_t *)memory_of(actor, buffer) + RESULT_AT;
+    const struct cap_message_header *header = (const void *)result;
+    const struct cap_record *records = (const void *)(result + bytes_of(message->arrival));
+
+    if (message->arrival == MODEL_RECEIVED) {
+        REQUIRE(header->badge == message->badge);
+        REQUIRE(header->interface_id == message->interface_id);
+        REQUIRE(header->cap_count == message->count);
+    }
+    for (uint32_t i = 0; i < message->count; i++) {
+        if (ids[message->names[i]] == CAP_ID_NONE) {
+            bind(actor, message->names[i], records[i].cap_id);
+        }
+        REQUIRE(records[i].cap_id == ids[message->names[i]]);
+    }
+}
+
+static void compare_entries(uint32_t actor)
+{
+    for (uint64_t e = 1; e <= actors[actor].entry_count; e++) {
+        const struct model_end *end = &m.people[actor].ends[e];
+        const struct entry *entry = &actors[actor].entries[e];
 
         REQUIRE(entry->completions == (end->is_done ? 1 : 0));
         if (!end->is_done || wrong[0] != '\0') {
             continue;
         }
-        REQUIRE(entry->cqe.result == end->result);
-        REQUIRE(entry->cqe.cap_count == end->cap_count);
+        REQUIRE(entry->cqe.result ==
+                (end->error != 0 ? end->error : (int32_t)bytes_of(end->arrival)));
+        REQUIRE(entry->cqe.cap_count == end->count);
         REQUIRE((entry->cqe.flags & CAP_CQE_F_EXC_MASK) == end->exception);
     }
 }
@@ -893,16 +417,16 @@ static void compare_entries(const struct person *p)
 /* A1: nothing else holds an object. One that nobody holds is not there any more. */
 static void compare_holds(void)
 {
-    for (uint32_t i = 0; i < TOKENS; i++) {
-        REQUIRE(m.tokens[i].object.holds == 1 + holds_of(TOKEN, i));
+    for (uint32_t i = 0; i < MODEL_TOKENS; i++) {
+        REQUIRE(tokens[i].object.holds == 1 + model_holds(&m, MODEL_TOKEN, i));
     }
     for (uint32_t e = 0; e < m.endpoint_count; e++) {
-        const struct endpoint_model *endpoint = &m.endpoints[e];
-        uint64_t owners = holds_of(OWNER, e);
-        uint64_t clients = holds_of(CLIENT, e) + records_of(e) + (owners != 0 ? 1 : 0);
+        uint64_t owners = model_holds(&m, MODEL_OWNER, e);
+        uint64_t clients =
+            model_holds(&m, MODEL_CLIENT, e) + model_records(&m, e) + (owners != 0 ? 1 : 0);
 
-        REQUIRE(owners == 0 || endpoint->owner->holds == owners);
-        REQUIRE(clients == 0 || endpoint->client->holds == clients);
+        REQUIRE(owners == 0 || endpoints[e].owner->holds == owners);
+        REQUIRE(clients == 0 || endpoints[e].client->holds == clients);
     }
 }
 
@@ -915,21 +439,27 @@ static void compare(void)
     }
     for (uint32_t a = 0; a < ACTORS; a++) {
         if (m.people[a].lives) {
-            actor_take(&m.people[a].actor);
-            compare_table(&m.people[a]);
-            compare_entries(&m.people[a]);
+            actor_take(&actors[a]);
+            compare_entries(a);
+            for (uint32_t b = 0; b < BUFFERS && wrong[0] == '\0'; b++) {
+                compare_message(a, b);
+            }
+            compare_table(a);
         }
     }
     compare_holds();
 }
 
+/* ---------------------------------------------------------------------------
+ * Programs */
+
 static void do_two(uint32_t actor, bool far, bool again, uint32_t which,
-                   const struct wanted wanted[])
+                   const struct parcel *parcel)
 {
     if (which % 2 != 0) {
-        do_return(actor, far, again, which / 2, wanted, 2);
+        do_return(actor, far, again, which / 2, parcel);
     } else {
-        do_call(actor, far, slot_of(&m.people[actor], CLIENT, which / 2), wanted, 2);
+        do_call(actor, far, slot_of(actor, MODEL_CLIENT, which / 2), parcel);
     }
 }
 
@@ -938,13 +468,16 @@ static void step(const uint8_t code[4])
     uint32_t actor = code[1] % ACTORS;
     bool again = code[1] / AUTHORITY_AGAIN % 2 != 0;
     bool far = code[1] / AUTHORITY_FAR % 2 != 0;
-    struct wanted wanted[2] = {wanted_of(actor, code[2]), wanted_of(actor, code[3])};
     enum authority_op op = code[0] % AUTHORITY_OPS;
+    struct parcel parcel = {0};
 
     if ((op == AUTHORITY_START) == m.people[actor].lives) {
         return; /* who is there is not started, and who is not does nothing */
     }
-    m.badge += 2;
+    if (op == AUTHORITY_TWO) {
+        add_to(&parcel, actor, code[2]);
+    }
+    add_to(&parcel, actor, code[3]);
     switch (op) {
     case AUTHORITY_START:
         do_start(actor);
@@ -953,29 +486,29 @@ static void step(const uint8_t code[4])
         do_die(actor);
         break;
     case AUTHORITY_CALL:
-        do_call(actor, far, id_of(actor, CLIENT, code[2]), &wanted[1], 1);
+        do_call(actor, far, id_of(actor, MODEL_CLIENT, code[2]), &parcel);
         break;
     case AUTHORITY_RECV:
-        do_recv(actor, far, id_of(actor, OWNER, code[2]));
+        do_recv(actor, far, id_of(actor, MODEL_OWNER, code[2]));
         break;
     case AUTHORITY_RETURN:
-        do_return(actor, far, again, code[2], &wanted[1], 1);
+        do_return(actor, far, again, code[2], &parcel);
         break;
     case AUTHORITY_RELEASE:
-        do_release(actor, id_of(actor, ANY, code[2]));
+        do_release(actor, id_of(actor, MODEL_ANY, code[2]));
         break;
     case AUTHORITY_COPY_IT:
-        do_copy(actor, id_of(actor, ANY, code[2]));
+        do_copy(actor, id_of(actor, MODEL_ANY, code[2]));
         break;
     case AUTHORITY_CANCEL:
         do_cancel(actor, code[2]);
         break;
     case AUTHORITY_TWO:
     case AUTHORITY_OPS:
-        do_two(actor, far, again, code[1] / AUTHORITY_ANSWER, wanted);
+        do_two(actor, far, again, code[1] / AUTHORITY_ANSWER, &parcel);
         break;
     }
-    close_endpoints();
+    model_settle(&m);
     compare();
 }
 
@@ -984,7 +517,7 @@ static void end_all(void)
     for (uint32_t a = 0; a < ACTORS; a++) {
         if (m.people[a].lives) {
             do_die(a);
-            close_endpoints();
+            model_settle(&m);
             compare();
         }
     }
@@ -995,9 +528,11 @@ const char *authority_play(const uint8_t *program, size_t bytes)
 {
     world_start();
     memset(&m, 0, sizeof m);
+    memset(ids, 0, sizeof ids);
     wrong[0] = '\0';
-    for (uint32_t i = 0; i < TOKENS; i++) {
-        token_init(&m.tokens[i], "token");
+    badge = 0;
+    for (uint32_t i = 0; i < MODEL_TOKENS; i++) {
+        token_init(&tokens[i], "token");
     }
     world_remember();
     for (step_now = 0; step_now < AUTHORITY_STEPS_MAX && 4u * step_now + 4 <= bytes; step_now++) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who may do what, in the simplest words there are: a model of capability tables, transfers
- * and endpoints, and an interpreter that drives it and the hosted kernel side by side. The
- * unit test gives it programs written by hand and by a random generator, the fuzz target
- * gives it bytes.
+ * A small language of what processes do with capabilities, and its interpreter, which drives
+ * the hosted kernel and a model of who may do what (authority_model.h) side by side. The unit
+ * test gives it programs written by hand and by a random generator, the fuzz target gives it
+ * bytes.
  *
  * An instruction is four bytes: what is done; who does it, and with AGAIN or buffers outside
  * the message area; and twice a capability, to act on or to send along, which may be of

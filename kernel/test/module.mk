@@ -13,6 +13,7 @@ core_SRCS := \
 	kernel/spawn.c \
 	kernel/work.c \
 	kernel/test/authority.c \
+	kernel/test/authority_model.c \
 	kernel/test/host/machine.c \
 	kernel/test/host/memory.c \
 	kernel/test/scene.c \
