@@ -63,17 +63,16 @@ ifneq ($(filter-out $(plain_goals),$(or $(MAKECMDGOALS),all)),)
 # set-up is done. SETUP=no leaves the machine alone.
 
 test_goals    := test test-% coverage hostile alloc-sites check-% %-check fuzz-% lint fmt sanitize-lib \
-                 prove-quick
-prove_goals   := prove prove-lib prove-wp mutation-check
+                 prove prove-%
 bench_goals   := bench bench-%
 image_goals   := iso run-iso run-uefi
 debug_goals   := debug graph
 docs_goals    := docs interface-pages
 service_goals := new-service test-service generate
-setup_asked   := $(strip $(foreach part,prove test bench image debug docs service,\
+setup_asked   := $(strip $(foreach part,test bench image debug docs service,\
                  $(if $(filter-out $(if $(filter test,$(part)),$(service_goals)),\
                  $(filter $($(part)_goals),$(MAKECMDGOALS))),$(part))))
-setup_part    := $(if $(filter prove,$(setup_asked)),prove,$(if $(word 2,$(setup_asked)),test,$(or $(setup_asked),build)))
+setup_part    := $(if $(word 2,$(setup_asked)),test,$(or $(setup_asked),build))
 ifeq ($(SETUP)$(call has_flag,n),yes)
 include $(O)/setup/$(setup_part).mk
 else

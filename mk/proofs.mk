@@ -4,15 +4,13 @@
 proof_files := $(wildcard proofs/*_proof.c)
 wp_files    := $(wildcard proofs/wp/*.c)
 cbmc        := $(O)/cbmc
-prove       = $(PYTHON) tools/prove --cbmc $(cbmc)/bin/cbmc $(filter -I%,$(inc_lib)) $(1) $(proof_files)
+proof_inc   := $(filter -I%,$(inc_lib))
+prove       = $(PYTHON) tools/prove --cbmc $(cbmc)/bin/cbmc $(proof_inc) $(1) $(proof_files)
 
-# Where CBMC cannot be had, nothing is proven, and that is what is said and counted.
-define with_cbmc # COMMAND
-	$(Q)tools/get-cbmc $(cbmc); case $$? in \
-		0) $(1) ;; \
-		4) echo "nothing was proven"; echo "0 passed, 0 failed, $(words $(proof_files)) skipped" ;; \
-		*) exit 1 ;; esac
-endef
+# The provers are brought by the goals that want them. Where one cannot be had, that is said, and
+# what it should have proven is counted as skipped.
+get_cbmc := tools/get-cbmc $(cbmc) || test $$? -eq 4
+get_wp   := $(if $(filter yes,$(SETUP)),sh tools/setup.sh prove || test $$? -ne 2)
 
 .PHONY: prove prove-lib prove-wp prove-quick test-ring-model mutation-check
 
@@ -22,16 +20,19 @@ prove: prove-lib prove-wp
 ## prove-lib        those by CBMC, with bounds; PROVE=REGEX chooses; skipped, and said so, where there is none
 PROVE ?=
 prove-lib:
-	$(call with_cbmc,$(call prove,--only '$(PROVE)'))
+	$(Q)$(get_cbmc)
+	$(Q)$(call prove,--only '$(PROVE)')
 
 ## prove-wp         those by Frama-C, without bounds; PROVE=REGEX chooses; skipped, and said so, where there is none
 prove-wp:
-	$(Q)$(PYTHON) tools/prove-wp --work $(O)/wp $(filter -I%,$(inc_lib)) --only '$(PROVE)' $(wp_files)
+	$(Q)$(get_wp)
+	$(Q)$(PYTHON) tools/prove-wp --work $(O)/wp $(proof_inc) --only '$(PROVE)' $(wp_files)
 
 ## prove-quick      those of them that take seconds
 prove-quick:
-	$(call with_cbmc,$(call prove,--seconds 300 \
-		--only 'ring:|lazy_buffer:|capnp: prove_(struct|data|cap|kind)|new_table|prove_header'))
+	$(Q)$(get_cbmc)
+	$(Q)$(call prove,--seconds 300 \
+		--only 'ring:|lazy_buffer:|capnp: prove_(struct|data|cap|kind)|new_table|prove_header')
 
 # ---------------------------------------------------------------------------
 # The ring model. By gcc, whose calls for accesses the explorer knows.
@@ -58,5 +59,7 @@ test-ring-model: $(O)/model/ring_model $(O)/model/ring_relacy
 ## mutation-check   each planted bug (proofs/mutations.json) is found by what must find it; MUTATION=REGEX chooses
 MUTATION ?=
 mutation-check:
-	$(call with_cbmc,$(PYTHON) tools/mutation-check --cbmc $(CURDIR)/$(cbmc)/bin/cbmc \
-		$(filter -I%,$(inc_lib)) --only '$(MUTATION)' proofs/mutations.json)
+	$(Q)$(get_cbmc)
+	$(Q)$(get_wp)
+	$(Q)$(PYTHON) tools/mutation-check --cbmc $(abspath $(cbmc))/bin/cbmc $(proof_inc) \
+		--only '$(MUTATION)' proofs/mutations.json

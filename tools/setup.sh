@@ -10,7 +10,7 @@
 #   setup.sh docs      what `make docs` needs
 #   setup.sh service   what a new service and its test need
 #   setup.sh test      all of these, and what the tests need
-#   setup.sh prove     the same, and what `make prove-wp` needs
+#   setup.sh prove     what `make prove-wp` needs besides
 #   setup.sh --doctor  lists every tool and what is missing, and changes nothing
 #
 # Silent when all is there. Otherwise it says what it installs and installs it,
@@ -183,7 +183,6 @@ case "$#:${1-}" in
 	case $1 in
 	build) wanted=$(missing build) ;;
 	test) wanted=$(missing build image bench debug docs test) ;;
-	prove) wanted=$(missing build image bench debug docs test prove) ;;
 	*) wanted=$(missing build "$1") ;;
 	esac
 	# shellcheck disable=SC2086
