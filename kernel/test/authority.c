@@ -25,9 +25,10 @@
 _Static_assert(ACTORS == MODEL_PEOPLE && AUTHORITY_STEPS_MAX <= MODEL_OPERATIONS,
                "the model has room for all");
 
-/* Of each entry in flight, in the message area or in a page: what it sends along, its result. */
+/* Of each entry in flight, in the message area or in a page: what it sends, and its result. */
 #define BUFFER_BYTES 256u
 #define RESULT_AT    128u
+#define RESULT_BYTES (BUFFER_BYTES - RESULT_AT)
 #define BUFFERS_NEAR (4096u / BUFFER_BYTES)
 #define BUFFERS      (2u * BUFFERS_NEAR)
 
@@ -44,7 +45,8 @@ static uint64_t ids[NAMES];             /* by name; CAP_ID_NONE: not seen yet */
 static uint32_t holders[NAMES];         /* in whose table it is, or was */
 static struct facets endpoints[AUTHORITY_STEPS_MAX];
 static struct token tokens[MODEL_TOKENS];
-static uint64_t badge;
+static uint64_t badge; /* the last one, and the last word sent */
+static uint64_t word;
 
 static char wrong[256];
 static uint32_t step_now;
@@ -128,12 +130,21 @@ static uint64_t id_of(uint32_t actor, enum model_kind kind, uint8_t code)
 /* ---------------------------------------------------------------------------
  * Messages */
 
-/* What is sent along: for the kernel, and for the model. */
+/* What is sent: as it lies in memory, and for the model. */
 struct parcel {
-    uint32_t count;
-    struct cap_transfer descriptors[MODEL_ITEMS];
-    struct model_wanted wanted[MODEL_ITEMS];
+    struct {
+        uint64_t word;
+        struct cap_transfer descriptors[MODEL_ITEMS];
+    } bytes;
+    struct model_letter letter;
 };
+
+/* Each has a word of its own. */
+static struct parcel new_parcel(void)
+{
+    word += 0x9e3779b97f4a7c15ull;
+    return (struct parcel){.bytes.word = word, .letter.word = word};
+}
 
 /* What is minted from is an owner facet, and the rest may be anything. */
 static void add_to(struct parcel *parcel, uint32_t actor, uint8_t code)
@@ -154,25 +165,13 @@ static void add_to(struct parcel *parcel, uint32_t actor, uint8_t code)
     if (way == AUTHORITY_NONE) {
         return;
     }
-    parcel->descriptors[parcel->count] =
+    parcel->bytes.descriptors[parcel->letter.count] =
         (struct cap_transfer){.cap_id = id,
                               .mode = modes[way],
                               .badge = mints ? badge : 0,
                               .interface_id = mints ? INTERFACE : 0};
-    parcel->wanted[parcel->count++] = (struct model_wanted){
+    parcel->letter.wanted[parcel->letter.count++] = (struct model_wanted){
         .way = ways[way], .name = name_of(actor, id), .interface_id = INTERFACE, .badge = badge};
-}
-
-/* Finds a buffer for the next entry, which is in the message area or far from it. */
-static uint32_t begin_entry(uint32_t actor, bool far)
-{
-    uint32_t buffer = far ? BUFFERS_NEAR : 0;
-
-    while (users[actor][buffer] != 0 && model_is_in_use(&m, actor, users[actor][buffer])) {
-        buffer++;
-    }
-    users[actor][buffer] = actors[actor].entry_count + 1;
-    return buffer;
 }
 
 static uint64_t address_of(uint32_t actor, uint32_t buffer)
@@ -184,6 +183,25 @@ static uint64_t address_of(uint32_t actor, uint32_t buffer)
 static void *memory_of(uint32_t actor, uint32_t buffer)
 {
     return actor_memory(&actors[actor], address_of(actor, buffer));
+}
+
+static uint8_t *result_in(uint32_t actor, uint32_t buffer)
+{
+    return (uint8_t *)memory_of(actor, buffer) + RESULT_AT;
+}
+
+/* Finds a buffer for the next entry, which is in the message area or far from it, and writes. */
+static uint32_t begin_entry(uint32_t actor, bool far, const struct parcel *parcel)
+{
+    uint32_t buffer = far ? BUFFERS_NEAR : 0;
+
+    while (users[actor][buffer] != 0 && model_is_in_use(&m, actor, users[actor][buffer])) {
+        buffer++;
+    }
+    users[actor][buffer] = actors[actor].entry_count + 1;
+    memcpy(memory_of(actor, buffer), &parcel->bytes, sizeof parcel->bytes);
+    memset(result_in(actor, buffer), 0, RESULT_BYTES);
+    return buffer;
 }
 
 /* ---------------------------------------------------------------------------
@@ -199,28 +217,27 @@ static uint64_t submit(uint32_t actor, struct cap_sqe sqe)
 
 static void do_call(uint32_t actor, bool far, uint64_t target, const struct parcel *parcel)
 {
-    uint32_t buffer = begin_entry(actor, far);
-    uint64_t addr = address_of(actor, buffer);
-
-    memcpy(memory_of(actor, buffer), parcel->descriptors, sizeof parcel->descriptors);
+    uint64_t addr = address_of(actor, begin_entry(actor, far, parcel));
     uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_CALL,
-                                                    .cap_count = (uint8_t)parcel->count,
+                                                    .cap_count = (uint8_t)parcel->letter.count,
                                                     .cap_id = target,
                                                     .interface_id = INTERFACE,
                                                     .params_addr = addr,
+                                                    .params_len = sizeof parcel->bytes.word,
                                                     .result_addr = addr + RESULT_AT,
-                                                    .result_len = BUFFER_BYTES - RESULT_AT,
+                                                    .result_len = RESULT_BYTES,
                                                     .cap_room = MODEL_ITEMS});
-    model_call(&m, actor, entry, name_of(actor, target), INTERFACE, parcel->wanted, parcel->count);
+    model_call(&m, actor, entry, name_of(actor, target), INTERFACE, &parcel->letter);
 }
 
 static void do_recv(uint32_t actor, bool far, uint64_t owner)
 {
-    uint64_t addr = address_of(actor, begin_entry(actor, far));
+    static const struct parcel nothing;
+    uint64_t addr = address_of(actor, begin_entry(actor, far, &nothing));
     uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_RECV,
                                                     .cap_id = owner,
                                                     .result_addr = addr + RESULT_AT,
-                                                    .result_len = BUFFER_BYTES - RESULT_AT,
+                                                    .result_len = RESULT_BYTES,
                                                     .cap_room = MODEL_ITEMS});
     model_recv(&m, actor, entry, name_of(actor, owner));
 }
@@ -230,15 +247,14 @@ static void do_return(uint32_t actor, bool far, bool again, uint32_t which,
 {
     struct model_call *call = model_served_by(&m, actor, which);
     uint64_t id = call != NULL ? actors[actor].entries[call->server_entry].cqe.detail : which;
-    uint32_t buffer = begin_entry(actor, far);
-
-    memcpy(memory_of(actor, buffer), parcel->descriptors, sizeof parcel->descriptors);
+    uint64_t addr = address_of(actor, begin_entry(actor, far, parcel));
     uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_RETURN,
                                                     .flags = again ? CAP_SQE_F_AGAIN : 0,
-                                                    .cap_count = (uint8_t)parcel->count,
+                                                    .cap_count = (uint8_t)parcel->letter.count,
                                                     .interface_id = id,
-                                                    .params_addr = address_of(actor, buffer)});
-    model_return(&m, actor, entry, again, call, parcel->wanted, parcel->count);
+                                                    .params_addr = addr,
+                                                    .params_len = sizeof parcel->bytes.word});
+    model_return(&m, actor, entry, again, call, &parcel->letter);
 }
 
 static void do_release(uint32_t actor, uint64_t id)
@@ -370,30 +386,58 @@ static void compare_table(uint32_t actor)
     REQUIRE(count == m.people[actor].used);
 }
 
-/* Bytes that come before the records. */
+/* Bytes that come, its capabilities not counted. */
 static uint32_t bytes_of(enum model_arrival arrival)
 {
-    return arrival == MODEL_RECEIVED ? sizeof(struct cap_message_header) : 0;
+    switch (arrival) {
+    case MODEL_RECEIVED:
+        return sizeof(struct cap_message_header) + sizeof word;
+    case MODEL_ANSWERED:
+        return sizeof word;
+    case MODEL_NOTHING:
+        break;
+    }
+    return 0;
 }
 
-/* What lies in a buffer; whose capabilities have new ids when it has just come. */
-static void compare_message(uint32_t actor, uint32_t buffer)
+/* What has come; whose capabilities have new ids when it has just come. */
+static void compare_message(uint32_t actor, const uint8_t *result,
+                            const struct model_message *message)
 {
-    const struct model_message *message = &m.people[actor].messages[users[actor][buffer]];
-    const uint8_t *result = (const uint8_t *)memory_of(actor, buffer) + RESULT_AT;
     const struct cap_message_header *header = (const void *)result;
-    const struct cap_record *records = (const void *)(result + bytes_of(message->arrival));
+    const uint8_t *behind = result + bytes_of(message->arrival);
+    const struct cap_record *records = (const void *)behind;
+    const uint64_t *sent = (const void *)(behind - sizeof word);
 
     if (message->arrival == MODEL_RECEIVED) {
         REQUIRE(header->badge == message->badge);
         REQUIRE(header->interface_id == message->interface_id);
+        REQUIRE(header->params_len == sizeof word);
         REQUIRE(header->cap_count == message->count);
     }
+    REQUIRE(*sent == message->word);
     for (uint32_t i = 0; i < message->count; i++) {
         if (ids[message->names[i]] == CAP_ID_NONE) {
             bind(actor, message->names[i], records[i].cap_id);
         }
         REQUIRE(records[i].cap_id == ids[message->names[i]]);
+    }
+}
+
+/* Where results go lies what has come, and nothing else. */
+static void compare_results(uint32_t actor)
+{
+    static const uint8_t nothing[RESULT_BYTES];
+
+    for (uint32_t b = 0; b < BUFFERS && wrong[0] == '\0'; b++) {
+        const struct model_message *message = &m.people[actor].messages[users[actor][b]];
+        const uint8_t *result = result_in(actor, b);
+
+        if (message->arrival != MODEL_NOTHING) {
+            compare_message(actor, result, message);
+        } else if (!message->is_unknown) {
+            REQUIRE(memcmp(result, nothing, RESULT_BYTES) == 0);
+        }
     }
 }
 
@@ -441,9 +485,7 @@ static void compare(void)
         if (m.people[a].lives) {
             actor_take(&actors[a]);
             compare_entries(a);
-            for (uint32_t b = 0; b < BUFFERS && wrong[0] == '\0'; b++) {
-                compare_message(a, b);
-            }
+            compare_results(a);
             compare_table(a);
         }
     }
@@ -469,7 +511,7 @@ static void step(const uint8_t code[4])
     bool again = code[1] / AUTHORITY_AGAIN % 2 != 0;
     bool far = code[1] / AUTHORITY_FAR % 2 != 0;
     enum authority_op op = code[0] % AUTHORITY_OPS;
-    struct parcel parcel = {0};
+    struct parcel parcel = new_parcel();
 
     if ((op == AUTHORITY_START) == m.people[actor].lives) {
         return; /* who is there is not started, and who is not does nothing */
@@ -531,6 +573,7 @@ const char *authority_play(const uint8_t *program, size_t bytes)
     memset(ids, 0, sizeof ids);
     wrong[0] = '\0';
     badge = 0;
+    word = 0;
     for (uint32_t i = 0; i < MODEL_TOKENS; i++) {
         token_init(&tokens[i], "token");
     }

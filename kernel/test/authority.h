@@ -15,6 +15,7 @@
  *   A2  each table has just what the model has in it; nobody else's changed
  *   A3  an id that comes was never seen in its table before, and finds one slot
  *       each entry has completed as the model says, or has not, and none twice
+ *       each word lies where the model says, and nothing where it says that nothing has come
  */
 #pragma once
 
@@ -27,9 +28,9 @@
 enum authority_op {
     AUTHORITY_START, /* a process, with an endpoint of its own, whose clients are all others too */
     AUTHORITY_DIE,
-    AUTHORITY_CALL,    /* the first capability; the second comes along */
+    AUTHORITY_CALL,    /* the first capability; a word and the second come along */
     AUTHORITY_RECV,    /* the first */
-    AUTHORITY_RETURN,  /* the call that `first` counts to; the second comes along */
+    AUTHORITY_RETURN,  /* the call that `first` counts to; a word and the second come along */
     AUTHORITY_RELEASE, /* the first */
     AUTHORITY_COPY_IT, /* the first, into another slot */
     AUTHORITY_CANCEL,  /* the entry in flight that `first` counts to */

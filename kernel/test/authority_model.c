@@ -56,8 +56,15 @@ static void fail(struct model *m, uint32_t person, uint64_t entry, int32_t error
     end_entry(m, person, entry, (struct model_end){.error = error});
 }
 
+/* Something comes to lie there that is not of the model. */
+static void spoil(struct model *m, uint32_t person, uint64_t place)
+{
+    m->people[person].messages[place] = (struct model_message){.is_unknown = true};
+}
+
 static void refuse(struct model *m, uint32_t person, uint64_t entry, uint16_t exception)
 {
+    spoil(m, person, entry);
     end_entry(m, person, entry,
               (struct model_end){.error = CAP_ERR_EXCEPTION, .exception = exception});
 }
@@ -173,11 +180,11 @@ static bool prepare_one(struct model_person *p, const struct model_wanted *wante
 }
 
 /* All or none. */
-static bool prepare(struct model *m, uint32_t person, const struct model_wanted wanted[],
-                    uint32_t count, struct model_item items[])
+static bool prepare(struct model *m, uint32_t person, const struct model_letter *letter,
+                    struct model_item items[])
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!prepare_one(&m->people[person], &wanted[i], &items[i])) {
+    for (uint32_t i = 0; i < letter->count; i++) {
+        if (!prepare_one(&m->people[person], &letter->wanted[i], &items[i])) {
             unlock(m, person, items, i);
             return false;
         }
@@ -282,6 +289,7 @@ static bool deliver(struct model *m, struct model_call *c, struct model_receiver
            (struct model_message){.arrival = MODEL_RECEIVED,
                                   .interface_id = c->interface_id,
                                   .badge = c->badge,
+                                  .word = c->word,
                                   .count = c->count});
     r->is_armed = false;
     c->state = MODEL_SERVED;
@@ -291,6 +299,7 @@ static bool deliver(struct model *m, struct model_call *c, struct model_receiver
     return true;
 }
 
+/* Until it is done it may be tried with messages that cannot be delivered. */
 static void receive(struct model *m, uint32_t person, uint64_t entry, uint64_t place,
                     uint32_t endpoint)
 {
@@ -306,13 +315,14 @@ static void receive(struct model *m, uint32_t person, uint64_t entry, uint64_t p
                                  .place = place,
                                  .endpoint = endpoint,
                                  .order = ++m->order};
+    spoil(m, person, place);
     while (r->is_armed && (c = first_call(m, endpoint)) != NULL) {
         (void)deliver(m, c, r);
     }
 }
 
 void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t target,
-                uint64_t interface_id, const struct model_wanted wanted[], uint32_t count)
+                uint64_t interface_id, const struct model_letter *letter)
 {
     const struct model_slot *slot = find(&m->people[person], target);
     struct model_call *c = m->calls;
@@ -333,18 +343,19 @@ void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t targe
                              .endpoint = slot->held.index,
                              .interface_id = interface_id,
                              .badge = slot->held.badge,
-                             .count = count,
+                             .word = letter->word,
+                             .count = letter->count,
                              .order = ++m->order};
     if (m->is_closed[c->endpoint]) {
         refuse(m, person, entry, CAP_EXC_DISCONNECTED);
         return;
     }
-    if (!prepare(m, person, wanted, count, c->items)) {
+    if (!prepare(m, person, letter, c->items)) {
         fail(m, person, entry, CAP_ERR_BAD_TRANSFER);
         return;
     }
     if (is_busy(m, person)) {
-        unlock(m, person, c->items, count);
+        unlock(m, person, c->items, c->count);
         refuse(m, person, entry, CAP_EXC_OVERLOADED);
         return;
     }
@@ -384,15 +395,16 @@ struct model_call *model_served_by(struct model *m, uint32_t person, uint32_t n)
 }
 
 void model_return(struct model *m, uint32_t person, uint64_t entry, bool again,
-                  struct model_call *call, const struct model_wanted wanted[], uint32_t count)
+                  struct model_call *call, const struct model_letter *letter)
 {
     struct model_item items[MODEL_ITEMS];
+    uint32_t count = letter->count;
 
     if (call == NULL) {
         fail(m, person, entry, CAP_ERR_NOT_FOUND);
         return;
     }
-    if (!prepare(m, person, wanted, count, items)) {
+    if (!prepare(m, person, letter, items)) {
         fail(m, person, entry, CAP_ERR_BAD_TRANSFER);
         return;
     }
@@ -406,12 +418,12 @@ void model_return(struct model *m, uint32_t person, uint64_t entry, bool again,
         return;
     }
     arrive(m, person, items, call->caller, call->entry, call->entry,
-           (struct model_message){.arrival = MODEL_ANSWERED, .count = count});
+           (struct model_message){.arrival = MODEL_ANSWERED, .word = letter->word, .count = count});
     if (!again) {
         succeed(m, person, entry);
         return;
     }
-    m->people[person].messages[call->place] = (struct model_message){0};
+    spoil(m, person, call->place);
     if (m->is_closed[call->endpoint]) {
         refuse(m, person, entry, CAP_EXC_DISCONNECTED);
     } else {

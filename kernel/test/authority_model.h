@@ -55,9 +55,11 @@ struct model_end {
     uint32_t count; /* of capabilities that came */
 };
 
-/* What lies where the result of an entry goes; NOTHING: whatever it is. */
+/* What lies where the result of an entry goes. NOTHING: what lay there before. */
 struct model_message {
     enum model_arrival arrival;
+    bool is_unknown; /* what came is not of the model: a reason, or a part of a message */
+    uint64_t word;
     uint64_t interface_id; /* RECEIVED */
     uint64_t badge;        /* RECEIVED */
     uint32_t count;
@@ -80,6 +82,13 @@ struct model_wanted {
     uint64_t badge;        /* MINT */
 };
 
+/* What somebody sends: a word, and capabilities. */
+struct model_letter {
+    uint64_t word;
+    uint32_t count;
+    struct model_wanted wanted[MODEL_ITEMS];
+};
+
 struct model_item {
     struct model_held held;
     uint64_t moved; /* the sender's; NO_NAME: copied or minted */
@@ -93,6 +102,7 @@ struct model_call {
     uint32_t endpoint;
     uint64_t interface_id;
     uint64_t badge;
+    uint64_t word;
     struct model_item items[MODEL_ITEMS]; /* QUEUED */
     uint32_t count;
     uint64_t order;
@@ -132,10 +142,10 @@ uint64_t model_grant(struct model *m, uint32_t person, const struct model_held *
 
 /* Operations: each is the next entry of this person's. */
 void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t target,
-                uint64_t interface_id, const struct model_wanted wanted[], uint32_t count);
+                uint64_t interface_id, const struct model_letter *letter);
 void model_recv(struct model *m, uint32_t person, uint64_t entry, uint64_t owner);
 void model_return(struct model *m, uint32_t person, uint64_t entry, bool again,
-                  struct model_call *call, const struct model_wanted wanted[], uint32_t count);
+                  struct model_call *call, const struct model_letter *letter);
 void model_release(struct model *m, uint32_t person, uint64_t entry, uint64_t name);
 void model_cancel(struct model *m, uint32_t person, uint64_t entry, uint64_t target);
 

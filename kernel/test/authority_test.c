@@ -112,6 +112,28 @@ static void what_is_sent_arrives_once(void **unused)
     play(program, sizeof program);
 }
 
+/* Three calls wait; the first is given up when it is served, and its answer goes nowhere. */
+static void a_word_goes_where_it_is_sent(void **unused)
+{
+    static const uint8_t program[] = {
+        START(1),
+        START(2),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), 0),
+        AUTHORITY(AUTHORITY_CALL, 1 + AUTHORITY_FAR, OWN(NONE, 1), 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), 0),
+        AUTHORITY(AUTHORITY_RECV, 2, OWN(NONE, 0), 0),
+        AUTHORITY(AUTHORITY_RECV, 2 + AUTHORITY_FAR, OWN(NONE, 0), 0),
+        AUTHORITY(AUTHORITY_CANCEL, 1, 0, 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), 0),
+        AUTHORITY(AUTHORITY_RETURN, 2, 0, 0),
+        AUTHORITY(AUTHORITY_RETURN, 2 + AUTHORITY_AGAIN, 0, 0),
+        AUTHORITY(AUTHORITY_RETURN, 2 + AUTHORITY_AGAIN + AUTHORITY_FAR, 0, 0),
+    };
+
+    (void)unused;
+    play(program, sizeof program);
+}
+
 /* Locked while it is on its way: not to be released, copied or moved; and then given back. */
 static void what_is_on_its_way_is_locked(void **unused)
 {
@@ -215,6 +237,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sent_arrives_once),
+        cmocka_unit_test(a_word_goes_where_it_is_sent),
         cmocka_unit_test(what_is_on_its_way_is_locked),
         cmocka_unit_test(an_endpoint_closes_with_its_last_owner),
         cmocka_unit_test(whoever_dies_the_others_are_told),
