@@ -12,6 +12,7 @@
 
 #include "cap/endpoint.h"
 #include "cap/table.h"
+#include "mem/heap.h"
 #include "mem/paging.h"
 #include "test/authority_model.h"
 #include "test/world.h"
@@ -44,6 +45,8 @@ static uint64_t users[ACTORS][BUFFERS]; /* the last entry that has had this buff
 static uint64_t ids[NAMES];             /* by name; CAP_ID_NONE: not seen yet */
 static uint32_t holders[NAMES];         /* in whose table it is, or was */
 static struct facets endpoints[AUTHORITY_STEPS_MAX];
+static struct charge spent[ACTORS];
+static uint64_t own_heap[ACTORS]; /* what a process takes itself */
 static struct token tokens[MODEL_TOKENS];
 static uint64_t badge; /* the last one, and the last word sent */
 static uint64_t word;
@@ -204,6 +207,22 @@ static uint32_t begin_entry(uint32_t actor, bool far, const struct parcel *parce
     return buffer;
 }
 
+/* Bytes that come, its capabilities not counted. */
+static uint32_t bytes_of(enum model_arrival arrival)
+{
+    switch (arrival) {
+    case MODEL_RECEIVED:
+        return sizeof(struct cap_message_header) + sizeof word;
+    case MODEL_ANSWERED:
+        return sizeof word;
+    case MODEL_MADE:
+        return 2 * sizeof word; /* the struct that has it, and the pointer in there */
+    case MODEL_NOTHING:
+        break;
+    }
+    return 0;
+}
+
 /* ---------------------------------------------------------------------------
  * Instructions: the kernel's part, and then the model's */
 
@@ -215,19 +234,40 @@ static uint64_t submit(uint32_t actor, struct cap_sqe sqe)
     return actors[actor].entry_count;
 }
 
-static void do_call(uint32_t actor, bool far, uint64_t target, const struct parcel *parcel)
+/* The kernel has made an endpoint, and says so in this buffer: it is a new one. */
+static void meet_endpoint(uint32_t actor, uint32_t buffer, struct facets *facets)
 {
-    uint64_t addr = address_of(actor, begin_entry(actor, far, parcel));
+    const struct cap_record *record =
+        (const void *)(result_in(actor, buffer) + bytes_of(MODEL_MADE));
+    const struct cap_slot *slot = cap_table_lookup(&actors[actor].p->caps, record->cap_id);
+
+    REQUIRE(slot != NULL && slot->object->type == &endpoint_type);
+    if (wrong[0] != '\0') {
+        return;
+    }
+    *facets =
+        (struct facets){.owner = slot->object, .client = &endpoint_of_owner(slot->object)->client};
+    REQUIRE(facets->owner->holds == 1 && facets->client->holds == 1);
+}
+
+static void do_call(uint32_t actor, bool far, uint64_t target, uint64_t interface_id,
+                    const struct parcel *parcel)
+{
+    uint32_t buffer = begin_entry(actor, far, parcel);
+    uint64_t addr = address_of(actor, buffer);
     uint64_t entry = submit(actor, (struct cap_sqe){.opcode = CAP_OP_CALL,
                                                     .cap_count = (uint8_t)parcel->letter.count,
                                                     .cap_id = target,
-                                                    .interface_id = INTERFACE,
+                                                    .interface_id = interface_id,
                                                     .params_addr = addr,
                                                     .params_len = sizeof parcel->bytes.word,
                                                     .result_addr = addr + RESULT_AT,
                                                     .result_len = RESULT_BYTES,
                                                     .cap_room = MODEL_ITEMS});
-    model_call(&m, actor, entry, name_of(actor, target), INTERFACE, &parcel->letter);
+    model_call(&m, actor, entry, name_of(actor, target), interface_id, &parcel->letter);
+    if (m.people[actor].ends[entry].arrival == MODEL_MADE) {
+        meet_endpoint(actor, buffer, &endpoints[m.endpoint_count - 1]);
+    }
 }
 
 static void do_recv(uint32_t actor, bool far, uint64_t owner)
@@ -291,6 +331,28 @@ static void do_cancel(uint32_t actor, uint32_t n)
     model_cancel(&m, actor, entry, target);
 }
 
+/* An empty message, which is a word of zeros, asks a factory for an endpoint. */
+static void do_make(uint32_t actor, bool far, uint64_t target)
+{
+    static const struct parcel nothing;
+
+    do_call(actor, far, target, CAPOS_ENDPOINT_FACTORY_ID, &nothing);
+}
+
+static void do_spend(uint32_t actor)
+{
+    struct account *account = &actors[actor].p->account;
+    uint64_t amount[ACCOUNT_KINDS] = {[ACCOUNT_HEAP_BYTES] =
+                                          account_left(account, ACCOUNT_HEAP_BYTES)};
+
+    if (m.people[actor].spent != 0) {
+        account_drop(&spent[actor]);
+    } else if (account_take(account, &spent[actor], amount) != ST_OK) {
+        abort();
+    }
+    model_spend(&m, actor);
+}
+
 static void grant(uint32_t actor, struct cap_object *object, enum model_kind kind, uint32_t index)
 {
     struct model_held held = {
@@ -304,18 +366,28 @@ static void grant(uint32_t actor, struct cap_object *object, enum model_kind kin
     }
 }
 
+/* The kernel holds it, and everybody. */
+static struct cap_object *factory(void)
+{
+    return kernel_table_find(CAPOS_ENDPOINT_FACTORY_ID)->object;
+}
+
 static void do_start(uint32_t actor)
 {
     static const struct actor_params params = {
         .slots = MODEL_SLOTS, .sq_entries = SQ, .cq_entries = CQ};
-    uint32_t index = model_endpoint(&m);
+    uint32_t index = model_endpoint(&m, actor);
     struct facets *e = &endpoints[index];
 
-    if (!actor_start(&actors[actor], &params) ||
-        endpoint_create(&actors[actor].p->account, &e->owner, &e->client) != ST_OK) {
+    if (!actor_start(&actors[actor], &params)) {
         abort();
     }
-    model_start(&m, actor);
+    struct account *account = &actors[actor].p->account;
+    own_heap[actor] = account->used[ACCOUNT_HEAP_BYTES];
+    model_start(&m, actor, account_left(account, ACCOUNT_HEAP_BYTES));
+    if (endpoint_create(account, &e->owner, &e->client) != ST_OK) {
+        abort();
+    }
     memset(users[actor], 0, sizeof users[actor]);
     actor_map(&actors[actor], 0, PAGE_WRITE);
     grant(actor, e->owner, MODEL_OWNER, index);
@@ -325,6 +397,7 @@ static void do_start(uint32_t actor)
         }
     }
     grant(actor, &tokens[index % MODEL_TOKENS].object, MODEL_TOKEN, index % MODEL_TOKENS);
+    grant(actor, factory(), MODEL_FACTORY, 0);
     cap_drop(e->owner);
     cap_drop(e->client);
 }
@@ -335,6 +408,7 @@ static void do_die(uint32_t actor)
     actor_kill(&actors[actor]);
     world_settle();
     actor_forget(&actors[actor]);
+    account_drop(&spent[actor]);
     model_die(&m, actor);
     for (uint64_t name = 1; name <= m.last_name; name++) {
         if (holders[name] == actor) {
@@ -351,6 +425,8 @@ static const struct cap_object *object_of(const struct model_held *held)
     switch (held->kind) {
     case MODEL_TOKEN:
         return &tokens[held->index].object;
+    case MODEL_FACTORY:
+        return factory();
     case MODEL_OWNER:
         return endpoints[held->index].owner;
     case MODEL_CLIENT:
@@ -386,20 +462,6 @@ static void compare_table(uint32_t actor)
     REQUIRE(count == m.people[actor].used);
 }
 
-/* Bytes that come, its capabilities not counted. */
-static uint32_t bytes_of(enum model_arrival arrival)
-{
-    switch (arrival) {
-    case MODEL_RECEIVED:
-        return sizeof(struct cap_message_header) + sizeof word;
-    case MODEL_ANSWERED:
-        return sizeof word;
-    case MODEL_NOTHING:
-        break;
-    }
-    return 0;
-}
-
 /* What has come; whose capabilities have new ids when it has just come. */
 static void compare_message(uint32_t actor, const uint8_t *result,
                             const struct model_message *message)
@@ -415,7 +477,7 @@ static void compare_message(uint32_t actor, const uint8_t *result,
         REQUIRE(header->params_len == sizeof word);
         REQUIRE(header->cap_count == message->count);
     }
-    REQUIRE(*sent == message->word);
+    REQUIRE(message->arrival == MODEL_MADE || *sent == message->word);
     for (uint32_t i = 0; i < message->count; i++) {
         if (ids[message->names[i]] == CAP_ID_NONE) {
             bind(actor, message->names[i], records[i].cap_id);
@@ -464,14 +526,21 @@ static void compare_holds(void)
     for (uint32_t i = 0; i < MODEL_TOKENS; i++) {
         REQUIRE(tokens[i].object.holds == 1 + model_holds(&m, MODEL_TOKEN, i));
     }
+    REQUIRE(factory()->holds == 1 + model_holds(&m, MODEL_FACTORY, 0));
     for (uint32_t e = 0; e < m.endpoint_count; e++) {
-        uint64_t owners = model_holds(&m, MODEL_OWNER, e);
-        uint64_t clients =
-            model_holds(&m, MODEL_CLIENT, e) + model_records(&m, e) + (owners != 0 ? 1 : 0);
-
-        REQUIRE(owners == 0 || endpoints[e].owner->holds == owners);
-        REQUIRE(clients == 0 || endpoints[e].client->holds == clients);
+        if (!m.endpoints[e].is_gone) {
+            REQUIRE(endpoints[e].owner->holds == model_holds(&m, MODEL_OWNER, e));
+            REQUIRE(endpoints[e].client->holds == model_client_holds(&m, e));
+        }
     }
+}
+
+static void compare_account(uint32_t actor)
+{
+    const struct account *account = &actors[actor].p->account;
+
+    REQUIRE(account->used[ACCOUNT_SLOTS] == m.people[actor].used);
+    REQUIRE(account->used[ACCOUNT_HEAP_BYTES] == own_heap[actor] + model_heap(&m, actor));
 }
 
 static void compare(void)
@@ -487,6 +556,7 @@ static void compare(void)
             compare_entries(a);
             compare_results(a);
             compare_table(a);
+            compare_account(a);
         }
     }
     compare_holds();
@@ -501,7 +571,7 @@ static void do_two(uint32_t actor, bool far, bool again, uint32_t which,
     if (which % 2 != 0) {
         do_return(actor, far, again, which / 2, parcel);
     } else {
-        do_call(actor, far, slot_of(actor, MODEL_CLIENT, which / 2), parcel);
+        do_call(actor, far, slot_of(actor, MODEL_CLIENT, which / 2), INTERFACE, parcel);
     }
 }
 
@@ -528,7 +598,7 @@ static void step(const uint8_t code[4])
         do_die(actor);
         break;
     case AUTHORITY_CALL:
-        do_call(actor, far, id_of(actor, MODEL_CLIENT, code[2]), &parcel);
+        do_call(actor, far, id_of(actor, MODEL_CLIENT, code[2]), INTERFACE, &parcel);
         break;
     case AUTHORITY_RECV:
         do_recv(actor, far, id_of(actor, MODEL_OWNER, code[2]));
@@ -544,6 +614,12 @@ static void step(const uint8_t code[4])
         break;
     case AUTHORITY_CANCEL:
         do_cancel(actor, code[2]);
+        break;
+    case AUTHORITY_MAKE:
+        do_make(actor, far, id_of(actor, MODEL_FACTORY, code[2]));
+        break;
+    case AUTHORITY_SPEND:
+        do_spend(actor);
         break;
     case AUTHORITY_TWO:
     case AUTHORITY_OPS:
@@ -569,7 +645,10 @@ static void end_all(void)
 const char *authority_play(const uint8_t *program, size_t bytes)
 {
     world_start();
-    memset(&m, 0, sizeof m);
+    m = (struct model){
+        .prices = {.endpoint = heap_charge(sizeof(struct endpoint_object)),
+                   .letter = {0, heap_charge(transfer_bytes(1)), heap_charge(transfer_bytes(2))}},
+        .owner_interface_id = endpoint_type.interface_id};
     memset(ids, 0, sizeof ids);
     wrong[0] = '\0';
     badge = 0;

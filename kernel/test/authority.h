@@ -15,6 +15,7 @@
  *   A2  each table has just what the model has in it; nobody else's changed
  *   A3  an id that comes was never seen in its table before, and finds one slot
  *       each entry has completed as the model says, or has not, and none twice
+ *       each account is charged with what the model says that it pays for
  *       each word lies where the model says, and nothing where it says that nothing has come
  */
 #pragma once
@@ -35,6 +36,8 @@ enum authority_op {
     AUTHORITY_COPY_IT, /* the first, into another slot */
     AUTHORITY_CANCEL,  /* the entry in flight that `first` counts to */
     AUTHORITY_TWO,     /* CALL or RETURN as above, with both capabilities coming along */
+    AUTHORITY_MAKE,    /* an endpoint, by the first, which may be a factory */
+    AUTHORITY_SPEND,   /* all that is left of its heap; or gives that back */
     AUTHORITY_OPS
 };
 

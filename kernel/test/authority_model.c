@@ -109,9 +109,12 @@ uint64_t model_holds(const struct model *m, enum model_kind kind, uint32_t index
     return n;
 }
 
-uint64_t model_records(const struct model *m, uint32_t endpoint)
+/* Its owner facet; calls in its queue, receivers, and entries that serve one. */
+uint64_t model_client_holds(const struct model *m, uint32_t endpoint)
 {
-    uint64_t n = 0;
+    uint64_t n = model_holds(m, MODEL_CLIENT, endpoint);
+
+    n += model_holds(m, MODEL_OWNER, endpoint) != 0 ? 1 : 0;
 
     for (uint32_t i = 0; i < MODEL_CALLS; i++) {
         n += m->calls[i].state != MODEL_NO_CALL && m->calls[i].endpoint == endpoint ? 1 : 0;
@@ -120,6 +123,28 @@ uint64_t model_records(const struct model *m, uint32_t endpoint)
         n += m->receivers[i].is_armed && m->receivers[i].endpoint == endpoint ? 1 : 0;
     }
     return n;
+}
+
+uint64_t model_heap(const struct model *m, uint32_t person)
+{
+    uint64_t bytes = m->people[person].spent;
+
+    for (uint32_t e = 0; e < m->endpoint_count; e++) {
+        const struct model_endpoint *endpoint = &m->endpoints[e];
+        bool pays = endpoint->maker == person && !endpoint->is_gone;
+        bytes += pays ? m->prices.endpoint : 0;
+    }
+    for (uint32_t i = 0; i < MODEL_CALLS; i++) {
+        const struct model_call *c = &m->calls[i];
+        bool pays = c->state == MODEL_QUEUED && c->caller == person;
+        bytes += pays ? m->prices.letter[c->count] : 0;
+    }
+    return bytes;
+}
+
+static bool can_pay(const struct model *m, uint32_t person, uint64_t price)
+{
+    return price <= m->people[person].heap - model_heap(m, person);
 }
 
 bool model_is_in_use(const struct model *m, uint32_t person, uint64_t entry)
@@ -247,7 +272,7 @@ static void close_endpoint(struct model *m, uint32_t endpoint)
     struct model_call *c;
     struct model_receiver *r;
 
-    m->is_closed[endpoint] = true;
+    m->endpoints[endpoint].is_closed = true;
     while ((c = first_call(m, endpoint)) != NULL) {
         unqueue(m, c);
         refuse(m, c->caller, c->entry, CAP_EXC_DISCONNECTED);
@@ -266,12 +291,16 @@ void model_settle(struct model *m)
     do {
         any = false;
         for (uint32_t e = 0; e < m->endpoint_count; e++) {
-            if (!m->is_closed[e] && model_holds(m, MODEL_OWNER, e) == 0) {
+            if (!m->endpoints[e].is_closed && model_holds(m, MODEL_OWNER, e) == 0) {
                 close_endpoint(m, e);
                 any = true;
             }
         }
     } while (any);
+    for (uint32_t e = 0; e < m->endpoint_count; e++) {
+        struct model_endpoint *endpoint = &m->endpoints[e];
+        endpoint->is_gone = endpoint->is_gone || model_client_holds(m, e) == 0;
+    }
 }
 
 /* ---------------------------------------------------------------------------
@@ -321,6 +350,20 @@ static void receive(struct model *m, uint32_t person, uint64_t entry, uint64_t p
     }
 }
 
+static void make(struct model *m, uint32_t person, uint64_t entry)
+{
+    struct model_item item = {.held = {.kind = MODEL_OWNER}};
+
+    if (m->people[person].used == MODEL_SLOTS || !can_pay(m, person, m->prices.endpoint)) {
+        refuse(m, person, entry, CAP_EXC_OVERLOADED);
+        return;
+    }
+    item.held.index = model_endpoint(m, person);
+    item.held.interface_id = m->owner_interface_id;
+    arrive(m, person, &item, person, entry, entry,
+           (struct model_message){.arrival = MODEL_MADE, .count = 1});
+}
+
 void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t target,
                 uint64_t interface_id, const struct model_letter *letter)
 {
@@ -332,6 +375,10 @@ void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t targe
     }
     if (slot == NULL) {
         fail(m, person, entry, CAP_ERR_INVOKE_FAILED);
+        return;
+    }
+    if (slot->held.kind == MODEL_FACTORY && slot->held.interface_id == interface_id) {
+        make(m, person, entry);
         return;
     }
     if (slot->held.kind != MODEL_CLIENT) {
@@ -346,7 +393,7 @@ void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t targe
                              .word = letter->word,
                              .count = letter->count,
                              .order = ++m->order};
-    if (m->is_closed[c->endpoint]) {
+    if (m->endpoints[c->endpoint].is_closed) {
         refuse(m, person, entry, CAP_EXC_DISCONNECTED);
         return;
     }
@@ -354,12 +401,12 @@ void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t targe
         fail(m, person, entry, CAP_ERR_BAD_TRANSFER);
         return;
     }
-    if (is_busy(m, person)) {
+    struct model_receiver *r = first_receiver(m, c->endpoint);
+    if (is_busy(m, person) || (r == NULL && !can_pay(m, person, m->prices.letter[c->count]))) {
         unlock(m, person, c->items, c->count);
         refuse(m, person, entry, CAP_EXC_OVERLOADED);
         return;
     }
-    struct model_receiver *r = first_receiver(m, c->endpoint);
     c->state = MODEL_QUEUED;
     if (r != NULL) {
         (void)deliver(m, c, r); /* nobody waits before it */
@@ -424,7 +471,7 @@ void model_return(struct model *m, uint32_t person, uint64_t entry, bool again,
         return;
     }
     spoil(m, person, call->place);
-    if (m->is_closed[call->endpoint]) {
+    if (m->endpoints[call->endpoint].is_closed) {
         refuse(m, person, entry, CAP_EXC_DISCONNECTED);
     } else {
         receive(m, person, entry, call->place, call->endpoint);
@@ -497,23 +544,35 @@ uint64_t model_grant(struct model *m, uint32_t person, const struct model_held *
     return m->people[person].used == MODEL_SLOTS ? MODEL_NO_NAME : add_slot(m, person, held);
 }
 
-uint32_t model_endpoint(struct model *m)
+uint32_t model_endpoint(struct model *m, uint32_t maker)
 {
+    m->endpoints[m->endpoint_count] = (struct model_endpoint){.maker = maker};
     return m->endpoint_count++;
+}
+
+void model_spend(struct model *m, uint32_t person)
+{
+    struct model_person *p = &m->people[person];
+
+    p->spent = p->spent == 0 ? p->heap - model_heap(m, person) : 0;
 }
 
 /* ---------------------------------------------------------------------------
  * Lives */
 
-void model_start(struct model *m, uint32_t person)
+void model_start(struct model *m, uint32_t person, uint64_t heap)
 {
-    m->people[person] = (struct model_person){.lives = true};
+    m->people[person] = (struct model_person){.lives = true, .heap = heap};
 }
 
 void model_die(struct model *m, uint32_t person)
 {
     m->people[person].lives = false;
     m->people[person].used = 0;
+    for (uint32_t e = 0; e < m->endpoint_count; e++) {
+        struct model_endpoint *endpoint = &m->endpoints[e];
+        endpoint->maker = endpoint->maker == person ? MODEL_NOBODY : endpoint->maker;
+    }
     for (uint32_t i = 0; i < MODEL_CALLS; i++) {
         struct model_call *c = &m->calls[i];
         bool is_callers = c->state != MODEL_NO_CALL && c->caller == person;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who may do what, in the simplest words there are: a model of capability tables, transfers
- * and endpoints. It knows nothing of the kernel; authority.h drives the two side by side.
+ * and endpoints, and of the heap that they take of somebody's budget. It knows nothing of the
+ * kernel; authority.h drives the two side by side.
  *
  * What people hold has names, which the model gives and never gives again. Each operation is
  * an entry of somebody's: it writes down what this one and others have come to, and what has
@@ -16,7 +17,7 @@
 #include <stdint.h>
 
 #define MODEL_PEOPLE     3u
-#define MODEL_SLOTS      9u   /* that each has */
+#define MODEL_SLOTS      10u  /* that each has */
 #define MODEL_RECORDS    4u   /* entries of each that are in flight */
 #define MODEL_ITEMS      2u   /* capabilities that come with one message */
 #define MODEL_TOKENS     2u   /* objects that do nothing but be held */
@@ -27,12 +28,19 @@
 #define MODEL_ENTRIES    (MODEL_OPERATIONS + 1u) /* they count from 1 */
 
 #define MODEL_NO_NAME    0u
+#define MODEL_NOBODY     MODEL_PEOPLE
 
-enum model_kind { MODEL_TOKEN, MODEL_OWNER, MODEL_CLIENT, MODEL_ANY /* to look for one */ };
+enum model_kind {
+    MODEL_TOKEN,
+    MODEL_FACTORY, /* makes endpoints; there is one */
+    MODEL_OWNER,
+    MODEL_CLIENT,
+    MODEL_ANY, /* to look for one */
+};
 
 struct model_held {
     enum model_kind kind;
-    uint32_t index; /* of the token, or of the endpoint */
+    uint32_t index; /* of the token, or of the endpoint; 0 */
     uint64_t interface_id;
     uint64_t badge;
 };
@@ -43,8 +51,8 @@ struct model_slot {
     bool is_moving;
 };
 
-/* What comes to an entry: a call that it has received, or the answer to its own. */
-enum model_arrival { MODEL_NOTHING, MODEL_RECEIVED, MODEL_ANSWERED };
+/* What comes to an entry: a call that it has received, an answer, or what the factory made. */
+enum model_arrival { MODEL_NOTHING, MODEL_RECEIVED, MODEL_ANSWERED, MODEL_MADE };
 
 /* What an entry came to. */
 struct model_end {
@@ -70,6 +78,8 @@ struct model_person {
     bool lives;
     struct model_slot slots[MODEL_SLOTS];
     uint32_t used;
+    uint64_t heap;  /* its budget of it, for endpoints and messages that wait */
+    uint64_t spent; /* of that, on other things */
     struct model_end ends[MODEL_ENTRIES];
     struct model_message messages[MODEL_ENTRIES];
 };
@@ -120,27 +130,47 @@ struct model_receiver {
     uint64_t order;
 };
 
+struct model_endpoint {
+    uint32_t maker; /* who pays for it; NOBODY: he is gone */
+    bool is_closed;
+    bool is_gone;
+};
+
+/* What is taken of somebody's heap. */
+struct model_prices {
+    uint64_t endpoint;
+    uint64_t letter[MODEL_ITEMS + 1]; /* that waits, by the capabilities that it brings */
+};
+
 struct model {
+    struct model_prices prices;
     struct model_person people[MODEL_PEOPLE];
-    bool is_closed[MODEL_OPERATIONS]; /* by endpoint */
+    struct model_endpoint endpoints[MODEL_OPERATIONS];
     uint32_t endpoint_count;
+    uint64_t owner_interface_id; /* of every owner facet */
     struct model_call calls[MODEL_CALLS];
     struct model_receiver receivers[MODEL_RECEIVERS];
     uint64_t order;
     uint64_t last_name;
 };
 
-/* Somebody comes, or goes with all he has. */
-void model_start(struct model *m, uint32_t person);
+/* Somebody comes, with a budget of heap, or goes with all he has. */
+void model_start(struct model *m, uint32_t person, uint64_t heap);
 void model_die(struct model *m, uint32_t person);
 
-/* A new endpoint that nobody holds; its index. */
-uint32_t model_endpoint(struct model *m);
+/* Spends all heap that somebody has left, or gives back what was so spent. */
+void model_spend(struct model *m, uint32_t person);
+
+/* A new endpoint of somebody's that nobody holds; its index. */
+uint32_t model_endpoint(struct model *m, uint32_t maker);
 
 /* Gives somebody a hold; its name there. NO_NAME: no slot is left. */
 uint64_t model_grant(struct model *m, uint32_t person, const struct model_held *held);
 
-/* Operations: each is the next entry of this person's. */
+/*
+ * Operations: each is the next entry of this person's. A call of the factory's makes an
+ * endpoint.
+ */
 void model_call(struct model *m, uint32_t person, uint64_t entry, uint64_t target,
                 uint64_t interface_id, const struct model_letter *letter);
 void model_recv(struct model *m, uint32_t person, uint64_t entry, uint64_t owner);
@@ -164,5 +194,8 @@ bool model_is_in_use(const struct model *m, uint32_t person, uint64_t entry);
 /* Slots, and copies on their way, that hold this object. */
 uint64_t model_holds(const struct model *m, enum model_kind kind, uint32_t index);
 
-/* Entries that keep an endpoint: calls in its queue, receivers, and those that serve one. */
-uint64_t model_records(const struct model *m, uint32_t endpoint);
+/* The same of an endpoint's client facet, with what else has a hold on that. */
+uint64_t model_client_holds(const struct model *m, uint32_t endpoint);
+
+/* Heap that somebody's endpoints and messages take, and what he has spent. */
+uint64_t model_heap(const struct model *m, uint32_t person);

@@ -216,6 +216,36 @@ static void what_there_is_no_room_for_is_refused(void **unused)
     play(program, sizeof program);
 }
 
+/*
+ * Without heap: no endpoint, and no capabilities with a call that waits, though with one that is
+ * received, and with answers. What is taken back can be spent once more, and no more than that.
+ */
+static void what_there_is_no_heap_for_is_refused(void **unused)
+{
+    static const uint8_t program[] = {
+        START(1),
+        START(2),
+        AUTHORITY(AUTHORITY_SPEND, 1, 0, 0),
+        AUTHORITY(AUTHORITY_MAKE, 1, OWN(NONE, 0), 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(COPY, 0)),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(MOVE, 2)),
+        AUTHORITY(AUTHORITY_RECV, 2, OWN(NONE, 0), 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(MOVE, 2)),
+        AUTHORITY(AUTHORITY_RETURN, 2, 0, OWN(MINT, 0)),
+        AUTHORITY(AUTHORITY_SPEND, 1, 0, 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(COPY, 0)),
+        AUTHORITY(AUTHORITY_MAKE, 1, OWN(NONE, 0), 0),
+        AUTHORITY(AUTHORITY_SPEND, 1, 0, 0),
+        AUTHORITY(AUTHORITY_CANCEL, 1, 0, 0),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(COPY, 0)),
+        AUTHORITY(AUTHORITY_CALL, 1, OWN(NONE, 1), OWN(COPY, 0)),
+        DIE(1),
+    };
+
+    (void)unused;
+    play(program, sizeof program);
+}
+
 /* Ids of the past, the future, and of others are nobody's. */
 static void an_id_is_good_in_its_own_table_and_once(void **unused)
 {
@@ -242,6 +272,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_endpoint_closes_with_its_last_owner),
         cmocka_unit_test(whoever_dies_the_others_are_told),
         cmocka_unit_test(what_there_is_no_room_for_is_refused),
+        cmocka_unit_test(what_there_is_no_heap_for_is_refused),
         cmocka_unit_test(an_id_is_good_in_its_own_table_and_once),
         cmocka_unit_test(anything_at_all),
     };
