@@ -11,7 +11,8 @@
 /* More than any firmware has; a bound for a count that we did not make. */
 #define PVH_ENTRIES_MAX 4096u
 
-struct pvh_start_info {
+/* Firmware puts these where it likes, and the one of micro-VMs at no multiple of eight. */
+struct __attribute__((packed)) pvh_start_info {
     uint32_t magic;
     uint32_t version;
     uint32_t flags;
@@ -24,14 +25,14 @@ struct pvh_start_info {
     uint32_t reserved;
 };
 
-struct pvh_module {
+struct __attribute__((packed)) pvh_module {
     uint64_t base;
     uint64_t bytes;
     uint64_t command_line;
     uint64_t reserved;
 };
 
-struct pvh_memory {
+struct __attribute__((packed)) pvh_memory {
     uint64_t base;
     uint64_t bytes;
     uint32_t type;
