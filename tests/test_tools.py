@@ -116,10 +116,11 @@ def test_setup_fetches_the_lists_when_they_are_old(debian, tmp_path):
 
 def test_setup_says_what_apt_says_when_it_fails(debian):
     script(debian / "id", "echo 0")
-    script(debian / "apt-get", "echo E: no such package; exit 100")
+    script(debian / "apt-get", "echo Get:1; for n in 1 2 3 4; do echo E: no package $n; done; exit 100")
     done = run("sh", "tools/setup.sh", "build", path=debian)
     assert done.returncode == 1
-    assert "E: no such package" in done.stderr
+    assert "E: no package 1\n" in done.stderr
+    assert "Get" not in done.stderr and "E: no package 4" not in done.stderr
 
 
 def state_of_the_machine():

@@ -163,7 +163,8 @@ install() {
 		$as_root apt-get update --quiet >/dev/null 2>&1
 		if ! quietly "$@"; then
 			echo "setup: apt-get could not install them; what it says: $(install_line "$@")" >&2
-			DEBIAN_FRONTEND=noninteractive $as_root sh -c "$(install_line "$@")" </dev/null >&2
+			$as_root env DEBIAN_FRONTEND=noninteractive sh -c "$(install_line "$@")" </dev/null 2>&1 |
+				grep '^E: ' | head -n 3 >&2
 			exit 1
 		fi
 	fi
