@@ -212,14 +212,13 @@ bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe)
     return true;
 }
 
-bool rt_ring_settle(struct rt_ring *ring)
+/* Takes completions that lie in a row. How many: not all, where the next does not fit the stash. */
+static inline uint32_t settle_row(struct rt_ring *ring, const struct cap_cqe *row, uint32_t n)
 {
-    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
-    uint32_t head = ring->cq_head;
+    const struct cap_cqe *cqe = row;
 
-    for (; head != tail; head++) {
-        const struct cap_cqe *cqe = &ring->cq[head & ring->cq_mask];
-        if ((cqe->user_data & RT_USER_DATA_CALL) != 0) {
+    for (const struct cap_cqe *end = row + n; cqe != end; cqe++) {
+        if (__builtin_expect((cqe->user_data & RT_USER_DATA_CALL) != 0, 1)) {
             struct rt_call *call =
                 (struct rt_call *)(uintptr_t)(cqe->user_data & ~RT_USER_DATA_CALL);
             rt_call_settle(call, cqe);
@@ -231,8 +230,24 @@ bool rt_ring_settle(struct rt_ring *ring)
             break;
         }
     }
-    ring->cq_head = head;
-    return head == tail;
+    return (uint32_t)(cqe - row);
+}
+
+bool rt_ring_settle(struct rt_ring *ring)
+{
+    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
+
+    while (ring->cq_head != tail) {
+        uint32_t to_end = ring->cq_mask + 1u - (ring->cq_head & ring->cq_mask);
+        uint32_t there = tail - ring->cq_head;
+        uint32_t n = there < to_end ? there : to_end;
+        uint32_t taken = settle_row(ring, rt_ring_first(ring), n);
+        ring->cq_head += taken;
+        if (taken != n) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void rt_ring_mend(struct rt_ring *ring)

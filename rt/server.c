@@ -94,10 +94,11 @@ static struct capnp_service service_of(const struct rt_offer *offer)
 
 /* Of answer the part where it goes with capabilities, comes after them, or is the last. */
 static __attribute__((noinline)) void answer_with(const struct rt_server *server,
-                                                  struct rt_receiver *receiver, uint32_t bytes)
+                                                  struct rt_receiver *receiver)
 {
-    struct rt_status s = rt_queue_return(&receiver->call, rt_call_received_id(&receiver->call),
-                                         bytes, !server->stopped, (uintptr_t)receiver);
+    struct rt_status s =
+        rt_queue_return(&receiver->call, rt_call_received_id(&receiver->call),
+                        receiver->c.results_bytes, !server->stopped, (uintptr_t)receiver);
 
     if (s.code == RT_ERR_BUILD) {
         refuse(server, receiver, CAP_EXC_FAILED,
@@ -112,14 +113,14 @@ static __attribute__((noinline)) void answer_with(const struct rt_server *server
  * waits for it, and should the answer be malformed a refusal names the same call.
  */
 static inline void answer(const struct rt_server *server, struct rt_ring *ring,
-                          struct rt_receiver *receiver, uint32_t bytes, bool brought_capabilities)
+                          struct rt_receiver *receiver, bool brought_capabilities)
 {
     struct rt_call *call = &receiver->call;
 
-    if (__builtin_expect(brought_capabilities || call->given != 0 || server->stopped ||
+    if (__builtin_expect(brought_capabilities || (uint8_t)(call->given | server->stopped) != 0 ||
                              !rt_ring_has_room(ring),
                          0)) {
-        answer_with(server, receiver, bytes);
+        answer_with(server, receiver);
         return;
     }
     rt_ring_write(ring, (struct cap_sqe){
@@ -127,7 +128,7 @@ static inline void answer(const struct rt_server *server, struct rt_ring *ring,
                             .flags = CAP_SQE_F_AGAIN,
                             .interface_id = rt_call_received_id(call),
                             .params_addr = (uintptr_t)call->params,
-                            .params_len = bytes,
+                            .params_len = receiver->c.results_bytes,
                             .user_data = (uintptr_t)receiver,
                         });
     receiver->state = RT_ANSWERING;
@@ -169,7 +170,7 @@ static inline __attribute__((always_inline)) void serve(struct rt_server *server
     enum capnp_answer kind =
         receiver->service.dispatch(receiver->service.server, receiver->service.self, c);
     if (__builtin_expect(kind == CAPNP_ANSWERED, 1)) {
-        answer(server, ring, receiver, c->results_bytes, capabilities != 0);
+        answer(server, ring, receiver, capabilities != 0);
     } else {
         otherwise(server, receiver, c, kind);
     }
@@ -262,13 +263,14 @@ static __attribute__((noinline)) void serve_any(struct rt_server *server)
 }
 
 /*
- * Serves the completion that lies first in the queue, if it is a call that has come to a
- * server that has not stopped, and brings no capabilities. False: it is something else.
+ * Serves the completion that lies first in the queue, whose head is this, if it is a call that
+ * has come to a server that has not stopped, and brings no capabilities. False: it is something
+ * else.
  */
 static inline __attribute__((always_inline)) bool serve_first(struct rt_server *server,
-                                                              struct rt_ring *ring)
+                                                              struct rt_ring *ring, uint32_t head)
 {
-    const struct cap_cqe *first = rt_ring_first(ring);
+    const struct cap_cqe *first = &ring->cq[head & ring->cq_mask];
     /* Of the parameters, where nothing but the length is in the word. */
     uint64_t bytes = rt_cqe_word(first) - sizeof(struct cap_message_header);
 
@@ -279,9 +281,37 @@ static inline __attribute__((always_inline)) bool serve_first(struct rt_server *
     }
     struct rt_receiver *receiver = (struct rt_receiver *)(uintptr_t)first->user_data;
     rt_call_settle(&receiver->call, first);
-    rt_ring_advance(ring);
+    ring->cq_head = head + 1u;
     serve(server, ring, receiver, (uint32_t)bytes, 0);
     return true;
+}
+
+/* Serves what is left, wherever it lies. Whether something is received still. */
+static __attribute__((noinline)) bool serve_rest(struct rt_server *server)
+{
+    do {
+        serve_any(server);
+    } while (!rt_ring_is_empty(server->ring));
+    return server->busy != 0;
+}
+
+/*
+ * Serves so many completions, one or more, that are first in the queue. It is not looked at
+ * again, for as long as the head is where that leaves it: a handler that waits for a call of
+ * its own moves it on, over what is in the stash then. False: some may be left.
+ */
+static inline __attribute__((always_inline)) bool serve_row(struct rt_server *server,
+                                                            struct rt_ring *ring, uint32_t n)
+{
+    uint32_t head = ring->cq_head;
+    uint32_t end = head + n;
+
+    while (__builtin_expect(serve_first(server, ring, head) && ring->cq_head == ++head, 1)) {
+        if (__builtin_expect(head == end, 1)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /*
@@ -293,26 +323,27 @@ static inline __attribute__((always_inline)) void serve_all(struct rt_server *se
 {
     struct rt_ring *ring = server->ring;
     uint32_t wanted = timeout_ns == CAP_TIMEOUT_POLL ? 0 : 1;
+    int64_t there = ring->stash_count == 0 ? rt_ring_there(ring) : 0;
 
-    for (bool enough = false;; enough = once) {
-        if (__builtin_expect(ring->stash_count == 0, 1)) {
-            if (rt_ring_is_drained(ring)) {
-                if (enough || server->busy == 0) {
-                    return;
-                }
-                int64_t there = rt_ring_enter(ring, wanted, timeout_ns);
-                if (__builtin_expect(there <= 0, 0)) {
-                    if (there < 0) {
-                        rt_ring_mend(ring);
-                    }
-                    continue;
-                }
+    if (rt_ring_is_empty(ring)) {
+        if (server->busy == 0) {
+            return;
+        }
+        there = rt_ring_enter(ring, wanted, timeout_ns);
+    }
+    for (;;) {
+        if (__builtin_expect(there <= 0 || !serve_row(server, ring, (uint32_t)there), 0)) {
+            if (there < 0) {
+                rt_ring_mend(ring);
             }
-            if (__builtin_expect(serve_first(server, ring), 1)) {
-                continue;
+            if (!serve_rest(server)) {
+                return;
             }
         }
-        serve_any(server);
+        if (once) {
+            return;
+        }
+        there = rt_ring_enter(ring, wanted, timeout_ns);
     }
 }
 

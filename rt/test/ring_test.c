@@ -457,6 +457,29 @@ static void test_entries_go_on_at_the_queue_s_start(void **state)
     }
 }
 
+/* Two before the queue's end and two at its start are taken in one look. */
+static void test_completions_go_on_at_the_queue_s_start(void **state)
+{
+    (void)state;
+    struct rt_call calls[4];
+    struct cap_cqe cqe;
+
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_true(rt_ring_push(&ring, &(struct cap_sqe){.user_data = 1}));
+        assert_true(rt_ring_enter(&ring, 0, CAP_TIMEOUT_POLL) >= 0);
+        assert_true(rt_ring_take(&ring, &cqe));
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rt_ok(begin_and_submit(&calls[i], 40 + i)));
+    }
+    assert_true(rt_call_wait_for(&calls[0], CAP_TIMEOUT_POLL));
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(rt_call_is_done(&calls[i]));
+        assert_int_equal(calls[i].cqe.detail, 6 + i);
+        rt_call_end(&calls[i]);
+    }
+}
+
 /* Of two calls that are under way, the other is the only one that has completed. */
 static void test_finishing_takes_no_other_call_s_completion(void **state)
 {
@@ -1121,6 +1144,7 @@ int main(void)
         TEST(test_a_call_is_sent),
         TEST(test_two_calls_are_sent),
         TEST(test_entries_go_on_at_the_queue_s_start),
+        TEST(test_completions_go_on_at_the_queue_s_start),
         TEST(test_finishing_takes_no_other_call_s_completion),
         TEST(test_release_is_an_entry),
         TEST(test_a_copy_is_an_entry),

@@ -18,6 +18,7 @@ static struct {
     uint64_t kept;
     bool stops;
     bool keeps;
+    bool asks; /* somebody else, while it answers */
 } seen;
 
 static void note(struct capnp_call *call)
@@ -29,10 +30,26 @@ static void note(struct capnp_call *call)
     }
 }
 
+/* A call of the handler's own, which the kernel answers when it is entered. */
+static void ask(void)
+{
+    struct rt_call call;
+
+    assert_true(rt_ok(rt_call_begin(&call, &ring, 0, 0)));
+    assert_true(rt_ok(rt_call_submit(&call, 5, 6, 7, 0)));
+    kernel.tells_detail = false;
+    kernel.late = 1;
+    assert_true(rt_ok(rt_call_finish(&call)));
+    rt_call_end(&call);
+}
+
 static enum capnp_answer ping(void *self, struct capnp_call *call)
 {
     (void)self;
     note(call);
+    if (seen.asks) {
+        ask();
+    }
     if (seen.keeps) {
         seen.kept = rt_request_id(call);
         return CAPNP_PENDING;
@@ -329,6 +346,40 @@ static void test_one_receiver_serves_again_and_again(void **state)
     }
     assert_int_equal(seen.calls, 20);
     assert_int_equal(kernel.taken_count, 21); /* one entry a call */
+    step();                                   /* the queue was full of calls, all of them served */
+    assert_int_equal(seen.calls, 20);
+}
+
+/* Waiting for it takes all completions, of which those that are not served yet are kept. */
+static void test_a_handler_may_call_somebody_meanwhile(void **state)
+{
+    (void)state;
+    offer(4);
+    seen.asks = true;
+    for (uint32_t i = 0; i < 4; i++) {
+        come_ping(i, i);
+    }
+    step();
+    assert_int_equal(seen.calls, 4);
+    assert_int_equal(ring.stash_count, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(seen.order[i], i);
+        answered(i, i);
+    }
+}
+
+/* The same between two steps. */
+static void test_what_is_kept_is_served_first(void **state)
+{
+    (void)state;
+    offer(2);
+    come_ping(1, 0);
+    ask();
+    come_ping(0, 1);
+    step();
+    assert_int_equal(seen.calls, 2);
+    assert_int_equal(seen.order[0], 0);
+    assert_int_equal(seen.order[1], 1);
 }
 
 static void test_a_raw_completion_of_nobody_panics(void **state)
@@ -719,6 +770,8 @@ int main(void)
         TEST(test_an_offer_that_has_no_room_begins_nothing),
         TEST(test_calls_are_served_in_the_order_in_which_they_came),
         TEST(test_one_receiver_serves_again_and_again),
+        TEST(test_a_handler_may_call_somebody_meanwhile),
+        TEST(test_what_is_kept_is_served_first),
         TEST(test_a_raw_completion_of_nobody_panics),
         TEST(test_a_damaged_ring_is_mended),
         TEST(test_results_are_answered),

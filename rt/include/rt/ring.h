@@ -210,19 +210,19 @@ static inline uint32_t rt_ring_room(const struct rt_ring *ring)
 /* Raw level: copies one entry in, as it is. False: the queue is full; enter first. */
 bool rt_ring_push(struct rt_ring *ring, const struct cap_sqe *sqe);
 
-/* Whether no completion is in the queue. */
-static inline bool rt_ring_is_drained(const struct rt_ring *ring)
+/* Completions that are in the queue. */
+static inline uint32_t rt_ring_there(const struct rt_ring *ring)
 {
-    return ring->cq_head == __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) - ring->cq_head;
 }
 
 /* Whether no completion waits to be taken, neither a raw one nor a call's. */
 static inline bool rt_ring_is_empty(const struct rt_ring *ring)
 {
-    return rt_ring_is_drained(ring) && ring->stash_count == 0;
+    return rt_ring_there(ring) == 0 && ring->stash_count == 0;
 }
 
-/* The completion that lies first in a queue that is not drained. */
+/* The completion that lies first in a queue that is not empty. */
 static inline const struct cap_cqe *rt_ring_first(const struct rt_ring *ring)
 {
     return &ring->cq[ring->cq_head & ring->cq_mask];
@@ -357,8 +357,8 @@ static inline struct cap_sqe *rt_ring_entry(struct rt_ring *ring)
  */
 static inline void rt_ring_write(struct rt_ring *ring, struct cap_sqe sqe)
 {
-    struct cap_sqe *to = rt_ring_entry(ring);
     uint64_t lengths = sqe.params_len | (uint64_t)sqe.result_len << 32;
+    struct cap_sqe *to = rt_ring_entry(ring);
 
     to->opcode = sqe.opcode;
     to->cap_count = sqe.cap_count;

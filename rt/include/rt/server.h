@@ -66,13 +66,13 @@ struct rt_receiver {
 
 /* A server: zero but for its ring, until it is offered something. Must not move. */
 struct rt_server {
+    struct rt_receiver receivers[RT_SERVER_RECEIVERS]; /* first, since user data say where */
     struct rt_ring *ring;
     bool stopped;
     uint32_t receiver_count;
     uint32_t busy;         /* receivers that are not IDLE */
     uint32_t quick_bytes;  /* of the receivers that there are; 0 once it has stopped */
     struct rt_status last; /* why the last receiver that failed did */
-    struct rt_receiver receivers[RT_SERVER_RECEIVERS];
 };
 
 /*
