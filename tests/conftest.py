@@ -25,6 +25,9 @@ KERNEL_BARE = BUILD / "kernel-bare.elf"
 KERNEL_SAN = BUILD / "kernel-san.elf"
 MANIFEST = BUILD / "manifest.bin"
 
+# The sanitized kernel takes several times as long for everything.
+PATIENCE = 4 if KERNEL == KERNEL_SAN else 1
+
 # What tools/qemu-run ends with.
 PASS = 0
 FAILED = 35
@@ -125,6 +128,7 @@ def make_iso(path, modules, kernel=KERNEL, loader=("--grub",)):
 
 def qemu_run(*options, timeout=60):
     """Runs tools/qemu-run to its end."""
+    timeout *= PATIENCE
     done = subprocess.run(
         [sys.executable, ROOT / "tools/qemu-run", "--timeout", str(timeout), *map(str, options)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

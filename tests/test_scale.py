@@ -59,6 +59,7 @@ def test_who_never_enters_the_kernel_again_gets_what_it_asked_for(boot):
     run.says("impatient: pass")
 
 
+@pytest.mark.measures
 def test_beside_one_that_only_computes_a_child_lives_for_a_few_ticks(boot):
     """The kernel's work gets its share of each tick: spawning and reaping take a dozen slices."""
     spin = service("spin", caps=[], daemon=True)
@@ -108,6 +109,7 @@ def test_giving_up_a_call_looks_at_the_own_entries_only(costs):
         assert len({cost for _, cost in costs["cancel", what]}) == 1
 
 
+@pytest.mark.measures
 def test_a_message_costs_no_more_than_its_copying(costs):
     """An instruction for each 8 bytes each way, and something for what is not short."""
     row = costs["round-trip", "bytes"]
@@ -115,6 +117,7 @@ def test_a_message_costs_no_more_than_its_copying(costs):
     assert all(cost <= row[0][1] + 1.1 * bytes / 4 + 1000 for bytes, cost in row), str(row)
 
 
+@pytest.mark.measures
 def test_an_entry_costs_the_less_the_more_there_are(costs):
     """A NOP shares its way into the kernel. Calls of a server that takes one at a time wait in
     its queue, which costs something once, and no more the longer it is."""

@@ -42,6 +42,7 @@ def tree_fixture(tmp_path):
         env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
         env |= {"SETUP": "no", "PATH": f"{tools}:{env['PATH']}", "CAPOS_CUE_CACHE": str(BUILD / "cue")}
         env.pop("MFLAGS", None)
+        env.pop("CAPOS_KERNEL", None)  # the page speaks of the one that it builds
         env.pop("PYTEST_XDIST_WORKER", None)
         return subprocess.run(
             ["bash", "-ec", script], cwd=copy, env=env, stdin=subprocess.DEVNULL,

@@ -18,8 +18,11 @@
 
 #define MS 1000000ull
 
-/* Spawns that may be quicker, in a row, than what cancels them. */
-#define CANCEL_TRIES 64u
+/*
+ * Spawns that may be quicker, in a row, than what cancels them: most of them are, while many
+ * others run and the kernel is a slow one.
+ */
+#define CANCEL_TRIES 1024u
 
 /* ---------------------------------------------------------------------------
  * What it all costs */
