@@ -14,6 +14,7 @@ core_SRCS := \
 	kernel/work.c \
 	kernel/test/authority.c \
 	kernel/test/authority_model.c \
+	kernel/test/caller.c \
 	kernel/test/host/machine.c \
 	kernel/test/host/memory.c \
 	kernel/test/scene.c \
