@@ -18,6 +18,9 @@ core_SRCS := \
 	kernel/test/host/machine.c \
 	kernel/test/host/memory.c \
 	kernel/test/scene.c \
+	kernel/test/scene_acts.c \
+	kernel/test/scene_cast.c \
+	kernel/test/scene_outcome.c \
 	kernel/test/world.c
 
 core_TESTS := $(wildcard kernel/test/*_test.c)
