@@ -2,6 +2,9 @@
 /* Short typed calls of NullCap, which the kernel serves or another process. */
 #include "rows.h"
 
+/* Those of a batch. */
+static struct rt_call calls[BATCH];
+
 void ping(uint32_t n)
 {
     struct rt_ring *ring = bench.ring;
@@ -17,15 +20,14 @@ void ping_batch(uint32_t n)
 {
     struct rt_ring *ring = bench.ring;
     struct capos_null_cap null = bench.null;
-    struct rt_call calls[BATCH];
 
     for (; n != 0; n -= BATCH) {
-        for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(capos_null_cap_ping_send(&calls[i], ring, null)));
+        for (struct rt_call *call = calls; call < calls + BATCH; call++) {
+            CHECK(rt_ok(capos_null_cap_ping_send(call, ring, null)));
         }
-        for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(rt_call_wait(&calls[i])));
-            rt_call_end(&calls[i]);
+        for (struct rt_call *call = calls; call < calls + BATCH; call++) {
+            CHECK(rt_ok(rt_call_wait(call)));
+            rt_call_end(call);
         }
         bench.served += BATCH;
     }
@@ -52,30 +54,29 @@ void add(uint32_t n)
 
 void add_batch(uint32_t n)
 {
-    struct rt_call calls[BATCH];
+    struct rt_ring *ring = bench.ring;
+    struct capos_null_cap null = bench.null;
 
     for (; n != 0; n -= BATCH) {
-        for (uint64_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(capos_null_cap_add_send(&calls[i], bench.ring, bench.null, i - 1u, 1, 1)));
+        struct rt_call *call = calls;
+        for (uint64_t i = 0; i < BATCH; i++, call++) {
+            CHECK(rt_ok(capos_null_cap_add_send(call, ring, null, i - 1u, 1, 1)));
         }
-        for (uint64_t i = 0; i < BATCH; i++) {
+        call = calls;
+        for (uint64_t i = 0; i < BATCH; i++, call++) {
             uint64_t sum;
             bool carry;
             uint64_t count;
-            CHECK(rt_ok(rt_call_wait(&calls[i])));
-            CHECK(rt_ok(capos_null_cap_add_take(&calls[i], &sum, &carry, &count)));
+            CHECK(rt_ok(rt_call_wait(call)));
+            CHECK(rt_ok(capos_null_cap_add_take(call, &sum, &carry, &count)));
             check_sum(i - 1u, sum, carry, count);
-            rt_call_end(&calls[i]);
+            rt_call_end(call);
         }
     }
 }
 
-#define ECHO_BYTES 16u
-
 /* With the data, the room that an answer takes. */
 #define ECHO_ROOM(bytes) (CAPOS_NULL_CAP_ECHO_RESULTS_BYTES + (bytes))
-
-static const uint8_t payload[ECHO_BYTES] = "sixteen bytes  ";
 
 /* In line, as it is in a program that has one place for it. */
 static inline CAPNP_INLINE void check_echo(const struct rt_call *call, uint64_t value)
@@ -85,13 +86,12 @@ static inline CAPNP_INLINE void check_echo(const struct rt_call *call, uint64_t 
 
     CHECK(rt_ok(capos_null_cap_echo_take(call, &echoed, &data)));
     CHECK(echoed == value);
-    CHECK(data.len == ECHO_BYTES && __builtin_memcmp(data.ptr, payload, ECHO_BYTES) == 0);
-    bench.served++;
+    CHECK(data.len == ECHO_BYTES && __builtin_memcmp(data.ptr, bench.data, ECHO_BYTES) == 0);
 }
 
 void echo(uint32_t n)
 {
-    const struct capnp_data data = {.ptr = payload, .len = ECHO_BYTES};
+    const struct capnp_data data = {.ptr = bench.data, .len = ECHO_BYTES};
     struct rt_ring *ring = bench.ring;
     struct capos_null_cap null = bench.null;
     struct rt_call call;
@@ -101,24 +101,27 @@ void echo(uint32_t n)
         check_echo(&call, i);
         rt_call_end(&call);
     }
+    bench.served += n;
 }
 
 void echo_batch(uint32_t n)
 {
-    const struct capnp_data data = {.ptr = payload, .len = ECHO_BYTES};
+    const struct capnp_data data = {.ptr = bench.data, .len = ECHO_BYTES};
     struct rt_ring *ring = bench.ring;
     struct capos_null_cap null = bench.null;
-    struct rt_call calls[BATCH];
 
     for (; n != 0; n -= BATCH) {
-        for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(
-                capos_null_cap_echo_send(&calls[i], ring, null, i, data, ECHO_ROOM(ECHO_BYTES))));
+        struct rt_call *call = calls;
+        for (uint64_t i = 0; i < BATCH; i++, call++) {
+            CHECK(
+                rt_ok(capos_null_cap_echo_send(call, ring, null, i, data, ECHO_ROOM(ECHO_BYTES))));
         }
-        for (uint32_t i = 0; i < BATCH; i++) {
-            CHECK(rt_ok(rt_call_wait(&calls[i])));
-            check_echo(&calls[i], i);
-            rt_call_end(&calls[i]);
+        call = calls;
+        for (uint64_t i = 0; i < BATCH; i++, call++) {
+            CHECK(rt_ok(rt_call_wait(call)));
+            check_echo(call, i);
+            rt_call_end(call);
         }
+        bench.served += BATCH;
     }
 }

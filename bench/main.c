@@ -30,7 +30,7 @@
 #define SOME 320u
 #define FEW  10u
 
-struct bench bench;
+struct bench bench = {.data = "sixteen bytes  "};
 
 void bench_call(uint64_t null_cap)
 {

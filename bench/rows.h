@@ -18,12 +18,16 @@
 /* Data of the longest measured call, bytes. */
 #define PAYLOAD_MAX 4096u
 
+/* And of the short ones. */
+#define ECHO_BYTES 16u
+
 /* What rows work on. */
 struct bench {
     struct rt_ring *ring;
     struct capos_null_cap null; /* the kernel's object, or another process in its stead */
     struct demo_depot bulk;     /* another process, which inverts much data */
     uint64_t served;            /* calls of its add that it has counted */
+    uint8_t data[ECHO_BYTES];   /* of short calls; no compiler knows them */
     bool is_warming_up;         /* nothing is timed, so that checks may be long */
 };
 

@@ -402,12 +402,13 @@ static inline struct capnp_struct_builder capnp_flat_root(uint8_t *message, uint
 static inline uint32_t capnp_flat_bytes(uint8_t *message, uint32_t slot, uint32_t end,
                                         const void *bytes, uint32_t len, uint32_t pad)
 {
+    /* Before the bytes are read, so that compilers see that the slot need not be cleared first. */
+    capnp_store_pointer(message + slot, message + end, capnp_bytes_word((uint64_t)len + pad));
     if (CAPNP_LIKELY(len - 8u <= 8u)) {
         capnp_lay_down_short(message + end, bytes, len, pad);
     } else {
         capnp_lay_down(message + end, bytes, len, pad);
     }
-    capnp_store_pointer(message + slot, message + end, capnp_bytes_word((uint64_t)len + pad));
     return end + ((len + pad + 7u) & ~7u);
 }
 
