@@ -53,7 +53,7 @@ test-core: $(core_tests)
 	$(call run_units,$^)
 
 ## test-config      what a system is configured by: manifest, CUE values, layouts of ring and CapSet
-config_tests := $(call tests_of,$(filter %/manifest_test.c %/ring_test.c,$(lib_TESTS)) \
+config_tests := $(call tests_of,$(filter lib/test/manifest_% %/ring_test.c,$(lib_TESTS)) \
                 $(filter %/capset_test.c,$(rt_TESTS)))
 test-config: $(config_tests) $(O)/host/mkmanifest $(O)/san/mkmanifest
 	$(call run_units,$(config_tests)) --pytest tests/test_cue.py --pytest tests/test_mkmanifest.py

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Limits of abi/limits.h that only a booted system reaches: what is exactly as large
 as it may be is served. What is larger is refused by mkmanifest (test_mkmanifest.py)
-and by the validator (lib/test/manifest_test.c).
+and by the validator (lib/test/manifest_values_test.c).
 """
 
 import itertools
