@@ -157,6 +157,11 @@ def test_a_proof_without_end_is_ended(prove):
     assert last_line(done) == "0 passed, 1 failed"
 
 
+def test_a_proof_has_so_much_memory_and_no_more(prove):
+    done = prove("ulimit -d; exit 6", "--only", "first")
+    assert f"  {8 << 20}\n" in done.stdout
+
+
 def test_a_proof_that_is_chosen_by_no_name_is_a_failure(prove):
     assert prove("exit 0", "--only", "third").returncode == 1
 
