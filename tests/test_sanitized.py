@@ -6,7 +6,7 @@ import re
 
 import hostile
 import pytest
-from conftest import KERNEL_SAN, MANIFEST, PANIC, PASS, ROOT
+from conftest import KERNEL_SAN, MANIFEST, PANIC, PASS, ROOT, manifest, service
 
 PLANTED = re.findall(
     r'^        {"([a-z-]+)", test_', (ROOT / "kernel/sanitize_test.c").read_text(), re.MULTILINE
@@ -35,6 +35,12 @@ def test_what_is_planted_is_found(boot, test):
 
 def test_the_default_manifest_has_nothing_to_report(boot):
     run = boot(MANIFEST, kernel=KERNEL_SAN, timeout=180)
+    assert run.status == PASS, str(run)
+
+
+def test_nor_has_the_start_of_a_micro_vm(boot):
+    """Its firmware puts the list of modules at no multiple of eight."""
+    run = boot(manifest(service("ring-nop")), "--machine", "microvm", kernel=KERNEL_SAN)
     assert run.status == PASS, str(run)
 
 

@@ -11,8 +11,7 @@
 /* More than any firmware has; a bound for a count that we did not make. */
 #define PVH_ENTRIES_MAX 4096u
 
-/* Firmware puts these where it likes, and the one of micro-VMs at no multiple of eight. */
-struct __attribute__((packed)) pvh_start_info {
+struct pvh_start_info {
     uint32_t magic;
     uint32_t version;
     uint32_t flags;
@@ -25,6 +24,7 @@ struct __attribute__((packed)) pvh_start_info {
     uint32_t reserved;
 };
 
+/* The firmware of micro-VMs puts the list of these at no multiple of eight. */
 struct __attribute__((packed)) pvh_module {
     uint64_t base;
     uint64_t bytes;
@@ -32,7 +32,7 @@ struct __attribute__((packed)) pvh_module {
     uint64_t reserved;
 };
 
-struct __attribute__((packed)) pvh_memory {
+struct pvh_memory {
     uint64_t base;
     uint64_t bytes;
     uint32_t type;
