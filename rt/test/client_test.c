@@ -23,6 +23,15 @@ static int begin(void **state)
     return 0;
 }
 
+/* With chunks that hold a short call. */
+static int begin_large(void **state)
+{
+    (void)state;
+    set_up_area(64u * 256u);
+    kernel.hold = true;
+    return 0;
+}
+
 static int end(void **state)
 {
     assert_int_equal(rt_ring_free_chunks(&ring), RT_RING_CHUNKS);
@@ -237,9 +246,106 @@ static void test_a_whole_call_that_fails_leaves_the_handle(void **state)
     assert_int_equal(client, 5);
 }
 
+/* Its parameters and results lie in the chunk at hand, which it takes only where it must wait. */
+static void test_a_whole_call_lies_in_the_chunk_at_hand(void **state)
+{
+    (void)state;
+    struct capos_null_cap target = {TARGET};
+    struct rt_call other;
+
+    kernel.hold = false;
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target))); /* which puts one at hand */
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target)));
+    assert_int_equal(kernel.taken[1].params_addr, kernel.taken[0].params_addr);
+    assert_int_equal(kernel.taken[1].result_len, RT_REFUSAL_BYTES);
+    assert_true(rt_ring_is_empty(&ring));
+    assert_int_equal(ring.spare_count, 1);
+
+    assert_true(rt_ok(capos_null_cap_ping_send(&other, &ring, target)));
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target))); /* no chunk is at hand */
+    assert_true(rt_call_is_done(&other));
+    rt_call_end(&other);
+    assert_true(rt_ok(capos_null_cap_ping_send(&other, &ring, target)));
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target))); /* and here one, but not its alone */
+    assert_true(rt_call_is_done(&other));
+    assert_int_not_equal(kernel.taken[5].params_addr, kernel.taken[4].params_addr);
+    rt_call_end(&other);
+    assert_int_equal(ring.spare_count, 2);
+
+    kernel.result = CAP_ERR_EXCEPTION;
+    kernel.flags = CAP_EXC_OVERLOADED;
+    struct rt_status s = capos_null_cap_ping(&ring, target);
+    assert_int_equal(s.code, CAP_ERR_EXCEPTION);
+    assert_int_equal(s.exception, CAP_EXC_OVERLOADED);
+    assert_int_equal(ring.spare_count, 2);
+    assert_int_equal(kernel.taken_count, 7);
+}
+
+/* The queue is full of completions of earlier calls, whose user data are the same. */
+static void test_a_whole_call_is_not_complete_when_the_kernel_refuses_the_ring(void **state)
+{
+    (void)state;
+    struct capos_null_cap target = {TARGET};
+
+    kernel.hold = false;
+    for (uint32_t i = 0; i < 19; i++) {
+        kernel.refusals = i / 18u;
+        assert_true(rt_ok(capos_null_cap_ping(&ring, target)));
+        assert_int_equal(kernel.taken_count, i + 1u);
+    }
+}
+
+/* Another's completion, which is the only one, is not taken for the call's. */
+static void test_a_whole_call_waits_for_its_own_completion(void **state)
+{
+    (void)state;
+    struct capos_null_cap target = {TARGET};
+    struct rt_call other;
+
+    assert_true(rt_ok(capos_null_cap_ping_send(&other, &ring, target)));
+    (void)submitted(&other);
+    ring.spare[++ring.spare_count] = ring.area + 2u * (uint64_t)ring.chunk_bytes;
+    ring.chunks_free &= ~4ull;
+    kernel_answer(0, 0);
+    kernel.late = 2;
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target)));
+    assert_true(rt_call_is_done(&other));
+    assert_int_equal(kernel.late, 0);
+    rt_call_end(&other);
+}
+
+static void test_a_whole_call_reads_its_results_where_they_came(void **state)
+{
+    (void)state;
+    struct capos_null_cap target = {TARGET};
+    struct capnp_arena arena;
+    uint64_t sum;
+    bool carry;
+    uint64_t count;
+
+    kernel.hold = false;
+    assert_true(rt_ok(capos_null_cap_ping(&ring, target)));
+    uint8_t *chunk = ring.spare[ring.spare_count];
+    capnp_arena_init(&arena, chunk + CAPOS_NULL_CAP_ADD_PARAMS_BYTES, 160);
+    struct capos_null_cap_add_results_builder b = capos_null_cap_add_results_build_root(&arena);
+    capos_null_cap_add_results_set_sum(b, 7);
+    capos_null_cap_add_results_set_carry(b, true);
+    capos_null_cap_add_results_set_count(b, 9);
+    kernel.result = (int32_t)capnp_arena_bytes(&arena);
+    assert_true(rt_ok(capos_null_cap_add(&ring, target, 1, 2, 4, &sum, &carry, &count)));
+    assert_int_equal(kernel.taken[1].params_addr, (uintptr_t)chunk);
+    assert_int_equal(kernel.taken[1].result_addr, (uintptr_t)arena.base);
+    assert_int_equal(((const uint64_t *)(const void *)chunk)[3], 4);
+    assert_true(sum == 7 && carry && count == 9);
+    kernel.result = 12;
+    assert_int_equal(capos_null_cap_add(&ring, target, 1, 2, 4, &sum, &carry, &count).code,
+                     RT_ERR_MESSAGE);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, begin, end)
+#define LARGE(name) cmocka_unit_test_setup_teardown(name, begin_large, end)
     const struct CMUnitTest tests[] = {
         TEST(test_an_argument_is_given_as_it_says),
         TEST(test_nothing_is_a_null_pointer),
@@ -248,6 +354,10 @@ int main(void)
         TEST(test_capabilities_in_lists),
         TEST(test_more_than_was_asked_for_is_not_submitted),
         TEST(test_a_whole_call_that_fails_leaves_the_handle),
+        LARGE(test_a_whole_call_lies_in_the_chunk_at_hand),
+        LARGE(test_a_whole_call_is_not_complete_when_the_kernel_refuses_the_ring),
+        LARGE(test_a_whole_call_waits_for_its_own_completion),
+        LARGE(test_a_whole_call_reads_its_results_where_they_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

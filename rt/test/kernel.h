@@ -108,17 +108,22 @@ static int64_t rt_cap_enter(uint64_t min_complete, uint64_t timeout_ns)
     return available;
 }
 
-static int set_up(void **state)
+static void set_up_area(uint32_t bytes)
 {
-    (void)state;
     memset(&kernel, 0, sizeof kernel);
-    assert_int_equal(ring_region_layout(4, 8, 4096, &kernel.layout), ST_OK);
+    assert_int_equal(ring_region_layout(4, 8, bytes, &kernel.layout), ST_OK);
     kernel.region = aligned_alloc(4096, kernel.layout.region_bytes);
     assert_non_null(kernel.region);
     memset(kernel.region, 0, kernel.layout.region_bytes);
     ring_format(kernel.region, &kernel.layout);
     ring_view_init(&kernel.view, kernel.region, &kernel.layout);
     assert_true(rt_ring_init(&ring, kernel.region));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    set_up_area(4096);
     return 0;
 }
 

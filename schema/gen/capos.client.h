@@ -182,6 +182,13 @@ static inline struct capos_fault_injector capos_fault_injector_need(const char *
 /* ---------------------------------------------------------------------------
  * capos.capnp:Console */
 
+/* Builds the parameters where there is room for them. */
+static inline void capos_console_write_build(uint8_t *message, struct capnp_data data)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
+}
+
 /*
  * Writes the bytes as they are, at most CAP_CONSOLE_WRITE_MAX of them.
  * invalidArgument: there are more.
@@ -197,8 +204,7 @@ static inline struct rt_status capos_console_write_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_data(message, 8, CAPOS_CONSOLE_WRITE_PARAMS_BYTES, data);
+    capos_console_write_build(message, data);
     return s;
 }
 
@@ -245,13 +251,32 @@ static inline struct rt_status capos_console_write(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_console_write_send(&call, ring, target, data);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = CAPOS_CONSOLE_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_console_write_build(message, data);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_console_write_send(&call, ring, target, data);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void capos_console_write_line_build(uint8_t *message, struct capnp_text text)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
 }
 
 /*
@@ -271,8 +296,7 @@ static inline struct rt_status capos_console_write_line_send(struct rt_call *cal
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_text(message, 8, CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES, text);
+    capos_console_write_line_build(message, text);
     return s;
 }
 
@@ -287,11 +311,23 @@ static inline struct rt_status capos_console_write_line(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_console_write_line_send(&call, ring, target, text);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = CAPOS_CONSOLE_WRITE_LINE_PARAMS_BYTES + capnp_text_bytes(text);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     CAPOS_CONSOLE_ID, CAPOS_CONSOLE_WRITE_LINE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_console_write_line_build(message, text);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_console_write_line_send(&call, ring, target, text);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -313,13 +349,31 @@ static inline struct rt_status capos_null_cap_ping(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_null_cap_ping_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, CAPOS_NULL_CAP_ID,
+                                     CAPOS_NULL_CAP_PING);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_null_cap_ping_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void capos_null_cap_echo_build(uint8_t *message, uint64_t value,
+                                             struct capnp_data data)
+{
+    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capos_null_cap_echo_params_set_value(params, value);
+    capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
 }
 
 /*
@@ -338,9 +392,7 @@ static inline struct rt_status capos_null_cap_echo_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_null_cap_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
-    capos_null_cap_echo_params_set_value(params, value);
-    capnp_flat_data(message, 16, CAPOS_NULL_CAP_ECHO_PARAMS_BYTES, data);
+    capos_null_cap_echo_build(message, value, data);
     return s;
 }
 
@@ -421,6 +473,15 @@ static inline struct rt_status capos_null_cap_echo_call(struct rt_call *call, st
     return s;
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void capos_null_cap_add_build(uint8_t *message, uint64_t a, uint64_t b, uint64_t c)
+{
+    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_null_cap_add_params_set_a(params, a);
+    capos_null_cap_add_params_set_b(params, b);
+    capos_null_cap_add_params_set_c(params, c);
+}
+
 /*
  * a + b + c modulo 2^64; carry says whether it wrapped; count is the number of
  * calls this object has served.
@@ -436,10 +497,7 @@ static inline struct rt_status capos_null_cap_add_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_null_cap_add_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_null_cap_add_params_set_a(params, a);
-    capos_null_cap_add_params_set_b(params, b);
-    capos_null_cap_add_params_set_c(params, c);
+    capos_null_cap_add_build(message, a, b, c);
     return s;
 }
 
@@ -472,11 +530,23 @@ static inline struct rt_status capos_null_cap_add(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_null_cap_add_send(&call, ring, target, a, b, c);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, CAPOS_NULL_CAP_ADD_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES), target.id, CAPOS_NULL_CAP_ID,
+        CAPOS_NULL_CAP_ADD);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_null_cap_add_build(message, a, b, c);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            CAPOS_NULL_CAP_ADD_PARAMS_BYTES, RT_RESULTS_ROOM(CAPOS_NULL_CAP_ADD_RESULTS_BYTES)))) {
+            return capos_null_cap_add_take(&call, sum_out, carry_out, count_out);
+        }
+    } else {
+        s = capos_null_cap_add_send(&call, ring, target, a, b, c);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -659,11 +729,22 @@ static inline struct rt_status capos_memory_object_size(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_memory_object_size_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES), target.id, CAPOS_MEMORY_OBJECT_ID,
+        CAPOS_MEMORY_OBJECT_SIZE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0,
+            RT_RESULTS_ROOM(CAPOS_MEMORY_OBJECT_SIZE_RESULTS_BYTES)))) {
+            return capos_memory_object_size_take(&call, bytes_out);
+        }
+    } else {
+        s = capos_memory_object_size_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -765,11 +846,22 @@ static inline struct rt_status capos_memory_reader_size(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_memory_reader_size_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES), target.id, CAPOS_MEMORY_READER_ID,
+        CAPOS_MEMORY_READER_SIZE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0,
+            RT_RESULTS_ROOM(CAPOS_MEMORY_READER_SIZE_RESULTS_BYTES)))) {
+            return capos_memory_reader_size_take(&call, bytes_out);
+        }
+    } else {
+        s = capos_memory_reader_size_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -972,6 +1064,16 @@ capos_frame_allocator_alloc_contiguous(struct rt_ring *ring, struct capos_frame_
 /* ---------------------------------------------------------------------------
  * capos.capnp:VirtualMemory */
 
+/* Builds the parameters where there is room for them. */
+static inline void capos_virtual_memory_map_build(uint8_t *message, uint64_t hint, uint64_t size,
+                                                  enum capos_virtual_memory_protection protection)
+{
+    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_virtual_memory_map_params_set_hint(params, hint);
+    capos_virtual_memory_map_params_set_size(params, size);
+    capos_virtual_memory_map_params_set_protection(params, protection);
+}
+
 /*
  * Fresh zeroed pages at `hint`, which must be free; 0: wherever there is room.
  * invalidArgument: size, address or protection is not a valid one; something is mapped there.
@@ -990,10 +1092,7 @@ capos_virtual_memory_map_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_map_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_virtual_memory_map_params_set_hint(params, hint);
-    capos_virtual_memory_map_params_set_size(params, size);
-    capos_virtual_memory_map_params_set_protection(params, protection);
+    capos_virtual_memory_map_build(message, hint, size, protection);
     return s;
 }
 
@@ -1025,11 +1124,24 @@ capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory targe
 {
     struct rt_call call;
 
-    struct rt_status s = capos_virtual_memory_map_send(&call, ring, target, hint, size, protection);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
+        RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES), target.id, CAPOS_VIRTUAL_MEMORY_ID,
+        CAPOS_VIRTUAL_MEMORY_MAP);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_virtual_memory_map_build(message, hint, size, protection);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            CAPOS_VIRTUAL_MEMORY_MAP_PARAMS_BYTES,
+            RT_RESULTS_ROOM(CAPOS_VIRTUAL_MEMORY_MAP_RESULTS_BYTES)))) {
+            return capos_virtual_memory_map_take(&call, address_out);
+        }
+    } else {
+        s = capos_virtual_memory_map_send(&call, ring, target, hint, size, protection);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -1037,6 +1149,15 @@ capos_virtual_memory_map(struct rt_ring *ring, struct capos_virtual_memory targe
     s = capos_virtual_memory_map_take(&call, address_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void capos_virtual_memory_unmap_build(uint8_t *message, uint64_t address,
+                                                    uint64_t size)
+{
+    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
+    capos_virtual_memory_unmap_params_set_address(params, address);
+    capos_virtual_memory_unmap_params_set_size(params, size);
 }
 
 /*
@@ -1056,9 +1177,7 @@ static inline struct rt_status capos_virtual_memory_unmap_send(struct rt_call *c
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_unmap_params_builder params = {capnp_flat_root(message, 2, 0)};
-    capos_virtual_memory_unmap_params_set_address(params, address);
-    capos_virtual_memory_unmap_params_set_size(params, size);
+    capos_virtual_memory_unmap_build(message, address, size);
     return s;
 }
 
@@ -1074,13 +1193,35 @@ static inline struct rt_status capos_virtual_memory_unmap(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_virtual_memory_unmap_send(&call, ring, target, address, size);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_UNMAP);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_virtual_memory_unmap_build(message, address, size);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            CAPOS_VIRTUAL_MEMORY_UNMAP_PARAMS_BYTES, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_virtual_memory_unmap_send(&call, ring, target, address, size);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void
+capos_virtual_memory_protect_build(uint8_t *message, uint64_t address, uint64_t size,
+                                   enum capos_virtual_memory_protection protection)
+{
+    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
+    capos_virtual_memory_protect_params_set_address(params, address);
+    capos_virtual_memory_protect_params_set_size(params, size);
+    capos_virtual_memory_protect_params_set_protection(params, protection);
 }
 
 /*
@@ -1100,10 +1241,7 @@ capos_virtual_memory_protect_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_virtual_memory_protect_params_builder params = {capnp_flat_root(message, 3, 0)};
-    capos_virtual_memory_protect_params_set_address(params, address);
-    capos_virtual_memory_protect_params_set_size(params, size);
-    capos_virtual_memory_protect_params_set_protection(params, protection);
+    capos_virtual_memory_protect_build(message, address, size, protection);
     return s;
 }
 
@@ -1120,12 +1258,22 @@ capos_virtual_memory_protect(struct rt_ring *ring, struct capos_virtual_memory t
 {
     struct rt_call call;
 
-    struct rt_status s = capos_virtual_memory_protect_send(&call, ring, target, address, size,
-                                                           protection);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_VIRTUAL_MEMORY_ID, CAPOS_VIRTUAL_MEMORY_PROTECT);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_virtual_memory_protect_build(message, address, size, protection);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            CAPOS_VIRTUAL_MEMORY_PROTECT_PARAMS_BYTES, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_virtual_memory_protect_send(&call, ring, target, address, size, protection);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -1341,11 +1489,20 @@ static inline struct rt_status capos_process_handle_kill(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_process_handle_kill_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     CAPOS_PROCESS_HANDLE_ID, CAPOS_PROCESS_HANDLE_KILL);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_process_handle_kill_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -1385,11 +1542,22 @@ static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *
 {
     struct rt_call call;
 
-    struct rt_status s = capos_boot_package_manifest_size_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES), target.id,
+        CAPOS_BOOT_PACKAGE_ID, CAPOS_BOOT_PACKAGE_MANIFEST_SIZE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0,
+            RT_RESULTS_ROOM(CAPOS_BOOT_PACKAGE_MANIFEST_SIZE_RESULTS_BYTES)))) {
+            return capos_boot_package_manifest_size_take(&call, bytes_out);
+        }
+    } else {
+        s = capos_boot_package_manifest_size_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -1397,6 +1565,16 @@ static inline struct rt_status capos_boot_package_manifest_size(struct rt_ring *
     s = capos_boot_package_manifest_size_take(&call, bytes_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void capos_boot_package_read_manifest_build(uint8_t *message, uint64_t offset,
+                                                          uint32_t max_bytes)
+{
+    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
+                                                                                     0)};
+    capos_boot_package_read_manifest_params_set_offset(params, offset);
+    capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
 }
 
 /*
@@ -1415,10 +1593,7 @@ capos_boot_package_read_manifest_send(struct rt_call *call, struct rt_ring *ring
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_boot_package_read_manifest_params_builder params = {capnp_flat_root(message, 2,
-                                                                                     0)};
-    capos_boot_package_read_manifest_params_set_offset(params, offset);
-    capos_boot_package_read_manifest_params_set_max_bytes(params, max_bytes);
+    capos_boot_package_read_manifest_build(message, offset, max_bytes);
     return s;
 }
 
@@ -1465,6 +1640,13 @@ capos_boot_package_read_manifest_call(struct rt_call *call, struct rt_ring *ring
 /* ---------------------------------------------------------------------------
  * capos.capnp:CapabilityManager */
 
+/* Builds the parameters where there is room for them. */
+static inline void capos_capability_manager_list_build(uint8_t *message, uint32_t first)
+{
+    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
+    capos_capability_manager_list_params_set_first(params, first);
+}
+
 /*
  * At most CAP_LIST_MAX capabilities, by slot, from slot `first` on; `next` is where
  * to go on, 0 at the end.
@@ -1481,8 +1663,7 @@ capos_capability_manager_list_send(struct rt_call *call, struct rt_ring *ring,
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_capability_manager_list_params_builder params = {capnp_flat_root(message, 1, 0)};
-    capos_capability_manager_list_params_set_first(params, first);
+    capos_capability_manager_list_build(message, first);
     return s;
 }
 
@@ -1576,6 +1757,13 @@ capos_capability_manager_usage_call(struct rt_call *call, struct rt_ring *ring,
 /* ---------------------------------------------------------------------------
  * capos.capnp:FaultInjector */
 
+/* Builds the parameters where there is room for them. */
+static inline void capos_fault_injector_arm_build(uint8_t *message, uint64_t countdown)
+{
+    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
+    capos_fault_injector_arm_params_set_countdown(params, countdown);
+}
+
 /* The so many-th allocation from now on fails; 0: none. */
 static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *call,
                                                              struct rt_ring *ring,
@@ -1588,8 +1776,7 @@ static inline struct rt_status capos_fault_injector_arm_send(struct rt_call *cal
         return s;
     }
     uint8_t *message = call->params;
-    struct capos_fault_injector_arm_params_builder params = {capnp_flat_root(message, 1, 0)};
-    capos_fault_injector_arm_params_set_countdown(params, countdown);
+    capos_fault_injector_arm_build(message, countdown);
     return s;
 }
 
@@ -1600,11 +1787,22 @@ static inline struct rt_status capos_fault_injector_arm(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_fault_injector_arm_send(&call, ring, target, countdown);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES,
+        RT_REFUSAL_BYTES, target.id, CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_ARM);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        capos_fault_injector_arm_build(message, countdown);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            CAPOS_FAULT_INJECTOR_ARM_PARAMS_BYTES, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = capos_fault_injector_arm_send(&call, ring, target, countdown);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -1648,11 +1846,22 @@ static inline struct rt_status capos_fault_injector_disarm(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = capos_fault_injector_disarm_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0,
+        RT_RESULTS_ROOM(CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES), target.id,
+        CAPOS_FAULT_INJECTOR_ID, CAPOS_FAULT_INJECTOR_DISARM);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0,
+            RT_RESULTS_ROOM(CAPOS_FAULT_INJECTOR_DISARM_RESULTS_BYTES)))) {
+            return capos_fault_injector_disarm_take(&call, seen_out, site_out);
+        }
+    } else {
+        s = capos_fault_injector_disarm_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;

@@ -384,22 +384,57 @@ static void emit_submit(const struct model *model, const struct method *method, 
               end_of(&t));
 }
 
+/* The bytes of the arguments' message; `bytes` where emit_bytes says how many. */
+static const char *params_len(const struct model *model, const struct decl *params)
+{
+    return bytes_count(model, params) != 0  ? "capnp_room(bytes)"
+           : model_field_count(params) != 0 ? root_bytes(params)
+                                            : "0";
+}
+
+/* Where no capabilities are: a function that builds the arguments' message in its room. */
+static void emit_build(const struct model *model, const struct decl *decl,
+                       const struct method *method, struct out *out)
+{
+    struct args args = args_for(method->params, NULL);
+
+    add(&args, "uint8_t *message");
+    add_values(model, method->params, true, COPIED, &args);
+    out_print(out, "/* Builds the parameters where there is room for them. */\n");
+    out_function(out, "static inline void ", out_string("%s_%s_build", decl->name, method->name),
+                 args.list, args.count, 0);
+    out_print(out, "\n{\n");
+    emit_set_params(model, method->params, COPIED, out);
+    out_print(out, "}\n\n");
+}
+
+/* Has that function build them, as a statement. */
+static void emit_build_here(const struct model *model, const struct decl *decl,
+                            const struct method *method, const char *indent, struct out *out)
+{
+    struct args args = args_for(method->params, NULL);
+
+    add(&args, "message");
+    add_values(model, method->params, false, COPIED, &args);
+    emit_forward(out, indent, out_string("%s_%s_build", decl->name, method->name), &args);
+}
+
 /*
  * Where no capabilities are: submits what is so long, and builds it then. In this order the
  * entry is made of what is known, and need not be read back from the call.
  */
-static void emit_send_and_build(const struct model *model, const struct method *method,
-                                const char *len, struct out *out)
+static void emit_send_and_build(const struct model *model, const struct decl *decl,
+                                const struct method *method, struct out *out)
 {
     bool message = model_field_count(method->params) != 0;
 
     out_line(out, "    %srt_call_send(call, ring, %s, %s, target.id, %s_ID, %s);",
-             message ? "struct rt_status s = " : "return ", len, results_room(model, method),
-             method->interface->upper, method->number);
+             message ? "struct rt_status s = " : "return ", params_len(model, method->params),
+             results_room(model, method), method->interface->upper, method->number);
     if (message) {
         out_print(out, "    if (!rt_ok(s)) {\n        return s;\n    }\n"
                        "    uint8_t *message = call->params;\n");
-        emit_set_params(model, method->params, COPIED, out);
+        emit_build_here(model, decl, method, "", out);
         out_print(out, "    return s;\n");
     }
     out_print(out, "}\n\n");
@@ -412,26 +447,29 @@ static void emit_send(const struct model *model, const struct decl *decl,
     struct args args = args_for(params, NULL);
     bool bytes = bytes_count(model, params) != 0;
     bool message = model_field_count(params) != 0;
-    const char *room = bytes ? "capnp_room(bytes)" : message ? root_bytes(params) : "0";
     struct traffic t = traffic_of(model, method);
 
     add_target(decl, true, &args);
     add_values(model, params, true, COPIED, &args);
     add_results_room(model, method, true, &args);
+    if (!carries(&t) && message) {
+        emit_build(model, decl, method, out);
+    }
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s_send", decl->name, method->name), &args);
     if (!carries(&t)) {
         if (bytes) {
             emit_bytes(model, params, COPIED, out);
         }
-        emit_send_and_build(model, method, room, out);
+        emit_send_and_build(model, decl, method, out);
         return;
     }
-    emit_take_room(model, method, room, COPIED, out);
+    const char *len = params_len(model, params);
+    emit_take_room(model, method, len, COPIED, out);
     if (message) {
         emit_set_params(model, params, COPIED, out);
     }
-    emit_submit(model, method, "", bytes ? "(uint32_t)bytes" : room, out);
+    emit_submit(model, method, "", bytes ? "(uint32_t)bytes" : len, out);
 }
 
 static bool has_data(const struct model *model, const struct decl *params)
@@ -627,6 +665,51 @@ static void emit_message_take(const struct model *model, const struct decl *decl
 /* ---------------------------------------------------------------------------
  * Whole calls */
 
+/* Where capabilities are: sends as others do, and waits. */
+static void emit_whole_by_send(const char *send, const struct args *args, struct out *out)
+{
+    emit_forward(out, "struct rt_status s = ", send, args);
+    out_print(out,
+              "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_finish(&call);\n");
+}
+
+/*
+ * Where none are: as a rule the call is queued, built, and read in a chunk that it does not
+ * take. When it comes out of this it has begun.
+ */
+static void emit_whole_in_chunk(const struct model *model, const struct decl *decl,
+                                const struct method *method, const char *send,
+                                const struct args *send_args, const char *take,
+                                const struct args *take_args, struct out *out)
+{
+    const char *len = params_len(model, method->params);
+    const char *room = results_room(model, method);
+
+    if (bytes_count(model, method->params) != 0) {
+        emit_bytes(model, method->params, COPIED, out);
+    }
+    out_line(out,
+             "    uint8_t *message = rt_call_queue(&call, ring, %s, %s, target.id, %s_ID, %s);",
+             len, room, method->interface->upper, method->number);
+    out_print(out, "    struct rt_status s = {.code = RT_OK};\n"
+                   "    if (CAPNP_LIKELY(message != NULL)) {\n");
+    if (model_field_count(method->params) != 0) {
+        emit_build_here(model, decl, method, "    ", out);
+    }
+    out_line(out,
+             "        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, %s, %s))) {",
+             len, room);
+    if (has_results(method)) {
+        emit_forward(out, "        return ", take, take_args);
+    } else {
+        out_print(out, "            return s;\n");
+    }
+    out_print(out, "        }\n    } else {\n");
+    emit_forward(out, "    s = ", send, send_args);
+    out_print(out, "        if (!rt_ok(s)) {\n            return s;\n        }\n    }\n"
+                   "    s = rt_call_wait(&call);\n");
+}
+
 static void emit_whole(const struct model *model, const struct decl *decl,
                        const struct method *method, struct out *out)
 {
@@ -647,16 +730,19 @@ static void emit_whole(const struct model *model, const struct decl *decl,
     out_comment(out, 0, method->doc);
     open_function(out, out_string("%s_%s", decl->name, method->name), &args);
     out_print(out, "    struct rt_call call;\n\n");
-    emit_forward(out, "struct rt_status s = ", out_string("%s_%s_send", decl->name, method->name),
-                 &send);
-    out_print(out,
-              "    if (!rt_ok(s)) {\n        return s;\n    }\n    s = rt_call_finish(&call);\n");
+    const char *send_name = out_string("%s_%s_send", decl->name, method->name);
+    const char *take_name = out_string("%s_%s_take", decl->name, method->name);
     struct traffic t = traffic_of(model, method);
+    if (carries(&t)) {
+        emit_whole_by_send(send_name, &send, out);
+    } else {
+        emit_whole_in_chunk(model, decl, method, send_name, &send, take_name, &take, out);
+    }
     if (has_results(method)) {
         /* So that compilers see that the results are set wherever it succeeds. */
         out_print(out, "    if (!rt_ok(s)) {\n        %s(&call);\n        return s;\n    }\n",
                   end_of(&t));
-        emit_forward(out, "s = ", out_string("%s_%s_take", decl->name, method->name), &take);
+        emit_forward(out, "s = ", take_name, &take);
     }
     out_print(out, "    %s(&call);\n    return s;\n}\n\n", end_of(&t));
 }

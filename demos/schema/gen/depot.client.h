@@ -56,11 +56,22 @@ static inline struct rt_status demo_depot_who_calls(struct rt_ring *ring, struct
 {
     struct rt_call call;
 
-    struct rt_status s = demo_depot_who_calls_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0,
+        RT_RESULTS_ROOM(DEMO_DEPOT_WHO_CALLS_RESULTS_BYTES), target.id, DEMO_DEPOT_ID,
+        DEMO_DEPOT_WHO_CALLS);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0,
+            RT_RESULTS_ROOM(DEMO_DEPOT_WHO_CALLS_RESULTS_BYTES)))) {
+            return demo_depot_who_calls_take(&call, badge_out);
+        }
+    } else {
+        s = demo_depot_who_calls_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -68,6 +79,14 @@ static inline struct rt_status demo_depot_who_calls(struct rt_ring *ring, struct
     s = demo_depot_who_calls_take(&call, badge_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void demo_depot_echo_build(uint8_t *message, struct capnp_text text, uint32_t times)
+{
+    struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
+    demo_depot_echo_params_set_times(params, times);
 }
 
 /* The text so many times over. */
@@ -83,9 +102,7 @@ static inline struct rt_status demo_depot_echo_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_echo_params_builder params = {capnp_flat_root(message, 1, 1)};
-    capnp_flat_text(message, 16, DEMO_DEPOT_ECHO_PARAMS_BYTES, text);
-    demo_depot_echo_params_set_times(params, times);
+    demo_depot_echo_build(message, text, times);
     return s;
 }
 
@@ -339,13 +356,29 @@ static inline struct rt_status demo_depot_wait(struct rt_ring *ring, struct demo
 {
     struct rt_call call;
 
-    struct rt_status s = demo_depot_wait_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, DEMO_DEPOT_ID,
+                                     DEMO_DEPOT_WAIT);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = demo_depot_wait_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void demo_depot_waiting_build(uint8_t *message, uint64_t badge)
+{
+    struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
+    demo_depot_waiting_params_set_badge(params, badge);
 }
 
 /* How many wait that called by this badge, whether or not they have given up since. */
@@ -359,8 +392,7 @@ static inline struct rt_status demo_depot_waiting_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_waiting_params_builder params = {capnp_flat_root(message, 1, 0)};
-    demo_depot_waiting_params_set_badge(params, badge);
+    demo_depot_waiting_build(message, badge);
     return s;
 }
 
@@ -385,11 +417,23 @@ static inline struct rt_status demo_depot_waiting(struct rt_ring *ring, struct d
 {
     struct rt_call call;
 
-    struct rt_status s = demo_depot_waiting_send(&call, ring, target, badge);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, DEMO_DEPOT_WAITING_PARAMS_BYTES,
+        RT_RESULTS_ROOM(DEMO_DEPOT_WAITING_RESULTS_BYTES), target.id, DEMO_DEPOT_ID,
+        DEMO_DEPOT_WAITING);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        demo_depot_waiting_build(message, badge);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            DEMO_DEPOT_WAITING_PARAMS_BYTES, RT_RESULTS_ROOM(DEMO_DEPOT_WAITING_RESULTS_BYTES)))) {
+            return demo_depot_waiting_take(&call, count_out);
+        }
+    } else {
+        s = demo_depot_waiting_send(&call, ring, target, badge);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -397,6 +441,13 @@ static inline struct rt_status demo_depot_waiting(struct rt_ring *ring, struct d
     s = demo_depot_waiting_take(&call, count_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void demo_depot_go_build(uint8_t *message, uint64_t badge)
+{
+    struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
+    demo_depot_go_params_set_badge(params, badge);
 }
 
 /* Answers those that wait: so many were told, and so many had gone. */
@@ -409,8 +460,7 @@ static inline struct rt_status demo_depot_go_send(struct rt_call *call, struct r
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_go_params_builder params = {capnp_flat_root(message, 1, 0)};
-    demo_depot_go_params_set_badge(params, badge);
+    demo_depot_go_build(message, badge);
     return s;
 }
 
@@ -436,11 +486,22 @@ static inline struct rt_status demo_depot_go(struct rt_ring *ring, struct demo_d
 {
     struct rt_call call;
 
-    struct rt_status s = demo_depot_go_send(&call, ring, target, badge);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, DEMO_DEPOT_GO_PARAMS_BYTES,
+        RT_RESULTS_ROOM(DEMO_DEPOT_GO_RESULTS_BYTES), target.id, DEMO_DEPOT_ID, DEMO_DEPOT_GO);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        demo_depot_go_build(message, badge);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, DEMO_DEPOT_GO_PARAMS_BYTES,
+                                               RT_RESULTS_ROOM(DEMO_DEPOT_GO_RESULTS_BYTES)))) {
+            return demo_depot_go_take(&call, told_out, gone_out);
+        }
+    } else {
+        s = demo_depot_go_send(&call, ring, target, badge);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -463,13 +524,30 @@ static inline struct rt_status demo_depot_leave(struct rt_ring *ring, struct dem
 {
     struct rt_call call;
 
-    struct rt_status s = demo_depot_leave_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, DEMO_DEPOT_ID,
+                                     DEMO_DEPOT_LEAVE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = demo_depot_leave_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void demo_depot_invert_build(uint8_t *message, struct capnp_data data, bool whole)
+{
+    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
+    capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
+    demo_depot_invert_params_set_whole(params, whole);
 }
 
 /*
@@ -489,9 +567,7 @@ static inline struct rt_status demo_depot_invert_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct demo_depot_invert_params_builder params = {capnp_flat_root(message, 1, 1)};
-    capnp_flat_data(message, 16, DEMO_DEPOT_INVERT_PARAMS_BYTES, data);
-    demo_depot_invert_params_set_whole(params, whole);
+    demo_depot_invert_build(message, data, whole);
     return s;
 }
 

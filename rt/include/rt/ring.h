@@ -408,18 +408,13 @@ static inline struct rt_status rt_call_submit(struct rt_call *call, uint64_t cap
     return (struct rt_status){.code = RT_OK};
 }
 
-/* The slow part of rt_call_send: there is no chunk at hand, or no room in the queue. */
-struct rt_status rt_call_send_slowly(struct rt_call *call, struct rt_ring *ring,
-                                     uint32_t params_len, uint32_t results_bytes, uint64_t cap_id,
-                                     uint64_t interface_id, uint16_t method);
-
 /*
- * Begins a call and queues it, with parameters of this length, which are built then: they
- * are read when the kernel is entered next. When that fails, the call has not begun.
+ * Queues a call in the chunk at hand, and says where that is. NULL: there is none, or it does
+ * not hold so much, or the queue has no room; nothing was queued.
  */
-static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring *ring,
-                                            uint32_t params_len, uint32_t results_bytes,
-                                            uint64_t cap_id, uint64_t interface_id, uint16_t method)
+static inline uint8_t *rt_call_queue(struct rt_call *call, struct rt_ring *ring,
+                                     uint32_t params_len, uint32_t results_bytes, uint64_t cap_id,
+                                     uint64_t interface_id, uint16_t method)
 {
     uint32_t params_room = (params_len + 7u) & ~7u;
     uint32_t results_room = (results_bytes + 7u) & ~7u;
@@ -429,8 +424,7 @@ static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring
                              params_room + results_room > ring->chunk_bytes || chunk == 0 ||
                              ring->sq_next >= ring->sq_stop,
                          0)) {
-        return rt_call_send_slowly(call, ring, params_len, results_bytes, cap_id, interface_id,
-                                   method);
+        return 0;
     }
     rt_ring_write(ring, (struct cap_sqe){
                             .opcode = CAP_OP_CALL,
@@ -443,7 +437,37 @@ static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring
                             .result_len = results_room,
                             .user_data = rt_call_user_data(call),
                         });
-    rt_call_begin_in(call, ring, chunk, params_room, results_room, 0, 0);
+    return chunk;
+}
+
+/* Begins the call that was queued so. */
+static inline void rt_call_begin_queued(struct rt_call *call, struct rt_ring *ring, uint8_t *chunk,
+                                        uint32_t params_len, uint32_t results_bytes)
+{
+    rt_call_begin_in(call, ring, chunk, (params_len + 7u) & ~7u, (results_bytes + 7u) & ~7u, 0, 0);
+}
+
+/* The slow part of rt_call_send. */
+struct rt_status rt_call_send_slowly(struct rt_call *call, struct rt_ring *ring,
+                                     uint32_t params_len, uint32_t results_bytes, uint64_t cap_id,
+                                     uint64_t interface_id, uint16_t method);
+
+/*
+ * Begins a call and queues it, with parameters of this length, which are built then: they
+ * are read when the kernel is entered next. When that fails, the call has not begun.
+ */
+static inline struct rt_status rt_call_send(struct rt_call *call, struct rt_ring *ring,
+                                            uint32_t params_len, uint32_t results_bytes,
+                                            uint64_t cap_id, uint64_t interface_id, uint16_t method)
+{
+    uint8_t *chunk =
+        rt_call_queue(call, ring, params_len, results_bytes, cap_id, interface_id, method);
+
+    if (__builtin_expect(chunk == 0, 0)) {
+        return rt_call_send_slowly(call, ring, params_len, results_bytes, cap_id, interface_id,
+                                   method);
+    }
+    rt_call_begin_queued(call, ring, chunk, params_len, results_bytes);
     return (struct rt_status){.code = RT_OK};
 }
 
@@ -529,22 +553,52 @@ static inline struct rt_status rt_call_wait(struct rt_call *call)
 }
 
 /*
- * The same for a call that has just been submitted, and so is not there yet: enters the
- * kernel, and takes the completion where it is the only one, and a success.
+ * Enters the kernel for a call that has just been queued, and so is not there yet. Its
+ * completion, not yet taken, where that is the only one, and a success; NULL otherwise.
  */
-static inline struct rt_status rt_call_finish(struct rt_call *call)
+static inline const struct cap_cqe *rt_call_enter(const struct rt_call *call, struct rt_ring *ring)
 {
-    struct rt_ring *ring = call->ring;
     int64_t there = rt_ring_enter(ring, 1, CAP_TIMEOUT_FOREVER);
     const struct cap_cqe *cqe = rt_ring_first(ring);
 
-    if (__builtin_expect(there != 1 || cqe->user_data != rt_call_user_data(call) || cqe->result < 0,
-                         0)) {
+    return __builtin_expect(
+               there == 1 && cqe->user_data == rt_call_user_data(call) && cqe->result >= 0, 1)
+               ? cqe
+               : 0;
+}
+
+/* As rt_call_wait, for a call that has just been submitted. */
+static inline struct rt_status rt_call_finish(struct rt_call *call)
+{
+    struct rt_ring *ring = call->ring;
+    const struct cap_cqe *cqe = rt_call_enter(call, ring);
+
+    if (__builtin_expect(cqe == 0, 0)) {
         return rt_call_wait_slowly(call);
     }
     rt_call_settle(call, cqe);
     rt_ring_advance(ring);
     return (struct rt_status){.code = RT_OK};
+}
+
+/*
+ * The same for a call of which only rt_call_queue was done, when its parameters are built. True:
+ * its results can be read until the ring is used again, and it need not end, as the chunk has
+ * stayed at hand. False: it has begun, and is to be waited for and ended as others are.
+ */
+static inline bool rt_call_finish_queued(struct rt_call *call, struct rt_ring *ring, uint8_t *chunk,
+                                         uint32_t params_len, uint32_t results_bytes)
+{
+    const struct cap_cqe *cqe = rt_call_enter(call, ring);
+
+    if (__builtin_expect(cqe == 0, 0)) {
+        rt_call_begin_queued(call, ring, chunk, params_len, results_bytes);
+        return false;
+    }
+    call->results = chunk + ((params_len + 7u) & ~7u);
+    call->cqe.result = cqe->result;
+    rt_ring_advance(ring);
+    return true;
 }
 
 /*

@@ -26,6 +26,13 @@ static inline struct annotated_calls annotated_calls_need(const char *name)
 /* ---------------------------------------------------------------------------
  * annotated.capnp:Calls */
 
+/* Builds the parameters where there is room for them. */
+static inline void annotated_calls_note_build(uint8_t *message, struct capnp_data value)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
+}
+
 static inline struct rt_status annotated_calls_note_send(struct rt_call *call, struct rt_ring *ring,
                                                          struct annotated_calls target,
                                                          struct capnp_data value)
@@ -37,8 +44,7 @@ static inline struct rt_status annotated_calls_note_send(struct rt_call *call, s
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_data(message, 8, ANNOTATED_CALLS_NOTE_PARAMS_BYTES, value);
+    annotated_calls_note_build(message, value);
     return s;
 }
 
@@ -79,11 +85,23 @@ static inline struct rt_status annotated_calls_note(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = annotated_calls_note_send(&call, ring, target, value);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = ANNOTATED_CALLS_NOTE_PARAMS_BYTES + capnp_data_bytes(value);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     ANNOTATED_CALLS_ID, ANNOTATED_CALLS_NOTE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        annotated_calls_note_build(message, value);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = annotated_calls_note_send(&call, ring, target, value);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }

@@ -236,6 +236,13 @@ static inline struct rt_status every_handle_same(struct rt_ring *ring, struct ev
 /* ---------------------------------------------------------------------------
  * everything.capnp:Reader */
 
+/* Builds the parameters where there is room for them. */
+static inline void every_reader_read_build(uint8_t *message, uint32_t count)
+{
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_reader_read_params_set_count(params, count);
+}
+
 static inline struct rt_status every_reader_read_send(struct rt_call *call, struct rt_ring *ring,
                                                       struct every_reader target, uint32_t count,
                                                       uint32_t results_room)
@@ -246,8 +253,7 @@ static inline struct rt_status every_reader_read_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_reader_read_params_set_count(params, count);
+    every_reader_read_build(message, count);
     return s;
 }
 
@@ -283,6 +289,13 @@ static inline struct rt_status every_reader_read_call(struct rt_call *call, stru
     return s;
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void every_reader_close_build(uint8_t *message, struct capnp_text reason)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+}
+
 /* The same name as what it inherits. */
 static inline struct rt_status every_reader_close_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct every_reader target,
@@ -295,8 +308,7 @@ static inline struct rt_status every_reader_close_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    every_reader_close_build(message, reason);
     return s;
 }
 
@@ -306,11 +318,23 @@ static inline struct rt_status every_reader_close(struct rt_ring *ring, struct e
 {
     struct rt_call call;
 
-    struct rt_status s = every_reader_close_send(&call, ring, target, reason);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     EVERY_READER_ID, EVERY_READER_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_reader_close_build(message, reason);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_reader_close_send(&call, ring, target, reason);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -328,11 +352,20 @@ static inline struct rt_status every_reader_read_send_2(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = every_reader_read_send_2_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_READER_ID,
+                                     EVERY_READER_READ_SEND);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_reader_read_send_2_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -350,17 +383,33 @@ static inline struct rt_status every_reader_other_closeable_close(struct rt_ring
 {
     struct rt_call call;
 
-    struct rt_status s = every_reader_other_closeable_close_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_reader_other_closeable_close_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * everything.capnp:Writer */
+
+/* Builds the parameters where there is room for them. */
+static inline void every_writer_write_build(uint8_t *message, struct capnp_data data)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+}
 
 static inline struct rt_status every_writer_write_send(struct rt_call *call, struct rt_ring *ring,
                                                        struct every_writer target,
@@ -374,8 +423,7 @@ static inline struct rt_status every_writer_write_send(struct rt_call *call, str
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    every_writer_write_build(message, data);
     return s;
 }
 
@@ -430,11 +478,24 @@ static inline struct rt_status every_writer_write(struct rt_ring *ring, struct e
 {
     struct rt_call call;
 
-    struct rt_status s = every_writer_write_send(&call, ring, target, data);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes),
+        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_WRITE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_writer_write_build(message, data);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+            RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES)))) {
+            return every_writer_write_take(&call, count_out);
+        }
+    } else {
+        s = every_writer_write_send(&call, ring, target, data);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -442,6 +503,14 @@ static inline struct rt_status every_writer_write(struct rt_ring *ring, struct e
     s = every_writer_write_take(&call, count_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void every_writer_switch_build(uint8_t *message, int32_t int_, bool while_)
+{
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_writer_switch_params_set_int(params, int_);
+    every_writer_switch_params_set_while(params, while_);
 }
 
 static inline struct rt_status every_writer_switch_send(struct rt_call *call, struct rt_ring *ring,
@@ -455,9 +524,7 @@ static inline struct rt_status every_writer_switch_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_writer_switch_params_set_int(params, int_);
-    every_writer_switch_params_set_while(params, while_);
+    every_writer_switch_build(message, int_, while_);
     return s;
 }
 
@@ -481,11 +548,24 @@ static inline struct rt_status every_writer_switch(struct rt_ring *ring, struct 
 {
     struct rt_call call;
 
-    struct rt_status s = every_writer_switch_send(&call, ring, target, int_, while_);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_SWITCH);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_writer_switch_build(message, int_, while_);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            EVERY_WRITER_SWITCH_PARAMS_BYTES,
+            RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES)))) {
+            return every_writer_switch_take(&call, return_out);
+        }
+    } else {
+        s = every_writer_switch_send(&call, ring, target, int_, while_);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -608,17 +688,33 @@ static inline struct rt_status every_writer_close(struct rt_ring *ring, struct e
 {
     struct rt_call call;
 
-    struct rt_status s = every_writer_close_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_writer_close_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
 
 /* ---------------------------------------------------------------------------
  * everything.capnp:File */
+
+/* Builds the parameters where there is room for them. */
+static inline void every_file_seek_build(uint8_t *message, int64_t offset)
+{
+    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_file_seek_params_set_offset(params, offset);
+}
 
 static inline struct rt_status every_file_seek_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, int64_t offset)
@@ -629,8 +725,7 @@ static inline struct rt_status every_file_seek_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct every_file_seek_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_file_seek_params_set_offset(params, offset);
+    every_file_seek_build(message, offset);
     return s;
 }
 
@@ -653,11 +748,22 @@ static inline struct rt_status every_file_seek(struct rt_ring *ring, struct ever
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_seek_send(&call, ring, target, offset);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, EVERY_FILE_SEEK_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES), target.id, EVERY_FILE_ID, EVERY_FILE_SEEK);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_file_seek_build(message, offset);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, EVERY_FILE_SEEK_PARAMS_BYTES,
+                                               RT_RESULTS_ROOM(EVERY_FILE_SEEK_RESULTS_BYTES)))) {
+            return every_file_seek_take(&call, offset_out);
+        }
+    } else {
+        s = every_file_seek_send(&call, ring, target, offset);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -714,6 +820,13 @@ static inline struct rt_status every_file_dispatch_2_take(const struct rt_call *
     return (struct rt_status){.code = RT_OK};
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void every_file_stream_build(uint8_t *message, struct capnp_data data)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
+}
+
 static inline struct rt_status every_file_stream_send(struct rt_call *call, struct rt_ring *ring,
                                                       struct every_file target,
                                                       struct capnp_data data)
@@ -725,8 +838,7 @@ static inline struct rt_status every_file_stream_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_data(message, 8, EVERY_FILE_STREAM_PARAMS_BYTES, data);
+    every_file_stream_build(message, data);
     return s;
 }
 
@@ -765,11 +877,23 @@ static inline struct rt_status every_file_stream(struct rt_ring *ring, struct ev
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_stream_send(&call, ring, target, data);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = EVERY_FILE_STREAM_PARAMS_BYTES + capnp_data_bytes(data);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     EVERY_FILE_ID, EVERY_FILE_STREAM);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_file_stream_build(message, data);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_file_stream_send(&call, ring, target, data);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -785,11 +909,20 @@ static inline struct rt_status every_file_empty(struct rt_ring *ring, struct eve
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_empty_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_FILE_ID,
+                                     EVERY_FILE_EMPTY);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_file_empty_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -839,6 +972,13 @@ static inline struct rt_status every_file_floats_take(const struct rt_call *call
     return (struct rt_status){.code = RT_OK};
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void every_file_read_build(uint8_t *message, uint32_t count)
+{
+    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_reader_read_params_set_count(params, count);
+}
+
 static inline struct rt_status every_file_read_send(struct rt_call *call, struct rt_ring *ring,
                                                     struct every_file target, uint32_t count,
                                                     uint32_t results_room)
@@ -849,8 +989,7 @@ static inline struct rt_status every_file_read_send(struct rt_call *call, struct
         return s;
     }
     uint8_t *message = call->params;
-    struct every_reader_read_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_reader_read_params_set_count(params, count);
+    every_file_read_build(message, count);
     return s;
 }
 
@@ -886,6 +1025,13 @@ static inline struct rt_status every_file_read_call(struct rt_call *call, struct
     return s;
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void every_file_close_build(uint8_t *message, struct capnp_text reason)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+}
+
 /* The same name as what it inherits. */
 static inline struct rt_status every_file_close_send(struct rt_call *call, struct rt_ring *ring,
                                                      struct every_file target,
@@ -898,8 +1044,7 @@ static inline struct rt_status every_file_close_send(struct rt_call *call, struc
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_text(message, 8, EVERY_READER_CLOSE_PARAMS_BYTES, reason);
+    every_file_close_build(message, reason);
     return s;
 }
 
@@ -909,11 +1054,23 @@ static inline struct rt_status every_file_close(struct rt_ring *ring, struct eve
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_close_send(&call, ring, target, reason);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = EVERY_READER_CLOSE_PARAMS_BYTES + capnp_text_bytes(reason);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes), RT_REFUSAL_BYTES, target.id,
+                                     EVERY_READER_ID, EVERY_READER_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_file_close_build(message, reason);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+                                               RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_file_close_send(&call, ring, target, reason);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -931,11 +1088,20 @@ static inline struct rt_status every_file_read_send_2(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_read_send_2_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id, EVERY_READER_ID,
+                                     EVERY_READER_READ_SEND);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_file_read_send_2_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }
@@ -953,13 +1119,29 @@ static inline struct rt_status every_file_other_closeable_close(struct rt_ring *
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_other_closeable_close_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_file_other_closeable_close_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void every_file_write_build(uint8_t *message, struct capnp_data data)
+{
+    capnp_flat_root(message, 0, 1);
+    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
 }
 
 static inline struct rt_status every_file_write_send(struct rt_call *call, struct rt_ring *ring,
@@ -974,8 +1156,7 @@ static inline struct rt_status every_file_write_send(struct rt_call *call, struc
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 1);
-    capnp_flat_data(message, 8, EVERY_WRITER_WRITE_PARAMS_BYTES, data);
+    every_file_write_build(message, data);
     return s;
 }
 
@@ -1030,11 +1211,24 @@ static inline struct rt_status every_file_write(struct rt_ring *ring, struct eve
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_write_send(&call, ring, target, data);
-    if (!rt_ok(s)) {
-        return s;
+    uint64_t bytes = EVERY_WRITER_WRITE_PARAMS_BYTES + capnp_data_bytes(data);
+    uint8_t *message = rt_call_queue(&call, ring, capnp_room(bytes),
+        RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_WRITE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_file_write_build(message, data);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, capnp_room(bytes),
+            RT_RESULTS_ROOM(EVERY_WRITER_WRITE_RESULTS_BYTES)))) {
+            return every_file_write_take(&call, count_out);
+        }
+    } else {
+        s = every_file_write_send(&call, ring, target, data);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -1042,6 +1236,14 @@ static inline struct rt_status every_file_write(struct rt_ring *ring, struct eve
     s = every_file_write_take(&call, count_out);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void every_file_switch_build(uint8_t *message, int32_t int_, bool while_)
+{
+    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
+    every_writer_switch_params_set_int(params, int_);
+    every_writer_switch_params_set_while(params, while_);
 }
 
 static inline struct rt_status every_file_switch_send(struct rt_call *call, struct rt_ring *ring,
@@ -1055,9 +1257,7 @@ static inline struct rt_status every_file_switch_send(struct rt_call *call, stru
         return s;
     }
     uint8_t *message = call->params;
-    struct every_writer_switch_params_builder params = {capnp_flat_root(message, 1, 0)};
-    every_writer_switch_params_set_int(params, int_);
-    every_writer_switch_params_set_while(params, while_);
+    every_file_switch_build(message, int_, while_);
     return s;
 }
 
@@ -1081,11 +1281,24 @@ static inline struct rt_status every_file_switch(struct rt_ring *ring, struct ev
 {
     struct rt_call call;
 
-    struct rt_status s = every_file_switch_send(&call, ring, target, int_, while_);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, EVERY_WRITER_SWITCH_PARAMS_BYTES,
+        RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES), target.id, EVERY_WRITER_ID,
+        EVERY_WRITER_SWITCH);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        every_file_switch_build(message, int_, while_);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            EVERY_WRITER_SWITCH_PARAMS_BYTES,
+            RT_RESULTS_ROOM(EVERY_WRITER_SWITCH_RESULTS_BYTES)))) {
+            return every_file_switch_take(&call, return_out);
+        }
+    } else {
+        s = every_file_switch_send(&call, ring, target, int_, while_);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -1551,13 +1764,31 @@ static inline struct rt_status every_text_store_clear(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = every_text_store_clear_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     EVERY_TEXT_STORE_ID, EVERY_TEXT_STORE_CLEAR);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = every_text_store_clear_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
+}
+
+/* Builds the parameters where there is room for them. */
+static inline void every_text_store_put_build(uint8_t *message, struct capnp_text key,
+                                              struct capnp_text value)
+{
+    capnp_flat_root(message, 0, 2);
+    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
+    capnp_flat_text(message, 16, end, value);
 }
 
 static inline struct rt_status every_text_store_put_send(struct rt_call *call, struct rt_ring *ring,
@@ -1574,9 +1805,7 @@ static inline struct rt_status every_text_store_put_send(struct rt_call *call, s
         return s;
     }
     uint8_t *message = call->params;
-    capnp_flat_root(message, 0, 2);
-    uint32_t end = capnp_flat_text(message, 8, EVERY_STORE_PUT_PARAMS_OF_TEXT_BYTES, key);
-    capnp_flat_text(message, 16, end, value);
+    every_text_store_put_build(message, key, value);
     return s;
 }
 

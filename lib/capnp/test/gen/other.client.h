@@ -39,11 +39,20 @@ static inline struct rt_status other_closeable_close(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = other_closeable_close_send(&call, ring, target);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, 0, RT_REFUSAL_BYTES, target.id,
+                                     OTHER_CLOSEABLE_ID, OTHER_CLOSEABLE_CLOSE);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message, 0, RT_REFUSAL_BYTES))) {
+            return s;
+        }
+    } else {
+        s = other_closeable_close_send(&call, ring, target);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     rt_call_end(&call);
     return s;
 }

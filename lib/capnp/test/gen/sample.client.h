@@ -27,6 +27,16 @@ static inline struct sample_tester sample_tester_need(const char *name)
 /* ---------------------------------------------------------------------------
  * sample.capnp:Tester */
 
+/* Builds the parameters where there is room for them. */
+static inline void sample_tester_scalars_build(uint8_t *message, enum sample_colour colour,
+                                               bool ring_, int16_t return_)
+{
+    struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
+    sample_tester_scalars_params_set_colour(params, colour);
+    sample_tester_scalars_params_set_ring(params, ring_);
+    sample_tester_scalars_params_set_return(params, return_);
+}
+
 static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
                                                           struct rt_ring *ring,
                                                           struct sample_tester target,
@@ -40,10 +50,7 @@ static inline struct rt_status sample_tester_scalars_send(struct rt_call *call,
         return s;
     }
     uint8_t *message = call->params;
-    struct sample_tester_scalars_params_builder params = {capnp_flat_root(message, 1, 0)};
-    sample_tester_scalars_params_set_colour(params, colour);
-    sample_tester_scalars_params_set_ring(params, ring_);
-    sample_tester_scalars_params_set_return(params, return_);
+    sample_tester_scalars_build(message, colour, ring_, return_);
     return s;
 }
 
@@ -69,11 +76,24 @@ static inline struct rt_status sample_tester_scalars(struct rt_ring *ring,
 {
     struct rt_call call;
 
-    struct rt_status s = sample_tester_scalars_send(&call, ring, target, colour, ring_, return_);
-    if (!rt_ok(s)) {
-        return s;
+    uint8_t *message = rt_call_queue(&call, ring, SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
+        RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES), target.id, SAMPLE_TESTER_ID,
+        SAMPLE_TESTER_SCALARS);
+    struct rt_status s = {.code = RT_OK};
+    if (CAPNP_LIKELY(message != NULL)) {
+        sample_tester_scalars_build(message, colour, ring_, return_);
+        if (CAPNP_LIKELY(rt_call_finish_queued(&call, ring, message,
+            SAMPLE_TESTER_SCALARS_PARAMS_BYTES,
+            RT_RESULTS_ROOM(SAMPLE_TESTER_SCALARS_RESULTS_BYTES)))) {
+            return sample_tester_scalars_take(&call, negative_out);
+        }
+    } else {
+        s = sample_tester_scalars_send(&call, ring, target, colour, ring_, return_);
+        if (!rt_ok(s)) {
+            return s;
+        }
     }
-    s = rt_call_finish(&call);
+    s = rt_call_wait(&call);
     if (!rt_ok(s)) {
         rt_call_end(&call);
         return s;
@@ -162,6 +182,16 @@ static inline struct rt_status sample_tester_switch_submit(struct rt_call *call,
     return s;
 }
 
+/* Builds the parameters where there is room for them. */
+static inline void sample_tester_mixed_build(uint8_t *message, struct capnp_text name,
+                                             struct capnp_data call_, uint8_t value)
+{
+    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
+    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
+    capnp_flat_data(message, 24, end, call_);
+    sample_tester_mixed_params_set_value(params, value);
+}
+
 static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, struct rt_ring *ring,
                                                         struct sample_tester target,
                                                         struct capnp_text name,
@@ -176,10 +206,7 @@ static inline struct rt_status sample_tester_mixed_send(struct rt_call *call, st
         return s;
     }
     uint8_t *message = call->params;
-    struct sample_tester_mixed_params_builder params = {capnp_flat_root(message, 1, 2)};
-    uint32_t end = capnp_flat_text(message, 16, SAMPLE_TESTER_MIXED_PARAMS_BYTES, name);
-    capnp_flat_data(message, 24, end, call_);
-    sample_tester_mixed_params_set_value(params, value);
+    sample_tester_mixed_build(message, name, call_, value);
     return s;
 }
 
