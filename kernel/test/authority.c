@@ -347,8 +347,9 @@ static void do_spend(uint32_t actor)
 
     if (m.people[actor].spent != 0) {
         account_drop(&spent[actor]);
-    } else if (account_take(account, &spent[actor], amount) != ST_OK) {
-        abort();
+    } else if (amount[ACCOUNT_HEAP_BYTES] == 0 ||
+               account_take(account, &spent[actor], amount) != ST_OK) {
+        abort(); /* its slots and records are used up sooner than its heap */
     }
     model_spend(&m, actor);
 }
