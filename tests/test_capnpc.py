@@ -139,6 +139,7 @@ interface A {
   serves @7 (takeRoom :UInt8, resultsRoom :A) -> (all :List(A), text :Text);
   service @8 (giveRoom :List(A)) -> (m :A, self :UInt8);
   any @9 (server :A); dispatch @10 (); need @11 (name :A);
+  put @12 (a :Data); putBuild @13 (a :Text);
   struct Foo { check @0 :UInt8; }
 }
 interface B extends(A) { foo @0 (); a @1 () -> (a :List(B), b :A); }

@@ -218,7 +218,7 @@ static bool has_method(const struct methods *methods, const char *name)
 /* Whether `name` is what a generated function of another method is called. */
 static bool is_part(const struct methods *methods, const char *name)
 {
-    static const char *const parts[] = {"_send", "_call", "_take", "_begin", "_submit"};
+    static const char *const parts[] = {"_send", "_call", "_take", "_begin", "_submit", "_build"};
     static const char *const whole[] = {"as", "need", "serve", "serves", "service"};
 
     if (strncmp(name, "dispatch", 8) == 0 || strncmp(name, "as_", 3) == 0) {
