@@ -205,12 +205,13 @@ $(call compile,kernel-san,$(kernel_SAN_SRCS),$(inc_kernel))
 # The system call's way is entered from assembler alone, which has saved all that the
 # calling convention has functions preserve. Other compilers preserve it once more. Two
 # stores side by side are not to be made one, which takes a register and three instructions.
-flags_of_enter := $(if $(cc_is_gcc),-fomit-frame-pointer -ffixed-rbp \
-                  -falign-loops=1 -falign-jumps=1 -fno-tree-slp-vectorize \
+flags_of_drain := $(if $(cc_is_gcc),-falign-loops=1 -falign-jumps=1 -fno-tree-slp-vectorize)
+flags_of_enter := $(if $(cc_is_gcc),$(flags_of_drain) -fomit-frame-pointer -ffixed-rbp \
                   $(patsubst %,-fcall-used-r%,bx 12 13 14 15))
 
 define kernel_image # VARIANT, ARCHIVE OF PURE LOGIC, SOURCES MORE
 $(O)/$(1)/kernel/enter.o: flags_here = $$(flags_of_enter)
+$(O)/$(1)/kernel/sched.o: flags_here = $$(flags_of_drain)
 $(call compile,$(1),$(kernel_SRCS),$(inc_kernel))
 $(O)/$(1)/first.elf: $(O)/$(1)/ksyms0.o
 $(O)/$(1).elf: $(O)/$(1)/ksyms1.o

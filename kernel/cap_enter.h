@@ -23,13 +23,6 @@
 #include "sched.h"
 #include "thread.h"
 
-/* What becomes of the thread. */
-enum went {
-    WENT_ON,    /* it goes on in user mode, with the result in its context */
-    WENT_WAIT,  /* it is WAITING */
-    WENT_OTHER, /* it has been put off, or is dead */
-};
-
 static inline enum went go_on_with(struct thread *t, int64_t value)
 {
     t->context.rax = (uint64_t)value;

@@ -65,22 +65,6 @@ _Noreturn void enter_other(uint64_t arg0, uint64_t arg1, struct thread *t, uint6
 }
 
 /*
- * Bad arguments, a time-out, more submissions than are taken at a time, a corrupt count, or
- * an instruction pointer that is none.
- */
-static __attribute__((noinline)) _Noreturn void enter_rarely(uint64_t min_complete,
-                                                             uint64_t timeout_ns, struct thread *t)
-{
-    if (!is_user(t->context.rip)) {
-        enter_other(0, 0, t, SYS_CAP_ENTER);
-    }
-    if (!sched_cap_enter(t, min_complete, timeout_ns)) {
-        switch_by_all_rules(cpu_self()->next);
-    }
-    resume(t);
-}
-
-/*
  * What comes behind cap_enter: the thread goes on; or it waits, and hands the CPU to the one
  * that it made ready, if there is no more to do.
  */
@@ -100,15 +84,19 @@ static inline __attribute__((always_inline)) _Noreturn void go_on(struct thread 
     resume(next);
 }
 
-/* More submissions than one, or a corrupt count. */
-static __attribute__((noinline, hot)) _Noreturn void enter_batch(struct thread *t, uint32_t pending)
+/*
+ * Whatever is not one submission or none, waiting for ever: more, a time-out, bad arguments, a
+ * corrupt count, or an instruction pointer that is none.
+ */
+static __attribute__((noinline)) _Noreturn void enter_any(uint64_t min_complete,
+                                                          uint64_t timeout_ns, struct thread *t)
 {
     struct thread *next = NULL;
 
-    if (__builtin_expect(!ring_is_batch(&t->ring, pending), 0)) {
-        enter_rarely(t->context.rax, CAP_TIMEOUT_FOREVER, t);
+    if (!is_user(t->context.rip)) {
+        enter_other(0, 0, t, SYS_CAP_ENTER);
     }
-    enum went went = cap_enter_drain(t, CAP_TIMEOUT_FOREVER, pending, DRAIN_EMPTY, NULL);
+    enum went went = sched_cap_enter(t, min_complete, timeout_ns);
     next_fetch(&next);
     go_on(t, went, next);
 }
@@ -124,11 +112,11 @@ __attribute__((hot)) _Noreturn void enter(uint64_t min_complete, uint64_t timeou
      * last user page is never mapped, so this cannot be; it is checked all the same.
      */
     if (__builtin_expect(!is_user(t->context.rip) || !min_complete_is_valid(t, min_complete), 0)) {
-        enter_rarely(min_complete, timeout_ns, t);
+        enter_any(min_complete, timeout_ns, t);
     }
     if (__builtin_expect(timeout_ns != CAP_TIMEOUT_FOREVER, 0)) {
         if (timeout_ns != CAP_TIMEOUT_POLL) {
-            enter_rarely(min_complete, timeout_ns, t);
+            enter_any(min_complete, timeout_ns, t);
         }
         min_complete = 0; /* which is the same */
     }
@@ -140,7 +128,7 @@ __attribute__((hot)) _Noreturn void enter(uint64_t min_complete, uint64_t timeou
     } else if (tail == head) {
         went = settle(t, CAP_TIMEOUT_FOREVER);
     } else {
-        enter_batch(t, tail - head);
+        enter_any(min_complete, CAP_TIMEOUT_FOREVER, t);
     }
     go_on(t, went, next);
 }

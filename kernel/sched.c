@@ -194,7 +194,7 @@ void sched_put_off(struct thread *t, uint64_t timeout_ns)
     push_ready(t);
 }
 
-bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+enum went sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
     uint32_t pending;
     enum went went;
@@ -214,7 +214,7 @@ bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_n
     if (went != WENT_ON) {
         cpu_self()->current = NULL;
     }
-    return went == WENT_ON;
+    return went;
 }
 
 /* Lets pending interrupts in, for one instruction. */
@@ -270,7 +270,7 @@ void sched_switch(void)
         }
         t->draining = false;
         open_interrupts();
-        if (sched_cap_enter(t, t->context.rax, t->timeout_ns)) {
+        if (sched_cap_enter(t, t->context.rax, t->timeout_ns) == WENT_ON) {
             break;
         }
     }

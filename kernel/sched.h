@@ -104,12 +104,18 @@ static inline __attribute__((always_inline)) void sched_completed_by_current(str
 /* Takes the thread out of whatever it is in, for good. */
 void sched_forget(struct thread *t);
 
+/* What becomes of a thread that has entered the kernel. */
+enum went {
+    WENT_ON,    /* it goes on in user mode, with the result in its context */
+    WENT_WAIT,  /* it is WAITING */
+    WENT_OTHER, /* it has been put off, or is dead */
+};
+
 /*
- * The system call cap_enter (abi/syscall.h), for the current thread. True: it goes on
- * with the result in its context. False: it waits, has been requeued, or is dead; no
- * thread is current.
+ * The system call cap_enter (abi/syscall.h), for the current thread, of which none is left
+ * unless it goes on.
  */
-bool sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+enum went sched_cap_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
 
 /*
  * The rarer parts of that (cap_enter.h). The current thread has spent its budget: RUNNING

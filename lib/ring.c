@@ -67,7 +67,6 @@ void ring_view_init(struct ring_view *view, void *region, const struct ring_layo
         .sq_mask = layout->sq_entries - 1,
         .cq_mask = layout->cq_entries - 1,
         .cq_room = layout->cq_entries,
-        .batch = layout->sq_entries < CAP_DRAIN_BUDGET ? layout->sq_entries : CAP_DRAIN_BUDGET,
     };
 }
 
@@ -78,8 +77,8 @@ bool ring_view_check(const struct ring_view *view)
 
     return bits_is_power_of_two(view->sq_entries) && view->sq_mask == view->sq_entries - 1 &&
            bits_is_power_of_two(cq_entries) && view->sq_entries <= cq_entries &&
-           view->batch - 1u < view->sq_entries && view->cq_head - view->room_head <= used &&
-           used <= cq_entries && view->cq_room <= cq_entries - used &&
+           view->cq_head - view->room_head <= used && used <= cq_entries &&
+           view->cq_room <= cq_entries - used &&
            ring_reserved(view) <= cq_entries - view->sq_entries;
 }
 

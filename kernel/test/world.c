@@ -579,7 +579,7 @@ void actor_run(struct actor *a)
 {
     struct thread *t = &a->p->thread;
     struct cpu *cpu = cpu_self();
-    bool goes_on;
+    enum went went;
 
     ASSERT(actor_lives(a), "a dead actor is to run");
     do {
@@ -588,8 +588,8 @@ void actor_run(struct actor *a)
         t->state = THREAD_RUNNING;
         cpu->current = t;
         thread_load(t);
-        goes_on = sched_cap_enter(t, 0, CAP_TIMEOUT_POLL);
-    } while (!goes_on && t->state != THREAD_DEAD);
+        went = sched_cap_enter(t, 0, CAP_TIMEOUT_POLL);
+    } while (went != WENT_ON && t->state != THREAD_DEAD);
     cpu->current = NULL;
     rest(a);
     actor_take(a);
@@ -612,16 +612,15 @@ bool actor_wait(struct actor *a, uint32_t min_complete, uint32_t ticks)
 {
     struct thread *t = &a->p->thread;
     struct cpu *cpu = cpu_self();
-    bool goes_on;
+    enum went went;
 
     sched_forget(t);
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    goes_on =
-        sched_cap_enter(t, min_complete, ticks != 0 ? ticks * NS_PER_TICK : CAP_TIMEOUT_FOREVER);
+    went = sched_cap_enter(t, min_complete, ticks != 0 ? ticks * NS_PER_TICK : CAP_TIMEOUT_FOREVER);
     cpu->current = NULL;
-    if (goes_on || t->state == THREAD_DEAD) {
+    if (went == WENT_ON || t->state == THREAD_DEAD) {
         rest(a);
         actor_take(a);
         return false;
@@ -650,8 +649,8 @@ bool actor_waits_in_vain(struct actor *a, uint32_t ticks)
     t->state = THREAD_RUNNING;
     cpu->current = t;
     thread_load(t);
-    bool waited = !sched_cap_enter(t, 1, ticks * NS_PER_TICK) && t->state == THREAD_TIMED &&
-                  timer_is_pending(&t->timeout);
+    bool waited = sched_cap_enter(t, 1, ticks * NS_PER_TICK) == WENT_WAIT &&
+                  t->state == THREAD_TIMED && timer_is_pending(&t->timeout);
     for (uint32_t i = 0; i <= ticks && t->state == THREAD_TIMED; i++) {
         sched_tick();
     }

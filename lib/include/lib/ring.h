@@ -81,7 +81,6 @@ struct ring_view {
     uint32_t cq_tail;               /* next completion to write */
     uint32_t cq_room;               /* completions that can be posted or reserved, as of: */
     uint32_t room_head;             /* cq_head when that was last counted */
-    uint32_t batch;                 /* [I] most submissions taken at a time */
     uint32_t corruptions;           /* indices put back so far, wraps */
 };
 
@@ -146,12 +145,6 @@ static inline enum status ring_pending(struct ring_view *view, uint32_t *pending
     }
     *pending = n;
     return ST_OK;
-}
-
-/* Whether so many are submissions that can be taken now, some, and no more than at a time. */
-static inline bool ring_is_batch(const struct ring_view *view, uint32_t submitted)
-{
-    return submitted - 1u < view->batch;
 }
 
 /*
