@@ -39,7 +39,8 @@ static void compare(const uint8_t *words, size_t bytes, uint16_t data_words, uin
     struct capnp_data expected[POINTERS_MAX];
     uint64_t scratch[DATA_WORDS_MAX + 1u] = {0};
     uint64_t other_scratch[DATA_WORDS_MAX + 1u];
-    bool built = capnp_bytes_as_built(words, bytes, data_words, pointers, texts, fields);
+    bool built =
+        capnp_bytes_root_as_built(words, bytes, data_words, pointers, texts, fields) != NULL;
     const uint8_t *root =
         capnp_bytes_root(words, bytes, data_words, pointers, texts, scratch, fields);
     const uint8_t *like = capnp_bytes_root_any_shape(words, bytes, data_words, pointers, texts,

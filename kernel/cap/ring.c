@@ -226,7 +226,7 @@ static void enter_full(struct cap_call *call, const struct cap_slot *slot,
     call->c.badge = slot->badge;
     call->c.params = in;
     call->c.params_bytes = params->len;
-    call->c.params_capabilities = call->given != NULL ? call->given->count : 0;
+    call->c.params_capabilities = call->given != NULL ? (uint16_t)call->given->count : 0;
     call->c.results = out;
     call->c.results_room = out_room;
     enum capnp_answer answer = slot->object->type->call(slot->object, &call->c);

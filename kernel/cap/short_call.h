@@ -214,6 +214,12 @@ static __attribute__((noinline, cold)) void plain_refused(struct thread *t, uint
     }
 }
 
+_Static_assert(offsetof(struct capnp_call, params_capabilities) ==
+                       offsetof(struct capnp_call, method) + 2u &&
+                   offsetof(struct capnp_call, results_room) ==
+                       offsetof(struct capnp_call, params_bytes) + 4u,
+               "short_plain_call fills two fields at a time");
+
 /*
  * The call to a plain object, which is_short_call has looked at, and which looks at nothing but
  * the message, so the rest is not filled in. The parameters are copied, to be checked and used
@@ -229,16 +235,17 @@ static inline __attribute__((always_inline)) void short_plain_call(struct thread
 
     _Alignas(8) uint8_t in[SHORT_MESSAGE_BYTES];
     uint64_t user_data = w->user_data;
-    uint32_t bytes = (uint32_t)w->lengths;
+    uint32_t method = (uint32_t)(first >> 32);
     struct capnp_call call;
 
-    memcpy_words(in, in_area(p, w->params_addr), bytes);
-    call.method = (uint16_t)(first >> 32);
+    memcpy_words(in, in_area(p, w->params_addr), (uint32_t)w->lengths);
+    /* Two fields in one store, twice: the method, behind which the word is zero; the lengths. */
+    __builtin_memcpy((uint8_t *)&call + offsetof(struct capnp_call, method), &method,
+                     sizeof method);
+    __builtin_memcpy((uint8_t *)&call + offsetof(struct capnp_call, params_bytes), &w->lengths,
+                     sizeof w->lengths);
     call.params = in;
-    call.params_bytes = bytes;
-    call.params_capabilities = 0;
     call.results = in_area(p, w->result_addr);
-    call.results_room = (uint32_t)(w->lengths >> 32);
     enum capnp_answer answer = object->type->call(object, &call);
     if (__builtin_expect(answer != CAPNP_ANSWERED, 0)) {
         plain_refused(t, user_data, &call, answer,

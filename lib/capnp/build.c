@@ -15,45 +15,6 @@ static uint8_t *take_zeroed(struct capnp_arena *a, uint64_t words)
     return p;
 }
 
-/* Bytes that are copied here rather than by a call. */
-#define SHORT_MAX 64u
-
-/* Copies 8 bytes or more by words, the last of which may overlap the one before. */
-static void copy_short(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-    for (uint32_t i = 0; i + 8u < len; i += 8u) {
-        capnp_store_u64(to + i, capnp_load_u64(from + i));
-    }
-    capnp_store_u64(to + len - 8u, capnp_load_u64(from + len - 8u));
-}
-
-void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad)
-{
-    uint64_t words = ((uint64_t)len + pad + 7u) / 8u;
-
-    if (words != 0) {
-        capnp_store_u64(to + (words - 1u) * 8u, 0);
-    }
-    if (len - 8u <= SHORT_MAX - 8u) {
-        copy_short(to, bytes, len);
-    } else if (len != 0) {
-        __builtin_memcpy(to, bytes, len);
-    }
-}
-
-uint32_t capnp_lay_down_within(uint8_t *to, uint32_t room, const void *bytes, uint32_t len,
-                               uint32_t pad)
-{
-    uint64_t total = (uint64_t)len + pad;
-    uint64_t taken = (total + 7u) & ~7ull;
-
-    if (taken > room || total > CAPNP_LIST_MAX) {
-        return UINT32_MAX;
-    }
-    capnp_lay_down(to, bytes, len, pad);
-    return (uint32_t)taken;
-}
-
 struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, const void *bytes,
                                          uint32_t len, uint32_t pad)
 {
@@ -62,7 +23,7 @@ struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, co
     uint8_t *to = capnp_arena_take(&a, total <= CAPNP_LIST_MAX ? words : UINT64_MAX);
 
     if (to != NULL) {
-        capnp_lay_down(to, bytes, len, pad);
+        capnp_lay_down(to, bytes, len, (uint32_t)words * 8u);
         capnp_arena_point(&a, slot, to, capnp_bytes_word(total));
     }
     return a;

@@ -4374,7 +4374,30 @@ struct capos_console_server {
     enum capnp_answer (*write_line)(void *self, struct capnp_call *call, struct capnp_text text);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+capos_console_answer_write(const struct capos_console_server *server, void *self,
+                           struct capnp_call *call, struct capnp_data data)
+{
+    call->results_bytes = 0;
+    return server->write(self, call, data);
+}
+
+static CAPNP_APART enum capnp_answer
+capos_console_dispatch_any_write(const struct capos_console_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x0,
+                                                      scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_console_answer_write(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_console_dispatch_write(const struct capos_console_server *server, void *self,
                              struct capnp_call *call)
 {
@@ -4382,18 +4405,39 @@ capos_console_dispatch_write(const struct capos_console_server *server, void *se
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x0,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_console_dispatch_any_write(server, self, call);
+    }
+    return capos_console_answer_write(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_console_answer_write_line(const struct capos_console_server *server, void *self,
+                                struct capnp_call *call, struct capnp_text text)
+{
+    call->results_bytes = 0;
+    return server->write_line(self, call, text);
+}
+
+static CAPNP_APART enum capnp_answer
+capos_console_dispatch_any_write_line(const struct capos_console_server *server, void *self,
+                                      struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x1,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->write(self, call, bytes_[0]);
+    return capos_console_answer_write_line(server, self, call, capnp_field_text(bytes_[0]));
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_console_dispatch_write_line(const struct capos_console_server *server, void *self,
                                   struct capnp_call *call)
 {
@@ -4401,20 +4445,18 @@ capos_console_dispatch_write_line(const struct capos_console_server *server, voi
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
-    uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x1,
+                                                     bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
-        return capnp_call_malformed(call);
+        return capos_console_dispatch_any_write_line(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->write_line(self, call, capnp_field_text(bytes_[0]));
+    return capos_console_answer_write_line(server, self, call, capnp_field_text(bytes_[0]));
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_console_dispatch_own(const struct capos_console_server *server, void *self,
                            struct capnp_call *call)
 {
@@ -4429,8 +4471,9 @@ capos_console_dispatch_own(const struct capos_console_server *server, void *self
 }
 
 /* The same for any call. */
-static inline enum capnp_answer capos_console_dispatch(const struct capos_console_server *server,
-                                                       void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_console_dispatch(const struct capos_console_server *server, void *self,
+                       struct capnp_call *call)
 {
     if (call->interface_id != CAPOS_CONSOLE_ID) {
         return capnp_call_unimplemented(call);
@@ -4497,71 +4540,137 @@ struct capos_null_cap_server {
                              struct capos_null_cap_add_results_builder results);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_answer_ping(const struct capos_null_cap_server *server, void *self,
+                           struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->ping(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+capos_null_cap_dispatch_any_ping(const struct capos_null_cap_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_null_cap_answer_ping(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_null_cap_dispatch_ping(const struct capos_null_cap_server *server, void *self,
                              struct capnp_call *call)
 {
     if (server->ping == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_null_cap_dispatch_any_ping(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->ping(self, call);
+    return capos_null_cap_answer_ping(server, self, call);
 }
 
-static inline enum capnp_answer
-capos_null_cap_dispatch_echo(const struct capos_null_cap_server *server, void *self,
-                             struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_answer_echo(const struct capos_null_cap_server *server, void *self,
+                           struct capnp_call *call, uint64_t value, struct capnp_data data)
 {
     struct capnp_arena arena;
+    struct capos_null_cap_echo_results_builder results;
 
-    if (server->echo == NULL) {
-        return capnp_call_unimplemented(call);
+    if (!capnp_call_build(call, &arena, 1, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
     }
+    return capnp_call_built(call, &arena, server->echo(self, call, value, data, results));
+}
+
+static CAPNP_APART enum capnp_answer
+capos_null_cap_dispatch_any_echo(const struct capos_null_cap_server *server, void *self,
+                                 struct capnp_call *call)
+{
     struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 1, 1, 0x0,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     struct capos_null_cap_echo_params values = {capnp_plain_struct(data_, 1)};
-    struct capos_null_cap_echo_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->echo(self, call,
-        capos_null_cap_echo_params_get_value(values), bytes_[0], results));
+    return capos_null_cap_answer_echo(server, self, call,
+                                      capos_null_cap_echo_params_get_value(values), bytes_[0]);
 }
 
-static inline enum capnp_answer
-capos_null_cap_dispatch_add(const struct capos_null_cap_server *server, void *self,
-                            struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_dispatch_echo(const struct capos_null_cap_server *server, void *self,
+                             struct capnp_call *call)
 {
-    uint64_t scratch[3];
-    struct capnp_arena arena;
-
-    if (server->add == NULL) {
+    if (server->echo == NULL) {
         return capnp_call_unimplemented(call);
     }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 3, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
+    struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 1, 1, 0x0,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_null_cap_dispatch_any_echo(server, self, call);
     }
-    struct capos_null_cap_add_params params = {capnp_plain_struct(data, 3)};
+    struct capos_null_cap_echo_params values = {capnp_plain_struct(data_, 1)};
+    return capos_null_cap_answer_echo(server, self, call,
+                                      capos_null_cap_echo_params_get_value(values), bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_answer_add(const struct capos_null_cap_server *server, void *self,
+                          struct capnp_call *call, struct capos_null_cap_add_params params)
+{
+    struct capnp_arena arena;
     struct capos_null_cap_add_results_builder results;
+
     if (!capnp_call_build(call, &arena, 3, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->add(self, call, params, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_null_cap_dispatch_any_add(const struct capos_null_cap_server *server, void *self,
+                                struct capnp_call *call)
+{
+    uint64_t scratch[3];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 3, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_null_cap_add_params params = {capnp_plain_struct(data_, 3)};
+    return capos_null_cap_answer_add(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_dispatch_add(const struct capos_null_cap_server *server, void *self,
+                            struct capnp_call *call)
+{
+    if (server->add == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 3);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_null_cap_dispatch_any_add(server, self, call);
+    }
+    struct capos_null_cap_add_params params = {capnp_plain_struct(data_, 3)};
+    return capos_null_cap_answer_add(server, self, call, params);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_null_cap_dispatch_own(const struct capos_null_cap_server *server, void *self,
                             struct capnp_call *call)
 {
@@ -4578,8 +4687,9 @@ capos_null_cap_dispatch_own(const struct capos_null_cap_server *server, void *se
 }
 
 /* The same for any call. */
-static inline enum capnp_answer capos_null_cap_dispatch(const struct capos_null_cap_server *server,
-                                                        void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_null_cap_dispatch(const struct capos_null_cap_server *server, void *self,
+                        struct capnp_call *call)
 {
     if (call->interface_id != CAPOS_NULL_CAP_ID) {
         return capnp_call_unimplemented(call);
@@ -4639,31 +4749,52 @@ struct capos_endpoint_server {
                               struct capos_endpoint_mint_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_endpoint_dispatch_mint(const struct capos_endpoint_server *server, void *self,
-                             struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_endpoint_answer_mint(const struct capos_endpoint_server *server, void *self,
+                           struct capnp_call *call, struct capos_endpoint_mint_params params)
 {
-    uint64_t scratch[2];
     struct capnp_arena arena;
-
-    if (server->mint == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_endpoint_mint_params params = {capnp_plain_struct(data, 2)};
     struct capos_endpoint_mint_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->mint(self, call, params, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_endpoint_dispatch_any_mint(const struct capos_endpoint_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    uint64_t scratch[2];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 2, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_endpoint_mint_params params = {capnp_plain_struct(data_, 2)};
+    return capos_endpoint_answer_mint(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_endpoint_dispatch_mint(const struct capos_endpoint_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (server->mint == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 2);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_endpoint_dispatch_any_mint(server, self, call);
+    }
+    struct capos_endpoint_mint_params params = {capnp_plain_struct(data_, 2)};
+    return capos_endpoint_answer_mint(server, self, call, params);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_endpoint_dispatch_own(const struct capos_endpoint_server *server, void *self,
                             struct capnp_call *call)
 {
@@ -4676,8 +4807,9 @@ capos_endpoint_dispatch_own(const struct capos_endpoint_server *server, void *se
 }
 
 /* The same for any call. */
-static inline enum capnp_answer capos_endpoint_dispatch(const struct capos_endpoint_server *server,
-                                                        void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_endpoint_dispatch(const struct capos_endpoint_server *server, void *self,
+                        struct capnp_call *call)
 {
     if (call->interface_id != CAPOS_ENDPOINT_ID) {
         return capnp_call_unimplemented(call);
@@ -4729,28 +4861,50 @@ struct capos_endpoint_factory_server {
                                 struct capos_endpoint_factory_create_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_endpoint_factory_dispatch_create(const struct capos_endpoint_factory_server *server,
-                                       void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_endpoint_factory_answer_create(const struct capos_endpoint_factory_server *server, void *self,
+                                     struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->create == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_endpoint_factory_create_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->create(self, call, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_endpoint_factory_dispatch_any_create(const struct capos_endpoint_factory_server *server,
+                                           void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_endpoint_factory_answer_create(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_endpoint_factory_dispatch_create(const struct capos_endpoint_factory_server *server,
+                                       void *self, struct capnp_call *call)
+{
+    if (server->create == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_endpoint_factory_dispatch_any_create(server, self, call);
+    }
+    return capos_endpoint_factory_answer_create(server, self, call);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_endpoint_factory_dispatch_own(const struct capos_endpoint_factory_server *server, void *self,
                                     struct capnp_call *call)
 {
@@ -4763,7 +4917,7 @@ capos_endpoint_factory_dispatch_own(const struct capos_endpoint_factory_server *
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_endpoint_factory_dispatch(const struct capos_endpoint_factory_server *server, void *self,
                                 struct capnp_call *call)
 {
@@ -4821,47 +4975,91 @@ struct capos_memory_object_server {
                                 struct capos_memory_object_reader_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_memory_object_dispatch_size(const struct capos_memory_object_server *server, void *self,
-                                  struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_object_answer_size(const struct capos_memory_object_server *server, void *self,
+                                struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->size == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_memory_object_size_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->size(self, call, results));
 }
 
-static inline enum capnp_answer
-capos_memory_object_dispatch_reader(const struct capos_memory_object_server *server, void *self,
-                                    struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_memory_object_dispatch_any_size(const struct capos_memory_object_server *server, void *self,
+                                      struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->reader == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    return capos_memory_object_answer_size(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_object_dispatch_size(const struct capos_memory_object_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (server->size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_memory_object_dispatch_any_size(server, self, call);
+    }
+    return capos_memory_object_answer_size(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_object_answer_reader(const struct capos_memory_object_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct capos_memory_object_reader_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->reader(self, call, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_memory_object_dispatch_any_reader(const struct capos_memory_object_server *server, void *self,
+                                        struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_memory_object_answer_reader(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_object_dispatch_reader(const struct capos_memory_object_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    if (server->reader == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_memory_object_dispatch_any_reader(server, self, call);
+    }
+    return capos_memory_object_answer_reader(server, self, call);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_memory_object_dispatch_own(const struct capos_memory_object_server *server, void *self,
                                  struct capnp_call *call)
 {
@@ -4876,7 +5074,7 @@ capos_memory_object_dispatch_own(const struct capos_memory_object_server *server
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_memory_object_dispatch(const struct capos_memory_object_server *server, void *self,
                              struct capnp_call *call)
 {
@@ -4927,28 +5125,50 @@ struct capos_memory_reader_server {
                               struct capos_memory_reader_size_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_memory_reader_dispatch_size(const struct capos_memory_reader_server *server, void *self,
-                                  struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_reader_answer_size(const struct capos_memory_reader_server *server, void *self,
+                                struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->size == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_memory_reader_size_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->size(self, call, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_memory_reader_dispatch_any_size(const struct capos_memory_reader_server *server, void *self,
+                                      struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_memory_reader_answer_size(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_memory_reader_dispatch_size(const struct capos_memory_reader_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (server->size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_memory_reader_dispatch_any_size(server, self, call);
+    }
+    return capos_memory_reader_answer_size(server, self, call);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_memory_reader_dispatch_own(const struct capos_memory_reader_server *server, void *self,
                                  struct capnp_call *call)
 {
@@ -4961,7 +5181,7 @@ capos_memory_reader_dispatch_own(const struct capos_memory_reader_server *server
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_memory_reader_dispatch(const struct capos_memory_reader_server *server, void *self,
                              struct capnp_call *call)
 {
@@ -5034,34 +5254,65 @@ struct capos_frame_allocator_server {
                     struct capos_frame_allocator_alloc_contiguous_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_frame_allocator_dispatch_alloc_frame(const struct capos_frame_allocator_server *server,
-                                           void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_frame_allocator_answer_alloc_frame(const struct capos_frame_allocator_server *server,
+                                         void *self, struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->alloc_frame == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_frame_allocator_alloc_frame_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->alloc_frame(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+capos_frame_allocator_dispatch_any_alloc_frame(const struct capos_frame_allocator_server *server,
+                                               void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_frame_allocator_answer_alloc_frame(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_frame_allocator_dispatch_alloc_frame(const struct capos_frame_allocator_server *server,
+                                           void *self, struct capnp_call *call)
+{
+    if (server->alloc_frame == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_frame_allocator_dispatch_any_alloc_frame(server, self, call);
+    }
+    return capos_frame_allocator_answer_alloc_frame(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_frame_allocator_answer_free_frame(const struct capos_frame_allocator_server *server,
+                                        void *self, struct capnp_call *call,
+                                        struct capos_frame_allocator_free_frame_params params)
+{
+    call->results_bytes = 0;
+    return server->free_frame(self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_frame_allocator_dispatch_free_frame(const struct capos_frame_allocator_server *server,
                                           void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->free_frame == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -5070,35 +5321,56 @@ capos_frame_allocator_dispatch_free_frame(const struct capos_frame_allocator_ser
     if (!capos_frame_allocator_free_frame_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->free_frame(self, call, params);
+    return capos_frame_allocator_answer_free_frame(server, self, call, params);
 }
 
-static inline enum capnp_answer
-capos_frame_allocator_dispatch_alloc_contiguous(const struct capos_frame_allocator_server *server,
-                                                void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_frame_allocator_answer_alloc_contiguous(const struct capos_frame_allocator_server *server,
+                                              void *self, struct capnp_call *call,
+                                              struct capos_frame_allocator_alloc_contiguous_params params)
 {
-    uint64_t scratch[1];
     struct capnp_arena arena;
-
-    if (server->alloc_contiguous == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_frame_allocator_alloc_contiguous_params params = {capnp_plain_struct(data, 1)};
     struct capos_frame_allocator_alloc_contiguous_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->alloc_contiguous(self, call, params, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_frame_allocator_dispatch_any_alloc_contiguous(const struct capos_frame_allocator_server *server,
+                                                    void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_frame_allocator_alloc_contiguous_params params = {capnp_plain_struct(data_, 1)};
+    return capos_frame_allocator_answer_alloc_contiguous(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_frame_allocator_dispatch_alloc_contiguous(const struct capos_frame_allocator_server *server,
+                                                void *self, struct capnp_call *call)
+{
+    if (server->alloc_contiguous == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_frame_allocator_dispatch_any_alloc_contiguous(server, self, call);
+    }
+    struct capos_frame_allocator_alloc_contiguous_params params = {capnp_plain_struct(data_, 1)};
+    return capos_frame_allocator_answer_alloc_contiguous(server, self, call, params);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_frame_allocator_dispatch_own(const struct capos_frame_allocator_server *server, void *self,
                                    struct capnp_call *call)
 {
@@ -5115,7 +5387,7 @@ capos_frame_allocator_dispatch_own(const struct capos_frame_allocator_server *se
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_frame_allocator_dispatch(const struct capos_frame_allocator_server *server, void *self,
                                struct capnp_call *call)
 {
@@ -5207,74 +5479,151 @@ struct capos_virtual_memory_server {
                                     struct capos_virtual_memory_map_object_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_virtual_memory_dispatch_map(const struct capos_virtual_memory_server *server, void *self,
-                                  struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_answer_map(const struct capos_virtual_memory_server *server, void *self,
+                                struct capnp_call *call,
+                                struct capos_virtual_memory_map_params params)
 {
-    uint64_t scratch[3];
     struct capnp_arena arena;
-
-    if (server->map == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 3, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_virtual_memory_map_params params = {capnp_plain_struct(data, 3)};
     struct capos_virtual_memory_map_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->map(self, call, params, results));
 }
 
-static inline enum capnp_answer
-capos_virtual_memory_dispatch_unmap(const struct capos_virtual_memory_server *server, void *self,
-                                    struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_virtual_memory_dispatch_any_map(const struct capos_virtual_memory_server *server, void *self,
+                                      struct capnp_call *call)
 {
-    uint64_t scratch[2];
+    uint64_t scratch[3];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 3, scratch);
 
-    if (server->unmap == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct capos_virtual_memory_unmap_params params = {capnp_plain_struct(data, 2)};
+    struct capos_virtual_memory_map_params params = {capnp_plain_struct(data_, 3)};
+    return capos_virtual_memory_answer_map(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_dispatch_map(const struct capos_virtual_memory_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (server->map == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 3);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_virtual_memory_dispatch_any_map(server, self, call);
+    }
+    struct capos_virtual_memory_map_params params = {capnp_plain_struct(data_, 3)};
+    return capos_virtual_memory_answer_map(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_answer_unmap(const struct capos_virtual_memory_server *server, void *self,
+                                  struct capnp_call *call,
+                                  struct capos_virtual_memory_unmap_params params)
+{
     call->results_bytes = 0;
     return server->unmap(self, call, params);
 }
 
-static inline enum capnp_answer
-capos_virtual_memory_dispatch_protect(const struct capos_virtual_memory_server *server, void *self,
-                                      struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_virtual_memory_dispatch_any_unmap(const struct capos_virtual_memory_server *server,
+                                        void *self, struct capnp_call *call)
 {
-    uint64_t scratch[3];
+    uint64_t scratch[2];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 2, scratch);
 
-    if (server->protect == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 3, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct capos_virtual_memory_protect_params params = {capnp_plain_struct(data, 3)};
+    struct capos_virtual_memory_unmap_params params = {capnp_plain_struct(data_, 2)};
+    return capos_virtual_memory_answer_unmap(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_dispatch_unmap(const struct capos_virtual_memory_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    if (server->unmap == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 2);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_virtual_memory_dispatch_any_unmap(server, self, call);
+    }
+    struct capos_virtual_memory_unmap_params params = {capnp_plain_struct(data_, 2)};
+    return capos_virtual_memory_answer_unmap(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_answer_protect(const struct capos_virtual_memory_server *server, void *self,
+                                    struct capnp_call *call,
+                                    struct capos_virtual_memory_protect_params params)
+{
     call->results_bytes = 0;
     return server->protect(self, call, params);
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+capos_virtual_memory_dispatch_any_protect(const struct capos_virtual_memory_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    uint64_t scratch[3];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 3, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_virtual_memory_protect_params params = {capnp_plain_struct(data_, 3)};
+    return capos_virtual_memory_answer_protect(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_dispatch_protect(const struct capos_virtual_memory_server *server, void *self,
+                                      struct capnp_call *call)
+{
+    if (server->protect == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 3);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_virtual_memory_dispatch_any_protect(server, self, call);
+    }
+    struct capos_virtual_memory_protect_params params = {capnp_plain_struct(data_, 3)};
+    return capos_virtual_memory_answer_protect(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_virtual_memory_answer_map_object(const struct capos_virtual_memory_server *server, void *self,
+                                       struct capnp_call *call,
+                                       struct capos_virtual_memory_map_object_params params)
+{
+    struct capnp_arena arena;
+    struct capos_virtual_memory_map_object_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->map_object(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_virtual_memory_dispatch_map_object(const struct capos_virtual_memory_server *server,
                                          void *self, struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->map_object == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -5283,16 +5632,12 @@ capos_virtual_memory_dispatch_map_object(const struct capos_virtual_memory_serve
     if (!capos_virtual_memory_map_object_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct capos_virtual_memory_map_object_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->map_object(self, call, params, results));
+    return capos_virtual_memory_answer_map_object(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_virtual_memory_dispatch_own(const struct capos_virtual_memory_server *server, void *self,
                                   struct capnp_call *call)
 {
@@ -5311,7 +5656,7 @@ capos_virtual_memory_dispatch_own(const struct capos_virtual_memory_server *serv
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_virtual_memory_dispatch(const struct capos_virtual_memory_server *server, void *self,
                               struct capnp_call *call)
 {
@@ -5370,16 +5715,29 @@ struct capos_process_spawner_server {
                                struct capos_process_spawner_spawn_results_builder results);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+capos_process_spawner_answer_spawn(const struct capos_process_spawner_server *server, void *self,
+                                   struct capnp_call *call,
+                                   struct capos_process_spawner_spawn_params params)
+{
+    struct capnp_arena arena;
+    struct capos_process_spawner_spawn_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 2, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->spawn(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_spawner_dispatch_spawn(const struct capos_process_spawner_server *server, void *self,
                                      struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->spawn == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -5388,16 +5746,12 @@ capos_process_spawner_dispatch_spawn(const struct capos_process_spawner_server *
     if (!capos_process_spawner_spawn_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct capos_process_spawner_spawn_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 2, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->spawn(self, call, params, results));
+    return capos_process_spawner_answer_spawn(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_spawner_dispatch_own(const struct capos_process_spawner_server *server, void *self,
                                    struct capnp_call *call)
 {
@@ -5410,7 +5764,7 @@ capos_process_spawner_dispatch_own(const struct capos_process_spawner_server *se
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_spawner_dispatch(const struct capos_process_spawner_server *server, void *self,
                                struct capnp_call *call)
 {
@@ -5471,42 +5825,86 @@ struct capos_process_handle_server {
     enum capnp_answer (*kill)(void *self, struct capnp_call *call);
 };
 
-static inline enum capnp_answer
-capos_process_handle_dispatch_wait(const struct capos_process_handle_server *server, void *self,
-                                   struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_process_handle_answer_wait(const struct capos_process_handle_server *server, void *self,
+                                 struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->wait == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_process_handle_wait_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->wait(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+capos_process_handle_dispatch_any_wait(const struct capos_process_handle_server *server, void *self,
+                                       struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_process_handle_answer_wait(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_process_handle_dispatch_wait(const struct capos_process_handle_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    if (server->wait == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_process_handle_dispatch_any_wait(server, self, call);
+    }
+    return capos_process_handle_answer_wait(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_process_handle_answer_kill(const struct capos_process_handle_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->kill(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+capos_process_handle_dispatch_any_kill(const struct capos_process_handle_server *server, void *self,
+                                       struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_process_handle_answer_kill(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_handle_dispatch_kill(const struct capos_process_handle_server *server, void *self,
                                    struct capnp_call *call)
 {
     if (server->kill == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_process_handle_dispatch_any_kill(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->kill(self, call);
+    return capos_process_handle_answer_kill(server, self, call);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_handle_dispatch_own(const struct capos_process_handle_server *server, void *self,
                                   struct capnp_call *call)
 {
@@ -5521,7 +5919,7 @@ capos_process_handle_dispatch_own(const struct capos_process_handle_server *serv
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_process_handle_dispatch(const struct capos_process_handle_server *server, void *self,
                               struct capnp_call *call)
 {
@@ -5583,50 +5981,94 @@ struct capos_boot_package_server {
                  struct capos_boot_package_read_manifest_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_boot_package_dispatch_manifest_size(const struct capos_boot_package_server *server,
-                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_boot_package_answer_manifest_size(const struct capos_boot_package_server *server, void *self,
+                                        struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->manifest_size == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct capos_boot_package_manifest_size_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->manifest_size(self, call, results));
 }
 
-static inline enum capnp_answer
-capos_boot_package_dispatch_read_manifest(const struct capos_boot_package_server *server,
-                                          void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_boot_package_dispatch_any_manifest_size(const struct capos_boot_package_server *server,
+                                              void *self, struct capnp_call *call)
 {
-    uint64_t scratch[2];
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->read_manifest == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct capos_boot_package_read_manifest_params params = {capnp_plain_struct(data, 2)};
+    return capos_boot_package_answer_manifest_size(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_boot_package_dispatch_manifest_size(const struct capos_boot_package_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    if (server->manifest_size == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_boot_package_dispatch_any_manifest_size(server, self, call);
+    }
+    return capos_boot_package_answer_manifest_size(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_boot_package_answer_read_manifest(const struct capos_boot_package_server *server, void *self,
+                                        struct capnp_call *call,
+                                        struct capos_boot_package_read_manifest_params params)
+{
+    struct capnp_arena arena;
     struct capos_boot_package_read_manifest_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read_manifest(self, call, params, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_boot_package_dispatch_any_read_manifest(const struct capos_boot_package_server *server,
+                                              void *self, struct capnp_call *call)
+{
+    uint64_t scratch[2];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 2, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct capos_boot_package_read_manifest_params params = {capnp_plain_struct(data_, 2)};
+    return capos_boot_package_answer_read_manifest(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_boot_package_dispatch_read_manifest(const struct capos_boot_package_server *server,
+                                          void *self, struct capnp_call *call)
+{
+    if (server->read_manifest == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 2);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_boot_package_dispatch_any_read_manifest(server, self, call);
+    }
+    struct capos_boot_package_read_manifest_params params = {capnp_plain_struct(data_, 2)};
+    return capos_boot_package_answer_read_manifest(server, self, call, params);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_boot_package_dispatch_own(const struct capos_boot_package_server *server, void *self,
                                 struct capnp_call *call)
 {
@@ -5641,7 +6083,7 @@ capos_boot_package_dispatch_own(const struct capos_boot_package_server *server, 
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_boot_package_dispatch(const struct capos_boot_package_server *server, void *self,
                             struct capnp_call *call)
 {
@@ -5704,50 +6146,94 @@ struct capos_capability_manager_server {
                                struct capos_capability_manager_usage_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_capability_manager_dispatch_list(const struct capos_capability_manager_server *server,
-                                       void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_capability_manager_answer_list(const struct capos_capability_manager_server *server,
+                                     void *self, struct capnp_call *call,
+                                     struct capos_capability_manager_list_params params)
 {
-    uint64_t scratch[1];
     struct capnp_arena arena;
-
-    if (server->list == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_capability_manager_list_params params = {capnp_plain_struct(data, 1)};
     struct capos_capability_manager_list_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, params, results));
 }
 
-static inline enum capnp_answer
-capos_capability_manager_dispatch_usage(const struct capos_capability_manager_server *server,
-                                        void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_capability_manager_dispatch_any_list(const struct capos_capability_manager_server *server,
+                                           void *self, struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
 
-    if (server->usage == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    struct capos_capability_manager_list_params params = {capnp_plain_struct(data_, 1)};
+    return capos_capability_manager_answer_list(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_capability_manager_dispatch_list(const struct capos_capability_manager_server *server,
+                                       void *self, struct capnp_call *call)
+{
+    if (server->list == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_capability_manager_dispatch_any_list(server, self, call);
+    }
+    struct capos_capability_manager_list_params params = {capnp_plain_struct(data_, 1)};
+    return capos_capability_manager_answer_list(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_capability_manager_answer_usage(const struct capos_capability_manager_server *server,
+                                      void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct capos_capability_manager_usage_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 5, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->usage(self, call, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_capability_manager_dispatch_any_usage(const struct capos_capability_manager_server *server,
+                                            void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_capability_manager_answer_usage(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_capability_manager_dispatch_usage(const struct capos_capability_manager_server *server,
+                                        void *self, struct capnp_call *call)
+{
+    if (server->usage == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_capability_manager_dispatch_any_usage(server, self, call);
+    }
+    return capos_capability_manager_answer_usage(server, self, call);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_capability_manager_dispatch_own(const struct capos_capability_manager_server *server,
                                       void *self, struct capnp_call *call)
 {
@@ -5762,7 +6248,7 @@ capos_capability_manager_dispatch_own(const struct capos_capability_manager_serv
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_capability_manager_dispatch(const struct capos_capability_manager_server *server, void *self,
                                   struct capnp_call *call)
 {
@@ -5823,46 +6309,89 @@ struct capos_fault_injector_server {
                                 struct capos_fault_injector_disarm_results_builder results);
 };
 
-static inline enum capnp_answer
-capos_fault_injector_dispatch_arm(const struct capos_fault_injector_server *server, void *self,
-                                  struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+capos_fault_injector_answer_arm(const struct capos_fault_injector_server *server, void *self,
+                                struct capnp_call *call,
+                                struct capos_fault_injector_arm_params params)
 {
-    uint64_t scratch[1];
-
-    if (server->arm == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct capos_fault_injector_arm_params params = {capnp_plain_struct(data, 1)};
     call->results_bytes = 0;
     return server->arm(self, call, params);
 }
 
-static inline enum capnp_answer
-capos_fault_injector_dispatch_disarm(const struct capos_fault_injector_server *server, void *self,
-                                     struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+capos_fault_injector_dispatch_any_arm(const struct capos_fault_injector_server *server, void *self,
+                                      struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
 
-    if (server->disarm == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    struct capos_fault_injector_arm_params params = {capnp_plain_struct(data_, 1)};
+    return capos_fault_injector_answer_arm(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_fault_injector_dispatch_arm(const struct capos_fault_injector_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (server->arm == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_fault_injector_dispatch_any_arm(server, self, call);
+    }
+    struct capos_fault_injector_arm_params params = {capnp_plain_struct(data_, 1)};
+    return capos_fault_injector_answer_arm(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_fault_injector_answer_disarm(const struct capos_fault_injector_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct capos_fault_injector_disarm_results_builder results;
+
     if (!capnp_call_build(call, &arena, 2, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->disarm(self, call, results));
 }
 
+static CAPNP_APART enum capnp_answer
+capos_fault_injector_dispatch_any_disarm(const struct capos_fault_injector_server *server,
+                                         void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return capos_fault_injector_answer_disarm(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+capos_fault_injector_dispatch_disarm(const struct capos_fault_injector_server *server, void *self,
+                                     struct capnp_call *call)
+{
+    if (server->disarm == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capos_fault_injector_dispatch_any_disarm(server, self, call);
+    }
+    return capos_fault_injector_answer_disarm(server, self, call);
+}
+
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_fault_injector_dispatch_own(const struct capos_fault_injector_server *server, void *self,
                                   struct capnp_call *call)
 {
@@ -5877,7 +6406,7 @@ capos_fault_injector_dispatch_own(const struct capos_fault_injector_server *serv
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capos_fault_injector_dispatch(const struct capos_fault_injector_server *server, void *self,
                               struct capnp_call *call)
 {

@@ -63,11 +63,14 @@ void emit_nested_init(const struct field *field, struct out *out);
 bool emit_is_values(const struct model *model, const struct decl *decl);
 
 /*
- * Opens and checks a message of such a struct, given as the two arguments that say where it is;
- * returns `otherwise` if it is malformed. Behind it, emit_value_of is the value of a field.
+ * Opens and checks a message of such a struct, or of one without pointers, given as the two
+ * arguments that say where it is; returns `otherwise` if it is malformed. `form` is the end of
+ * <capnp/read.h>'s functions: "" for every message, "_as_built" for those of the usual layout
+ * alone, "_any_shape" for the others. Behind it emit_value_of is the value of a field, and `params`
+ * a reader of the struct without pointers.
  */
-void emit_open_values(const struct model *model, const struct decl *decl, const char *message,
-                      const char *otherwise, struct out *out);
+void emit_open_plain(const struct model *model, const struct decl *decl, const char *form,
+                     const char *message, const char *otherwise, struct out *out);
 const char *emit_value_of(const struct decl *decl, const struct field *field);
 
 /* The lines at the top of each file. */

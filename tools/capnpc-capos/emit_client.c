@@ -637,8 +637,8 @@ static void emit_values_take(const struct model *model, const struct decl *decl,
     out_print(
         out, "/* The results of a completed call, checked; bytes are good until rt_call_end. */\n");
     open_function(out, out_string("%s_%s_take", decl->name, method->name), &args);
-    emit_open_values(model, results, "call->results, rt_call_results_bytes(call)",
-                     "(struct rt_status){.code = RT_ERR_MESSAGE}", out);
+    emit_open_plain(model, results, "", "call->results, rt_call_results_bytes(call)",
+                    "(struct rt_status){.code = RT_ERR_MESSAGE}", out);
     for (uint32_t i = 0; i < model_field_count(results); i++) {
         struct field field = model_field(model, results, i);
         if (field.type.kind != TYPE_VOID) {

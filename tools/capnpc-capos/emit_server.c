@@ -19,24 +19,50 @@ static const char *value_name(const struct field *field)
     return name_identifier(field->name);
 }
 
+/* What handlers take of the parameters: each value, or one reader, or nothing. */
+struct handed {
+    const char **args; /* as declared, and */
+    size_t count;
+    const char *names;  /* as passed on, each behind a comma; and as passed by who */
+    const char *values; /* has opened them (emit_open) */
+};
+
+static struct handed handed_of(const struct model *model, const struct decl *params)
+{
+    struct handed handed = {.names = "", .values = ""};
+
+    handed.args = out_alloc((model_field_count(params) + 1u) * sizeof(const char *));
+    if (!emit_is_values(model, params)) {
+        if (model_field_count(params) != 0) {
+            handed.args[handed.count++] = out_string("struct %s params", params->name);
+            handed.names = handed.values = ", params";
+        }
+        return handed;
+    }
+    for (uint32_t i = 0; i < model_field_count(params); i++) {
+        struct field field = model_field(model, params, i);
+        if (field.type.kind != TYPE_VOID) {
+            const char *name = value_name(&field);
+            handed.args[handed.count++] = out_string("%s%s", emit_value_type(&field.type), name);
+            handed.names = out_string("%s, %s", handed.names, name);
+            handed.values = out_string("%s, %s", handed.values, emit_value_of(params, &field));
+        }
+    }
+    return handed;
+}
+
 /* The members of a table: what a handler takes beyond `self` and the call. */
 static const char **handler_args(const struct model *model, const struct method *method,
                                  size_t *count)
 {
-    const char **args = out_alloc((model_field_count(method->params) + 4u) * sizeof(const char *));
+    struct handed handed = handed_of(model, method->params);
+    const char **args = out_alloc((handed.count + 3u) * sizeof(const char *));
     size_t n = 0;
 
     args[n++] = "void *self";
     args[n++] = "struct capnp_call *call";
-    if (emit_is_values(model, method->params)) {
-        for (uint32_t i = 0; i < model_field_count(method->params); i++) {
-            struct field field = model_field(model, method->params, i);
-            if (field.type.kind != TYPE_VOID) {
-                args[n++] = out_string("%s%s", emit_value_type(&field.type), value_name(&field));
-            }
-        }
-    } else if (model_field_count(method->params) != 0) {
-        args[n++] = out_string("struct %s params", method->params->name);
+    for (size_t i = 0; i < handed.count; i++) {
+        args[n++] = handed.args[i];
     }
     if (model_field_count(method->results) != 0) {
         args[n++] = out_string("struct %s_builder results", method->results->name);
@@ -66,97 +92,106 @@ static void emit_table(const struct model *model, const struct decl *decl, struc
     out_print(out, "};\n\n");
 }
 
-/* Opens the parameters into a reader `params`, or says that they are malformed. */
-static void emit_open_params(const struct model *model, const struct decl *params, struct out *out)
-{
-    const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
+/* ---------------------------------------------------------------------------
+ * The dispatch of one method, in up to three functions:
+ *
+ *   dispatch ─► the parameters lie as their builder lays them down ─► answer
+ *       └─────► dispatch_any: any other message of the type ────────────┘
+ *
+ * A few compares tell. dispatch_any is apart, and what dispatch does last where it is wanted: so
+ * the likely way calls nothing but the handler, and with one that the compiler puts in its place
+ * it saves no registers. Parameters with pointers to more than bytes have no such layout.
+ */
 
-    if (params->pointer_count != 0) {
-        out_print(out,
-                  "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s%s"
-                  "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",
-                  malformed,
-                  model_holds_capabilities(model, params)
-                      ? "    capnp_message_capabilities(&m, call->params_capabilities);\n"
-                      : "",
-                  params->name, params->name, params->name, malformed);
-    } else if (model_field_count(params) != 0) {
-        out_line(out,
-                 "    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, %u, "
-                 "scratch);",
-                 params->data_words);
-        out_print(out, "    if (data == NULL) {\n%s", malformed);
-        out_line(out, "    struct %s params = {capnp_plain_struct(data, %u)};", params->name,
-                 params->data_words);
-    } else {
-        out_print(out, "    if (!capnp_plain_empty(call->params, call->params_bytes)) {\n%s",
-                  malformed);
+static void open_form(const struct decl *decl, const struct method *method, const char *qualifiers,
+                      const char *form, const struct handed *more, struct out *out)
+{
+    const char **args = out_alloc((more->count + 3u) * sizeof(const char *));
+
+    args[0] = out_string("const struct %s_server *server", decl->name);
+    args[1] = "void *self";
+    args[2] = "struct capnp_call *call";
+    for (size_t i = 0; i < more->count; i++) {
+        args[3u + i] = more->args[i];
     }
+    out_function(out, out_string("static %s enum capnp_answer ", qualifiers),
+                 out_string("%s_%s_%s", decl->name, form, method->name), args, more->count + 3u, 0);
+    out_print(out, "\n{\n");
 }
 
-/* The call of the handler, and before it the answer's beginning. */
-static void emit_answer(const struct method *method, const char *member, const char *params,
-                        struct out *out)
+/* The handler between the beginning of the results and their end. */
+static void emit_answer(const struct decl *decl, const struct method *method,
+                        const struct handed *handed, struct out *out)
 {
     const struct decl *results = method->results;
+    const char *member = name_identifier(method->name);
 
+    open_form(decl, method, "inline CAPNP_INLINE", "answer", handed, out);
     if (model_field_count(results) == 0) {
         out_print(out, "    call->results_bytes = 0;\n");
-        out_line(out, "    return server->%s(self, call%s);", member, params);
+        out_line(out, "    return server->%s(self, call%s);", member, handed->names);
         out_print(out, "}\n\n");
         return;
     }
     out_print(out,
-              "    struct %s_builder results;\n"
+              "    struct capnp_arena arena;\n    struct %s_builder results;\n\n"
               "    if (!capnp_call_build(call, &arena, %u, %u, &results.b)) {\n"
               "        return CAPNP_NO_ROOM;\n    }\n",
               results->name, results->data_words, results->pointer_count);
     out_line(out, "    return capnp_call_built(call, &arena, server->%s(self, call%s, results));",
-             member, params);
+             member, handed->names);
     out_print(out, "}\n\n");
+}
+
+/* Parameters of any type, by the general reader. */
+static void emit_open_message(const struct model *model, const struct decl *params, struct out *out)
+{
+    const char *malformed = "        return capnp_call_malformed(call);\n    }\n";
+
+    out_print(out,
+              "    struct capnp_message m;\n\n"
+              "    if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {\n%s%s"
+              "    struct %s params = %s_read_root(&m);\n    if (!%s_check(params)) {\n%s",
+              malformed,
+              model_holds_capabilities(model, params)
+                  ? "    capnp_message_capabilities(&m, call->params_capabilities);\n"
+                  : "",
+              params->name, params->name, params->name, malformed);
 }
 
 static void emit_method(const struct model *model, const struct decl *decl,
                         const struct method *method, struct out *out)
 {
+    static const struct handed none;
     const struct decl *params = method->params;
-    bool has_params = model_field_count(params) != 0;
-    bool has_results = model_field_count(method->results) != 0;
-    bool values = emit_is_values(model, params);
-    const char *args[] = {out_string("const struct %s_server *server", decl->name), "void *self",
-                          "struct capnp_call *call"};
+    struct handed handed = handed_of(model, params);
     const char *member = name_identifier(method->name);
-    const char *handed = has_params ? ", params" : "";
+    bool has_layout = params->pointer_count == 0 || emit_is_values(model, params);
+    const char *answer = out_string("    return %s_answer_%s(server, self, call%s);", decl->name,
+                                    method->name, handed.values);
 
-    out_function(out, "static inline enum capnp_answer ",
-                 out_string("%s_dispatch_%s", decl->name, method->name), args, 3, 0);
-    out_print(out, "\n{\n");
-    if (!values && params->pointer_count != 0) {
-        out_print(out, "    struct capnp_message m;\n");
-    } else if (!values && has_params) {
-        out_print(out, "    uint64_t scratch[%u];\n", params->data_words);
+    emit_answer(decl, method, &handed, out);
+    if (has_layout) {
+        open_form(decl, method, "CAPNP_APART", "dispatch_any", &none, out);
+        emit_open_plain(model, params, "_any_shape", "call->params, call->params_bytes",
+                        "capnp_call_malformed(call)", out);
+        out_line(out, "%s", answer);
+        out_print(out, "}\n\n");
     }
-    if (has_results) {
-        out_print(out, "    struct capnp_arena arena;\n");
-    }
+    open_form(decl, method, "inline CAPNP_INLINE", "dispatch", &none, out);
     out_print(out,
-              "%s    if (server->%s == NULL) {\n"
+              "    if (server->%s == NULL) {\n"
               "        return capnp_call_unimplemented(call);\n    }\n",
-              (!values && has_params) || has_results ? "\n" : "", member);
-    if (values) {
-        emit_open_values(model, params, "call->params, call->params_bytes",
-                         "capnp_call_malformed(call)", out);
-        handed = "";
-        for (uint32_t i = 0; i < model_field_count(params); i++) {
-            struct field field = model_field(model, params, i);
-            if (field.type.kind != TYPE_VOID) {
-                handed = out_string("%s, %s", handed, emit_value_of(params, &field));
-            }
-        }
+              member);
+    if (has_layout) {
+        emit_open_plain(
+            model, params, "_as_built", "call->params, call->params_bytes",
+            out_string("%s_dispatch_any_%s(server, self, call)", decl->name, method->name), out);
     } else {
-        emit_open_params(model, params, out);
+        emit_open_message(model, params, out);
     }
-    emit_answer(method, member, handed, out);
+    out_line(out, "%s", answer);
+    out_print(out, "}\n\n");
 }
 
 /* Takes a call to one interface apart, as the body of a block. */
@@ -221,13 +256,13 @@ void emit_server(const struct model *model, const struct decl *decl, struct out 
     out_print(out,
               "/* Serves one call that is known to be of this interface itself: checks it, calls\n"
               " * the handler, measures the answer. */\n");
-    out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch_own", decl->name),
-                 args, 3, 0);
+    out_function(out, "static inline CAPNP_INLINE enum capnp_answer ",
+                 out_string("%s_dispatch_own", decl->name), args, 3, 0);
     out_print(out, "\n{\n");
     emit_switch(decl, decl, &methods, 4, out);
     out_print(out, "}\n\n/* The same for any call. */\n");
-    out_function(out, "static inline enum capnp_answer ", out_string("%s_dispatch", decl->name),
-                 args, 3, 0);
+    out_function(out, "static inline CAPNP_INLINE enum capnp_answer ",
+                 out_string("%s_dispatch", decl->name), args, 3, 0);
     out_print(out, "\n{\n");
     for (size_t i = 1; i < count; i++) {
         out_print(out, "    if (call->interface_id == %s_ID) {\n", ancestors[i]->upper);

@@ -5,6 +5,8 @@
  */
 #include "emit.h"
 
+#include <string.h>
+
 bool emit_is_values(const struct model *model, const struct decl *decl)
 {
     uint32_t texts;
@@ -19,27 +21,40 @@ bool emit_is_values(const struct model *model, const struct decl *decl)
     return model_is_bytes(model, decl, &texts);
 }
 
-void emit_open_values(const struct model *model, const struct decl *decl, const char *message,
-                      const char *otherwise, struct out *out)
+void emit_open_plain(const struct model *model, const struct decl *decl, const char *form,
+                     const char *message, const char *otherwise, struct out *out)
 {
     uint32_t texts;
     bool scalars = false;
+    bool values = emit_is_values(model, decl);
+    /* One word at least: where it lies says that the message is good. */
+    uint32_t scratch_words = decl->data_words != 0 ? decl->data_words : 1u;
+    const char *scratch = strcmp(form, "_as_built") == 0 ? "" : ", scratch";
 
     (void)model_is_bytes(model, decl, &texts);
     for (uint32_t i = 0; i < model_field_count(decl); i++) {
         struct field field = model_field(model, decl, i);
         scalars = scalars || (field.type.kind != TYPE_VOID && !model_is_pointer(&field.type));
     }
-    out_print(out, "    struct capnp_data bytes_[%u];\n", decl->pointer_count);
-    /* One word at least: where it lies says that the message is good. */
-    out_print(out, "    uint64_t scratch[%u];\n", decl->data_words != 0 ? decl->data_words : 1u);
-    out_line(out, "    const uint8_t *data_ = capnp_bytes_root(%s, %u, %u, 0x%x, scratch, bytes_);",
-             message, decl->data_words, decl->pointer_count, texts);
-    out_print(out, "\n    if (CAPNP_UNLIKELY(data_ == NULL)) {\n        return %s;\n    }\n",
-              otherwise);
-    if (scalars) {
-        out_line(out, "    struct %s values = {capnp_plain_struct(data_, %u)};", decl->name,
-                 decl->data_words);
+    if (values) {
+        out_print(out, "    struct capnp_data bytes_[%u];\n", decl->pointer_count);
+    }
+    if (*scratch != '\0') {
+        out_print(out, "    uint64_t scratch[%u];\n", scratch_words);
+    }
+    if (values) {
+        out_line(out, "    const uint8_t *data_ = capnp_bytes_root%s(%s, %u, %u, 0x%x%s, bytes_);",
+                 form, message, decl->data_words, decl->pointer_count, texts, scratch);
+    } else {
+        out_line(out, "    const uint8_t *data_ = capnp_plain_root%s(%s, %u%s);", form, message,
+                 decl->data_words, scratch);
+    }
+    out_print(out, "\n    if (CAPNP_UNLIKELY(data_ == NULL)) {\n");
+    out_line(out, "        return %s;", otherwise);
+    out_print(out, "    }\n");
+    if (scalars || (!values && model_field_count(decl) != 0)) {
+        out_line(out, "    struct %s %s = {capnp_plain_struct(data_, %u)};", decl->name,
+                 values ? "values" : "params", decl->data_words);
     }
 }
 

@@ -813,58 +813,113 @@ struct demo_depot_server {
                                 bool whole, struct demo_depot_invert_results_builder results);
 };
 
-static inline enum capnp_answer
-demo_depot_dispatch_who_calls(const struct demo_depot_server *server, void *self,
-                              struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_who_calls(const struct demo_depot_server *server, void *self,
+                            struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->who_calls == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct demo_depot_who_calls_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->who_calls(self, call, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_echo(const struct demo_depot_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_who_calls(const struct demo_depot_server *server, void *self,
+                                  struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->echo == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return demo_depot_answer_who_calls(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_who_calls(const struct demo_depot_server *server, void *self,
+                              struct capnp_call *call)
+{
+    if (server->who_calls == NULL) {
         return capnp_call_unimplemented(call);
     }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_who_calls(server, self, call);
+    }
+    return demo_depot_answer_who_calls(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_echo(const struct demo_depot_server *server, void *self, struct capnp_call *call,
+                       struct capnp_text text, uint32_t times)
+{
+    struct capnp_arena arena;
+    struct demo_depot_echo_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->echo(self, call, text, times, results));
+}
+
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_echo(const struct demo_depot_server *server, void *self,
+                             struct capnp_call *call)
+{
     struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x1, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 1, 1, 0x1,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     struct demo_depot_echo_params values = {capnp_plain_struct(data_, 1)};
-    struct demo_depot_echo_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->echo(self, call, capnp_field_text(bytes_[0]),
-        demo_depot_echo_params_get_times(values), results));
+    return demo_depot_answer_echo(server, self, call, capnp_field_text(bytes_[0]),
+                                  demo_depot_echo_params_get_times(values));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_store(const struct demo_depot_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_echo(const struct demo_depot_server *server, void *self,
+                         struct capnp_call *call)
 {
-    struct capnp_message m;
+    if (server->echo == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 1, 1, 0x1,
+                                                     bytes_);
 
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_echo(server, self, call);
+    }
+    struct demo_depot_echo_params values = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_echo(server, self, call, capnp_field_text(bytes_[0]),
+                                  demo_depot_echo_params_get_times(values));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_store(const struct demo_depot_server *server, void *self, struct capnp_call *call,
+                        struct demo_depot_store_params params)
+{
+    call->results_bytes = 0;
+    return server->store(self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_store(const struct demo_depot_server *server, void *self,
+                          struct capnp_call *call)
+{
     if (server->store == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -873,164 +928,340 @@ static inline enum capnp_answer demo_depot_dispatch_store(const struct demo_depo
     if (!demo_depot_store_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->store(self, call, params);
+    return demo_depot_answer_store(server, self, call, params);
 }
 
-static inline enum capnp_answer demo_depot_dispatch_fetch(const struct demo_depot_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_fetch(const struct demo_depot_server *server, void *self, struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->fetch == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct demo_depot_fetch_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->fetch(self, call, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_share(const struct demo_depot_server *server,
-                                                          void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_fetch(const struct demo_depot_server *server, void *self,
+                              struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->share == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    return demo_depot_answer_fetch(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_fetch(const struct demo_depot_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->fetch == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_fetch(server, self, call);
+    }
+    return demo_depot_answer_fetch(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_share(const struct demo_depot_server *server, void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct demo_depot_share_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->share(self, call, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_open(const struct demo_depot_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_share(const struct demo_depot_server *server, void *self,
+                              struct capnp_call *call)
 {
     uint64_t scratch[1];
-    struct capnp_arena arena;
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->open == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct demo_depot_open_params params = {capnp_plain_struct(data, 1)};
+    return demo_depot_answer_share(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_share(const struct demo_depot_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->share == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_share(server, self, call);
+    }
+    return demo_depot_answer_share(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_open(const struct demo_depot_server *server, void *self, struct capnp_call *call,
+                       struct demo_depot_open_params params)
+{
+    struct capnp_arena arena;
     struct demo_depot_open_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->open(self, call, params, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_wait(const struct demo_depot_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_open(const struct demo_depot_server *server, void *self,
+                             struct capnp_call *call)
 {
-    if (server->wait == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    struct demo_depot_open_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_open(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_open(const struct demo_depot_server *server, void *self,
+                         struct capnp_call *call)
+{
+    if (server->open == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_open(server, self, call);
+    }
+    struct demo_depot_open_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_open(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_wait(const struct demo_depot_server *server, void *self, struct capnp_call *call)
+{
     call->results_bytes = 0;
     return server->wait(self, call);
 }
 
-static inline enum capnp_answer demo_depot_dispatch_waiting(const struct demo_depot_server *server,
-                                                            void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_wait(const struct demo_depot_server *server, void *self,
+                             struct capnp_call *call)
 {
     uint64_t scratch[1];
-    struct capnp_arena arena;
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->waiting == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct demo_depot_waiting_params params = {capnp_plain_struct(data, 1)};
+    return demo_depot_answer_wait(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_wait(const struct demo_depot_server *server, void *self,
+                         struct capnp_call *call)
+{
+    if (server->wait == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_wait(server, self, call);
+    }
+    return demo_depot_answer_wait(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_waiting(const struct demo_depot_server *server, void *self,
+                          struct capnp_call *call, struct demo_depot_waiting_params params)
+{
+    struct capnp_arena arena;
     struct demo_depot_waiting_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->waiting(self, call, params, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_go(const struct demo_depot_server *server,
-                                                       void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_waiting(const struct demo_depot_server *server, void *self,
+                                struct capnp_call *call)
 {
     uint64_t scratch[1];
-    struct capnp_arena arena;
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
 
-    if (server->go == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct demo_depot_go_params params = {capnp_plain_struct(data, 1)};
+    struct demo_depot_waiting_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_waiting(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_waiting(const struct demo_depot_server *server, void *self,
+                            struct capnp_call *call)
+{
+    if (server->waiting == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_waiting(server, self, call);
+    }
+    struct demo_depot_waiting_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_waiting(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_go(const struct demo_depot_server *server, void *self, struct capnp_call *call,
+                     struct demo_depot_go_params params)
+{
+    struct capnp_arena arena;
     struct demo_depot_go_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->go(self, call, params, results));
 }
 
-static inline enum capnp_answer demo_depot_dispatch_leave(const struct demo_depot_server *server,
-                                                          void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_go(const struct demo_depot_server *server, void *self,
+                           struct capnp_call *call)
 {
-    if (server->leave == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    struct demo_depot_go_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_go(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_go(const struct demo_depot_server *server, void *self, struct capnp_call *call)
+{
+    if (server->go == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_go(server, self, call);
+    }
+    struct demo_depot_go_params params = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_go(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_leave(const struct demo_depot_server *server, void *self, struct capnp_call *call)
+{
     call->results_bytes = 0;
     return server->leave(self, call);
 }
 
-static inline enum capnp_answer demo_depot_dispatch_invert(const struct demo_depot_server *server,
-                                                           void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_leave(const struct demo_depot_server *server, void *self,
+                              struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->invert == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return demo_depot_answer_leave(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_leave(const struct demo_depot_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->leave == NULL) {
         return capnp_call_unimplemented(call);
     }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_leave(server, self, call);
+    }
+    return demo_depot_answer_leave(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_answer_invert(const struct demo_depot_server *server, void *self,
+                         struct capnp_call *call, struct capnp_data data, bool whole)
+{
+    struct capnp_arena arena;
+    struct demo_depot_invert_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->invert(self, call, data, whole, results));
+}
+
+static CAPNP_APART enum capnp_answer
+demo_depot_dispatch_any_invert(const struct demo_depot_server *server, void *self,
+                               struct capnp_call *call)
+{
     struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 1, 1, 0x0,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     struct demo_depot_invert_params values = {capnp_plain_struct(data_, 1)};
-    struct demo_depot_invert_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
+    return demo_depot_answer_invert(server, self, call, bytes_[0],
+                                    demo_depot_invert_params_get_whole(values));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_invert(const struct demo_depot_server *server, void *self,
+                           struct capnp_call *call)
+{
+    if (server->invert == NULL) {
+        return capnp_call_unimplemented(call);
     }
-    return capnp_call_built(call, &arena, server->invert(self, call, bytes_[0],
-        demo_depot_invert_params_get_whole(values), results));
+    struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 1, 1, 0x0,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return demo_depot_dispatch_any_invert(server, self, call);
+    }
+    struct demo_depot_invert_params values = {capnp_plain_struct(data_, 1)};
+    return demo_depot_answer_invert(server, self, call, bytes_[0],
+                                    demo_depot_invert_params_get_whole(values));
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer demo_depot_dispatch_own(const struct demo_depot_server *server,
-                                                        void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch_own(const struct demo_depot_server *server, void *self, struct capnp_call *call)
 {
     switch (call->method) {
     case DEMO_DEPOT_WHO_CALLS:
@@ -1061,8 +1292,8 @@ static inline enum capnp_answer demo_depot_dispatch_own(const struct demo_depot_
 }
 
 /* The same for any call. */
-static inline enum capnp_answer demo_depot_dispatch(const struct demo_depot_server *server,
-                                                    void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+demo_depot_dispatch(const struct demo_depot_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id != DEMO_DEPOT_ID) {
         return capnp_call_unimplemented(call);

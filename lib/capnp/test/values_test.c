@@ -359,12 +359,40 @@ static void plain_roots(void **state)
     assert_null(capnp_plain_root(words, 31, 3, scratch));
     words[0] = LIST_AT(0, CAPNP_ELEMENT_BYTE, 8);
     assert_null(capnp_plain_root(words, 32, 3, scratch));
-    assert_true(capnp_plain_empty(NULL, 0));
-    assert_false(capnp_plain_empty(words, 32));
+}
+
+/* Of a struct with nothing in it every message is good, and one is as its builder lays it down. */
+static void plain_root_of_nothing(void **state)
+{
+    uint64_t words[4] = {0};
+    uint64_t scratch[1];
+
+    (void)state;
+    assert_non_null(capnp_plain_root(NULL, 0, 0, scratch));
+    assert_non_null(capnp_plain_root_as_built(NULL, 0, 0));
+    words[0] = LIST_AT(0, CAPNP_ELEMENT_BYTE, 8);
+    assert_null(capnp_plain_root(words, 32, 0, scratch));
     words[0] = 0xfffffffc;
-    assert_true(capnp_plain_empty(words, 8));
+    assert_non_null(capnp_plain_root(words, 8, 0, scratch));
+    assert_null(capnp_plain_root_as_built(words, 8, 0));
     words[0] = STRUCT_AT(0, 3, 0);
-    assert_true(capnp_plain_empty(words, 32));
+    assert_non_null(capnp_plain_root(words, 32, 0, scratch));
+}
+
+/* Of another only that whose size and pointer say so; the rest is for the general reader. */
+static void plain_root_as_built(void **state)
+{
+    uint64_t words[5] = {STRUCT_AT(0, 3, 0)};
+
+    (void)state;
+    assert_ptr_equal(capnp_plain_root_as_built(words, 32, 3), words + 1);
+    assert_null(capnp_plain_root_as_built(words, 40, 3));
+    assert_null(capnp_plain_root_as_built(words, 24, 3));
+    assert_null(capnp_plain_root_as_built(words, 0, 3));
+    words[0] = STRUCT_AT(1, 3, 0);
+    assert_null(capnp_plain_root_as_built(words, 32, 3));
+    words[0] = STRUCT_AT(0, 2, 1);
+    assert_null(capnp_plain_root_as_built(words, 32, 3));
 }
 
 static void list_of_scalars_as_structs(void **state)
@@ -525,6 +553,8 @@ int main(void)
         cmocka_unit_test(union_of_a_newer_schema),
         cmocka_unit_test(structs_of_another_age),
         cmocka_unit_test(plain_roots),
+        cmocka_unit_test(plain_root_of_nothing),
+        cmocka_unit_test(plain_root_as_built),
         cmocka_unit_test(list_of_scalars_as_structs),
         cmocka_unit_test(list_of_structs_as_scalars),
         cmocka_unit_test(list_of_texts_as_structs),

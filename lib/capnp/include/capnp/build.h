@@ -32,6 +32,15 @@
 
 #include <capnp/read.h>
 
+/* Whether a sanitizer looks at each access that compilers know of. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAPNP_CHECKED 1
+#elif defined(__has_feature)
+#define CAPNP_CHECKED __has_feature(address_sanitizer)
+#else
+#define CAPNP_CHECKED 0
+#endif
+
 /* The most elements a list can have, and the most words its structs can take. */
 #define CAPNP_LIST_MAX ((1u << 29) - 1u)
 
@@ -272,38 +281,58 @@ static inline uint64_t capnp_bytes_word(uint64_t bytes)
     return bytes << 35 | (uint64_t)CAPNP_ELEMENT_BYTE << 32 | 1u;
 }
 
-/* Writes 8 to 16 bytes, and zeros up to the end of the word that the last of `pad` more is in. */
-static inline void capnp_lay_down_short(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad)
+/* Writes 8 to 16 bytes, and zeros up to `taken`, a whole number of words. */
+static inline void capnp_lay_down_short(uint8_t *to, const void *bytes, uint32_t len,
+                                        uint32_t taken)
 {
     uint64_t first = capnp_load_u64((const uint8_t *)bytes);
     uint64_t last = capnp_load_u64((const uint8_t *)bytes + len - 8u);
 
-    capnp_store_u64(to + ((len + pad + 7u) & ~7u) - 8u, 0);
+    capnp_store_u64(to + taken - 8u, 0);
     capnp_store_u64(to, first);
     capnp_store_u64(to + len - 8u, last);
 }
 
-/* The same for any number of bytes, and any number of zeros below 2. */
-void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t pad);
+/*
+ * Copies bytes upwards, in line where it can: so that who builds something short calls nothing,
+ * and no register but three is lost to what is longer.
+ */
+static inline void capnp_copy(uint8_t *to, const void *bytes, uint32_t len)
+{
+#if defined(__x86_64__) && !CAPNP_CHECKED
+    uint64_t words = len / 8u;
+    uint32_t rest = len % 8u;
+
+    __asm__("rep movsq\n\tmov %[rest], %k[words]\n\trep movsb"
+            : "+D"(to), "+S"(bytes), [words] "+c"(words), "=m"(*(uint8_t(*)[])to)
+            : [rest] "r"(rest), "m"(*(const uint8_t(*)[])bytes));
+#else
+    for (uint32_t i = 0; i < len; i++) {
+        to[i] = ((const uint8_t *)bytes)[i];
+    }
+#endif
+}
+
+/* The same for any number of bytes. */
+static inline void capnp_lay_down(uint8_t *to, const void *bytes, uint32_t len, uint32_t taken)
+{
+    if (taken != 0) {
+        capnp_store_u64(to + taken - 8u, 0);
+    }
+    capnp_copy(to, bytes, len);
+}
 
 /* Of capnp_any_set_bytes the part for an arena that may grow. Returns what becomes of it. */
 struct capnp_arena capnp_arena_set_bytes(struct capnp_arena a, uint8_t *slot, const void *bytes,
                                          uint32_t len, uint32_t pad);
 
 /*
- * The same as capnp_lay_down where there may not be room for it, in the `room` bytes
- * there are. Returns how many it takes; more than there are, and nothing was written.
- */
-uint32_t capnp_lay_down_within(uint8_t *to, uint32_t room, const void *bytes, uint32_t len,
-                               uint32_t pad);
-
-/*
  * Lays down `len` bytes and `pad` zeros behind them, at most 1, as a list of bytes.
  * The 8 to 16 bytes of a small call are two words, which may overlap. Nothing that is
  * called gets the arena's address, so that it can live in registers.
  */
-static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes, uint32_t len,
-                                       uint32_t pad)
+static inline CAPNP_INLINE void capnp_any_set_bytes(struct capnp_any_builder p, const void *bytes,
+                                                    uint32_t len, uint32_t pad)
 {
     struct capnp_arena *a = p.arena;
 
@@ -315,30 +344,30 @@ static inline void capnp_any_set_bytes(struct capnp_any_builder p, const void *b
         return;
     }
     uint8_t *to = a->base + a->used;
-    uint32_t room = a->room - a->used;
-    uint32_t taken = (len + pad + 7u) & ~7u;
-    if (CAPNP_LIKELY(len - 8u <= 8u && taken <= room)) {
-        capnp_lay_down_short(to, bytes, len, pad);
+    uint32_t taken = (len + pad + 7u) & ~7u; /* nonsense for a length that no list has */
+    if (CAPNP_LIKELY(len - 8u <= 8u && taken <= a->room - a->used)) {
+        capnp_lay_down_short(to, bytes, len, taken);
+    } else if (len < CAPNP_LIST_MAX && taken <= a->room - a->used) {
+        capnp_lay_down(to, bytes, len, taken);
     } else {
-        taken = capnp_lay_down_within(to, room, bytes, len, pad);
-        if (CAPNP_UNLIKELY(taken > room)) {
-            a->full = true;
-            a->room = a->used;
-            return;
-        }
+        a->full = true;
+        a->room = a->used;
+        return;
     }
     a->used += taken;
     capnp_store_pointer(p.slot, to, capnp_bytes_word((uint64_t)len + pad));
 }
 
 /* Copies the data in; it must not lie in the arena. */
-static inline void capnp_any_set_data(struct capnp_any_builder p, struct capnp_data data)
+static inline CAPNP_INLINE void capnp_any_set_data(struct capnp_any_builder p,
+                                                   struct capnp_data data)
 {
     capnp_any_set_bytes(p, data.ptr, data.len, 0);
 }
 
 /* Copies the text in, and ends it with a NUL byte; it must not lie in the arena. */
-static inline void capnp_any_set_text(struct capnp_any_builder p, struct capnp_text text)
+static inline CAPNP_INLINE void capnp_any_set_text(struct capnp_any_builder p,
+                                                   struct capnp_text text)
 {
     capnp_any_set_bytes(p, text.ptr, text.len, 1);
 }
@@ -402,14 +431,16 @@ static inline struct capnp_struct_builder capnp_flat_root(uint8_t *message, uint
 static inline uint32_t capnp_flat_bytes(uint8_t *message, uint32_t slot, uint32_t end,
                                         const void *bytes, uint32_t len, uint32_t pad)
 {
+    uint32_t taken = (len + pad + 7u) & ~7u;
+
     /* Before the bytes are read, so that compilers see that the slot need not be cleared first. */
     capnp_store_pointer(message + slot, message + end, capnp_bytes_word((uint64_t)len + pad));
     if (CAPNP_LIKELY(len - 8u <= 8u)) {
-        capnp_lay_down_short(message + end, bytes, len, pad);
+        capnp_lay_down_short(message + end, bytes, len, taken);
     } else {
-        capnp_lay_down(message + end, bytes, len, pad);
+        capnp_lay_down(message + end, bytes, len, taken);
     }
-    return end + ((len + pad + 7u) & ~7u);
+    return end + taken;
 }
 
 static inline uint32_t capnp_flat_data(uint8_t *message, uint32_t slot, uint32_t end,

@@ -32,12 +32,12 @@ struct capnp_call {
     uint64_t interface_id;
     uint64_t badge;
     uint16_t method;
+    uint16_t params_capabilities;   /* how many came with the parameters */
     enum capnp_exception exception; /* set with CAPNP_REFUSED */
     const char *reason;             /* one static sentence, set with CAPNP_REFUSED */
     const void *params;             /* message, 8-byte aligned; borrowed for the call */
-    uint32_t params_bytes;          /* multiple of 8; 0: all defaults */
-    uint32_t params_capabilities;   /* how many came with the parameters */
     void *results;                  /* 8-byte aligned; where the result message is built */
+    uint32_t params_bytes;          /* multiple of 8; 0: all defaults */
     uint32_t results_room;          /* bytes */
     uint32_t results_bytes;         /* set by dispatch with CAPNP_ANSWERED; 0: all defaults */
 };

@@ -21,9 +21,10 @@ static inline enum capnp_answer capnp_call_malformed(struct capnp_call *call)
 }
 
 /* Begins the results, a struct of this shape. False: there is no room for so much. */
-static inline bool capnp_call_build(const struct capnp_call *call, struct capnp_arena *arena,
-                                    uint16_t data_words, uint16_t pointer_count,
-                                    struct capnp_struct_builder *root)
+static inline CAPNP_INLINE bool capnp_call_build(const struct capnp_call *call,
+                                                 struct capnp_arena *arena, uint16_t data_words,
+                                                 uint16_t pointer_count,
+                                                 struct capnp_struct_builder *root)
 {
     if (CAPNP_UNLIKELY(call->results_room < CAPNP_ROOT_BYTES(data_words, pointer_count))) {
         return false;
@@ -39,7 +40,7 @@ static inline bool capnp_call_build(const struct capnp_call *call, struct capnp_
 }
 
 /* What the handler answered, and how long the results are that it built. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 capnp_call_built(struct capnp_call *call, const struct capnp_arena *arena, enum capnp_answer answer)
 {
     if (answer != CAPNP_ANSWERED) {

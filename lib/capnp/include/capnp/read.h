@@ -46,6 +46,9 @@
 /* Of what is short only where its arguments are known. */
 #define CAPNP_INLINE __attribute__((always_inline))
 
+/* Of what is rare, in headers, so that what is not need save nothing for it. */
+#define CAPNP_APART __attribute__((noinline, unused))
+
 /* Levels of pointers below the root; as in the reference implementation. */
 #define CAPNP_DEPTH_MAX 64u
 
@@ -360,6 +363,22 @@ const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint1
                                           uint64_t *scratch);
 
 /*
+ * The data section of a flat message whose root has no pointers in the schema, if it lies just
+ * as its builder lays it down: data_words words; or if both have nothing. NULL: it may be as good.
+ */
+static inline const uint8_t *capnp_plain_root_as_built(const void *words, size_t bytes,
+                                                       uint16_t data_words)
+{
+    if (data_words == 0) {
+        return CAPNP_LIKELY(bytes == 0) ? (const uint8_t *)"" : NULL;
+    }
+    return CAPNP_LIKELY(bytes == 8u + data_words * 8u &&
+                        capnp_load_u64(words) == CAPNP_STRUCT_WORD(data_words, 0))
+               ? (const uint8_t *)words + 8
+               : NULL;
+}
+
+/*
  * The data section of a flat message whose root has no pointers in the schema:
  * at least data_words words, in the message or, when it was sent by somebody with
  * an older schema, filled up with zeros in `scratch` (data_words words). NULL: the
@@ -368,20 +387,11 @@ const uint8_t *capnp_plain_root_any_shape(const void *words, size_t bytes, uint1
 static inline const uint8_t *capnp_plain_root(const void *words, size_t bytes, uint16_t data_words,
                                               uint64_t *scratch)
 {
-    if (CAPNP_LIKELY(bytes == 8u + data_words * 8u &&
-                     capnp_load_u64(words) == CAPNP_STRUCT_WORD(data_words, 0))) {
-        return (const uint8_t *)words + 8;
-    }
-    return capnp_plain_root_any_shape(words, bytes, data_words, scratch);
-}
+    const uint8_t *data = capnp_plain_root_as_built(words, bytes, data_words);
 
-/* Whether the bytes are a message, when the schema has nothing in it. */
-static inline bool capnp_plain_empty(const void *words, size_t bytes)
-{
-    uint64_t scratch;
-
-    return CAPNP_LIKELY(bytes == 0) ||
-           capnp_plain_root_any_shape(words, bytes, 0, &scratch) != NULL;
+    return CAPNP_LIKELY(data != NULL)
+               ? data
+               : capnp_plain_root_any_shape(words, bytes, data_words, scratch);
 }
 
 /* The reader of a data section of data_words words, as capnp_plain_root gives it. */
@@ -541,16 +551,16 @@ static inline struct capnp_text capnp_any_text(struct capnp_any p)
 }
 
 /*
- * Whether a flat message of a root with pointers to bytes only lies just as its builder
- * lays it down: the bytes behind the struct, in the order of their pointers, each where
- * the one before ends, and nothing else. Bit i of `texts` says that pointer i is of a
- * Text, the others are of Data. What they lead to goes to fields[i], a text with its NUL
- * byte. It is a few compares for each word that is not data; a message of another
+ * The data section of a flat message of a root with pointers to bytes only, if it lies just
+ * as its builder lays it down: the bytes behind the struct, in the order of their pointers,
+ * each where the one before ends, and nothing else. Bit i of `texts` says that pointer i is of
+ * a Text, the others are of Data. What they lead to goes to fields[i], a text with its NUL
+ * byte. It is a few compares for each word that is not data. NULL: a message of another
  * layout, or with nothing behind its last pointer, may be as good.
  */
-static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t bytes,
-                                                     uint16_t data_words, uint16_t pointer_count,
-                                                     uint32_t texts, struct capnp_data *fields)
+static inline CAPNP_INLINE const uint8_t *
+capnp_bytes_root_as_built(const void *words, size_t bytes, uint16_t data_words,
+                          uint16_t pointer_count, uint32_t texts, struct capnp_data *fields)
 {
     const uint8_t *base = words;
     uint64_t end = 8u + (data_words + pointer_count) * 8u; /* of what has been recognised */
@@ -558,7 +568,7 @@ static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t b
     /* One word behind the struct at least, and so few that no length is mistaken. */
     if (CAPNP_UNLIKELY(bytes - (end + 8u) > CAPNP_BUILT_MAX ||
                        capnp_load_u64(base) != CAPNP_STRUCT_WORD(data_words, pointer_count))) {
-        return false;
+        return NULL;
     }
     for (uint32_t i = 0; i < pointer_count; i++) {
         uint64_t slot = 8u + (data_words + i) * 8u;
@@ -570,15 +580,15 @@ static inline CAPNP_INLINE bool capnp_bytes_as_built(const void *words, size_t b
         if (i + 1u < pointer_count
                 ? CAPNP_UNLIKELY(len > bytes || ((end + len + 7u) & ~7ull) >= bytes)
                 : CAPNP_UNLIKELY(((end + len + 7u) & ~7ull) != bytes)) {
-            return false;
+            return NULL;
         }
         if ((texts >> i & 1u) != 0 && (len == 0 || base[end + len - 1u] != 0)) {
-            return false;
+            return NULL;
         }
         fields[i] = (struct capnp_data){.ptr = base + end, .len = (uint32_t)len};
         end = (end + len + 7u) & ~7ull;
     }
-    return true;
+    return base + 8;
 }
 
 /* The general part of capnp_bytes_root. */
@@ -597,13 +607,14 @@ capnp_bytes_root(const void *words, size_t bytes, uint16_t data_words, uint16_t 
                  uint32_t texts, uint64_t *scratch, struct capnp_data *fields)
 {
     struct capnp_data found[CAPNP_BYTES_MAX];
+    const uint8_t *data =
+        capnp_bytes_root_as_built(words, bytes, data_words, pointer_count, texts, fields);
 
-    if (CAPNP_LIKELY(
-            capnp_bytes_as_built(words, bytes, data_words, pointer_count, texts, fields))) {
-        return (const uint8_t *)words + 8;
+    if (CAPNP_LIKELY(data != NULL)) {
+        return data;
     }
     /* Found apart, so that in the likely case nothing of it need be in memory. */
-    const uint8_t *data =
+    data =
         capnp_bytes_root_any_shape(words, bytes, data_words, pointer_count, texts, scratch, found);
     for (uint32_t i = 0; i < pointer_count && data != NULL; i++) {
         fields[i] = found[i];

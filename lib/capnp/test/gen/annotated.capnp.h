@@ -1206,7 +1206,30 @@ struct annotated_calls_server {
     enum capnp_answer (*note)(void *self, struct capnp_call *call, struct capnp_data value);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+annotated_calls_answer_note(const struct annotated_calls_server *server, void *self,
+                            struct capnp_call *call, struct capnp_data value)
+{
+    call->results_bytes = 0;
+    return server->note(self, call, value);
+}
+
+static CAPNP_APART enum capnp_answer
+annotated_calls_dispatch_any_note(const struct annotated_calls_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x0,
+                                                      scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return annotated_calls_answer_note(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 annotated_calls_dispatch_note(const struct annotated_calls_server *server, void *self,
                               struct capnp_call *call)
 {
@@ -1214,20 +1237,18 @@ annotated_calls_dispatch_note(const struct annotated_calls_server *server, void 
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
-    uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x0,
+                                                     bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
-        return capnp_call_malformed(call);
+        return annotated_calls_dispatch_any_note(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->note(self, call, bytes_[0]);
+    return annotated_calls_answer_note(server, self, call, bytes_[0]);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 annotated_calls_dispatch_own(const struct annotated_calls_server *server, void *self,
                              struct capnp_call *call)
 {
@@ -1240,7 +1261,7 @@ annotated_calls_dispatch_own(const struct annotated_calls_server *server, void *
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 annotated_calls_dispatch(const struct annotated_calls_server *server, void *self,
                          struct capnp_call *call)
 {

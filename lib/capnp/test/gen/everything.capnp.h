@@ -8401,52 +8401,110 @@ struct every_handle_server {
                               struct every_handle_same_results_builder results);
 };
 
-static inline enum capnp_answer every_handle_dispatch_name(const struct every_handle_server *server,
-                                                           void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_answer_name(const struct every_handle_server *server, void *self,
+                         struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->name == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct every_handle_name_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->name(self, call, results));
 }
 
-static inline enum capnp_answer
-every_handle_dispatch_clone(const struct every_handle_server *server, void *self,
-                            struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_handle_dispatch_any_name(const struct every_handle_server *server, void *self,
+                               struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->clone == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    return every_handle_answer_name(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_dispatch_name(const struct every_handle_server *server, void *self,
+                           struct capnp_call *call)
+{
+    if (server->name == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_handle_dispatch_any_name(server, self, call);
+    }
+    return every_handle_answer_name(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_answer_clone(const struct every_handle_server *server, void *self,
+                          struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct every_handle_clone_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->clone(self, call, results));
 }
 
-static inline enum capnp_answer every_handle_dispatch_same(const struct every_handle_server *server,
-                                                           void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_handle_dispatch_any_clone(const struct every_handle_server *server, void *self,
+                                struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_handle_answer_clone(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_dispatch_clone(const struct every_handle_server *server, void *self,
+                            struct capnp_call *call)
+{
+    if (server->clone == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_handle_dispatch_any_clone(server, self, call);
+    }
+    return every_handle_answer_clone(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_answer_same(const struct every_handle_server *server, void *self,
+                         struct capnp_call *call, struct every_handle_same_params params)
+{
+    struct capnp_arena arena;
+    struct every_handle_same_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->same(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_dispatch_same(const struct every_handle_server *server, void *self,
+                           struct capnp_call *call)
+{
     if (server->same == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -8455,17 +8513,14 @@ static inline enum capnp_answer every_handle_dispatch_same(const struct every_ha
     if (!every_handle_same_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_handle_same_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->same(self, call, params, results));
+    return every_handle_answer_same(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer every_handle_dispatch_own(const struct every_handle_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_dispatch_own(const struct every_handle_server *server, void *self,
+                          struct capnp_call *call)
 {
     switch (call->method) {
     case EVERY_HANDLE_NAME:
@@ -8480,8 +8535,8 @@ static inline enum capnp_answer every_handle_dispatch_own(const struct every_han
 }
 
 /* The same for any call. */
-static inline enum capnp_answer every_handle_dispatch(const struct every_handle_server *server,
-                                                      void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_handle_dispatch(const struct every_handle_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id != EVERY_HANDLE_ID) {
         return capnp_call_unimplemented(call);
@@ -8535,28 +8590,73 @@ struct every_reader_server {
     enum capnp_answer (*other_closeable_close)(void *self, struct capnp_call *call);
 };
 
-static inline enum capnp_answer every_reader_dispatch_read(const struct every_reader_server *server,
-                                                           void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_answer_read(const struct every_reader_server *server, void *self,
+                         struct capnp_call *call, struct every_reader_read_params params)
 {
-    uint64_t scratch[1];
     struct capnp_arena arena;
-
-    if (server->read == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct every_reader_read_params params = {capnp_plain_struct(data, 1)};
     struct every_reader_read_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read(self, call, params, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_reader_dispatch_any_read(const struct every_reader_server *server, void *self,
+                               struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_reader_read_params params = {capnp_plain_struct(data_, 1)};
+    return every_reader_answer_read(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_dispatch_read(const struct every_reader_server *server, void *self,
+                           struct capnp_call *call)
+{
+    if (server->read == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_reader_dispatch_any_read(server, self, call);
+    }
+    struct every_reader_read_params params = {capnp_plain_struct(data_, 1)};
+    return every_reader_answer_read(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_answer_close(const struct every_reader_server *server, void *self,
+                          struct capnp_call *call, struct capnp_text reason)
+{
+    call->results_bytes = 0;
+    return server->close(self, call, reason);
+}
+
+static CAPNP_APART enum capnp_answer
+every_reader_dispatch_any_close(const struct every_reader_server *server, void *self,
+                                struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x1,
+                                                      scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_reader_answer_close(server, self, call, capnp_field_text(bytes_[0]));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_reader_dispatch_close(const struct every_reader_server *server, void *self,
                             struct capnp_call *call)
 {
@@ -8564,49 +8664,92 @@ every_reader_dispatch_close(const struct every_reader_server *server, void *self
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x1,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_reader_dispatch_any_close(server, self, call);
+    }
+    return every_reader_answer_close(server, self, call, capnp_field_text(bytes_[0]));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_answer_read_send_2(const struct every_reader_server *server, void *self,
+                                struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->read_send_2(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_reader_dispatch_any_read_send_2(const struct every_reader_server *server, void *self,
+                                      struct capnp_call *call)
+{
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->close(self, call, capnp_field_text(bytes_[0]));
+    return every_reader_answer_read_send_2(server, self, call);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_reader_dispatch_read_send_2(const struct every_reader_server *server, void *self,
                                   struct capnp_call *call)
 {
     if (server->read_send_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_reader_dispatch_any_read_send_2(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->read_send_2(self, call);
+    return every_reader_answer_read_send_2(server, self, call);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_answer_other_closeable_close(const struct every_reader_server *server, void *self,
+                                          struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->other_closeable_close(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_reader_dispatch_any_other_closeable_close(const struct every_reader_server *server,
+                                                void *self, struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_reader_answer_other_closeable_close(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_reader_dispatch_other_closeable_close(const struct every_reader_server *server, void *self,
                                             struct capnp_call *call)
 {
     if (server->other_closeable_close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_reader_dispatch_any_other_closeable_close(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->other_closeable_close(self, call);
+    return every_reader_answer_other_closeable_close(server, self, call);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer every_reader_dispatch_own(const struct every_reader_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_dispatch_own(const struct every_reader_server *server, void *self,
+                          struct capnp_call *call)
 {
     switch (call->method) {
     case EVERY_READER_READ:
@@ -8621,8 +8764,8 @@ static inline enum capnp_answer every_reader_dispatch_own(const struct every_rea
 }
 
 /* The same for any call. */
-static inline enum capnp_answer every_reader_dispatch(const struct every_reader_server *server,
-                                                      void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_reader_dispatch(const struct every_reader_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id == OTHER_CLOSEABLE_ID) {
         switch (call->method) {
@@ -8687,61 +8830,116 @@ struct every_writer_server {
     enum capnp_answer (*close)(void *self, struct capnp_call *call);
 };
 
-static inline enum capnp_answer
-every_writer_dispatch_write(const struct every_writer_server *server, void *self,
-                            struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_answer_write(const struct every_writer_server *server, void *self,
+                          struct capnp_call *call, struct capnp_data data)
 {
     struct capnp_arena arena;
+    struct every_writer_write_results_builder results;
 
-    if (server->write == NULL) {
-        return capnp_call_unimplemented(call);
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
+        return CAPNP_NO_ROOM;
     }
+    return capnp_call_built(call, &arena, server->write(self, call, data, results));
+}
+
+static CAPNP_APART enum capnp_answer
+every_writer_dispatch_any_write(const struct every_writer_server *server, void *self,
+                                struct capnp_call *call)
+{
     struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x0,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct every_writer_write_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->write(self, call, bytes_[0], results));
+    return every_writer_answer_write(server, self, call, bytes_[0]);
 }
 
-static inline enum capnp_answer
-every_writer_dispatch_switch(const struct every_writer_server *server, void *self,
-                             struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_dispatch_write(const struct every_writer_server *server, void *self,
+                            struct capnp_call *call)
 {
-    uint64_t scratch[1];
-    struct capnp_arena arena;
-
-    if (server->switch_ == NULL) {
+    if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
+    struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x0,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_writer_dispatch_any_write(server, self, call);
     }
-    struct every_writer_switch_params params = {capnp_plain_struct(data, 1)};
+    return every_writer_answer_write(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_answer_switch(const struct every_writer_server *server, void *self,
+                           struct capnp_call *call, struct every_writer_switch_params params)
+{
+    struct capnp_arena arena;
     struct every_writer_switch_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
 }
 
-static inline enum capnp_answer every_writer_dispatch_post(const struct every_writer_server *server,
-                                                           void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_writer_dispatch_any_switch(const struct every_writer_server *server, void *self,
+                                 struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
 
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_writer_switch_params params = {capnp_plain_struct(data_, 1)};
+    return every_writer_answer_switch(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_dispatch_switch(const struct every_writer_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (server->switch_ == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_writer_dispatch_any_switch(server, self, call);
+    }
+    struct every_writer_switch_params params = {capnp_plain_struct(data_, 1)};
+    return every_writer_answer_switch(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_answer_post(const struct every_writer_server *server, void *self,
+                         struct capnp_call *call, struct every_writer_post_params params)
+{
+    struct capnp_arena arena;
+    struct every_writer_post_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_dispatch_post(const struct every_writer_server *server, void *self,
+                           struct capnp_call *call)
+{
     if (server->post == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -8750,31 +8948,50 @@ static inline enum capnp_answer every_writer_dispatch_post(const struct every_wr
     if (!every_writer_post_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_writer_post_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+    return every_writer_answer_post(server, self, call, params);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_answer_close(const struct every_writer_server *server, void *self,
+                          struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->close(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_writer_dispatch_any_close(const struct every_writer_server *server, void *self,
+                                struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_writer_answer_close(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_writer_dispatch_close(const struct every_writer_server *server, void *self,
                             struct capnp_call *call)
 {
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_writer_dispatch_any_close(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->close(self, call);
+    return every_writer_answer_close(server, self, call);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer every_writer_dispatch_own(const struct every_writer_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_dispatch_own(const struct every_writer_server *server, void *self,
+                          struct capnp_call *call)
 {
     switch (call->method) {
     case EVERY_WRITER_WRITE:
@@ -8789,8 +9006,8 @@ static inline enum capnp_answer every_writer_dispatch_own(const struct every_wri
 }
 
 /* The same for any call. */
-static inline enum capnp_answer every_writer_dispatch(const struct every_writer_server *server,
-                                                      void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_writer_dispatch(const struct every_writer_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id == OTHER_CLOSEABLE_ID) {
         switch (call->method) {
@@ -8880,37 +9097,71 @@ struct every_file_server {
                               struct every_handle_same_results_builder results);
 };
 
-static inline enum capnp_answer every_file_dispatch_seek(const struct every_file_server *server,
-                                                         void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_seek(const struct every_file_server *server, void *self, struct capnp_call *call,
+                       struct every_file_seek_params params)
 {
-    uint64_t scratch[1];
     struct capnp_arena arena;
-
-    if (server->seek == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct every_file_seek_params params = {capnp_plain_struct(data, 1)};
     struct every_file_seek_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->seek(self, call, params, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_seek(const struct every_file_server *server, void *self,
+                             struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_file_seek_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_seek(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_seek(const struct every_file_server *server, void *self,
+                         struct capnp_call *call)
+{
+    if (server->seek == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_seek(server, self, call);
+    }
+    struct every_file_seek_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_seek(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_dispatch_2(const struct every_file_server *server, void *self,
+                             struct capnp_call *call, struct every_point params)
+{
+    struct capnp_arena arena;
+    struct other_measure_builder results;
+
+    if (!capnp_call_build(call, &arena, 2, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->dispatch_2(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_file_dispatch_dispatch_2(const struct every_file_server *server, void *self,
                                struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->dispatch_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -8918,185 +9169,392 @@ every_file_dispatch_dispatch_2(const struct every_file_server *server, void *sel
     if (!every_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct other_measure_builder results;
-    if (!capnp_call_build(call, &arena, 2, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->dispatch_2(self, call, params, results));
+    return every_file_answer_dispatch_2(server, self, call, params);
 }
 
-static inline enum capnp_answer every_file_dispatch_stream(const struct every_file_server *server,
-                                                           void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_stream(const struct every_file_server *server, void *self,
+                         struct capnp_call *call, struct capnp_data data)
+{
+    call->results_bytes = 0;
+    return server->stream(self, call, data);
+}
+
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_stream(const struct every_file_server *server, void *self,
+                               struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x0,
+                                                      scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_file_answer_stream(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_stream(const struct every_file_server *server, void *self,
+                           struct capnp_call *call)
 {
     if (server->stream == NULL) {
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
-    uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x0,
+                                                     bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
-        return capnp_call_malformed(call);
+        return every_file_dispatch_any_stream(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->stream(self, call, bytes_[0]);
+    return every_file_answer_stream(server, self, call, bytes_[0]);
 }
 
-static inline enum capnp_answer every_file_dispatch_empty(const struct every_file_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_empty(const struct every_file_server *server, void *self, struct capnp_call *call)
 {
-    if (server->empty == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     call->results_bytes = 0;
     return server->empty(self, call);
 }
 
-static inline enum capnp_answer every_file_dispatch_floats(const struct every_file_server *server,
-                                                           void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_empty(const struct every_file_server *server, void *self,
+                              struct capnp_call *call)
 {
-    uint64_t scratch[2];
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->floats == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 2, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct every_file_floats_params params = {capnp_plain_struct(data, 2)};
+    return every_file_answer_empty(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_empty(const struct every_file_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->empty == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_empty(server, self, call);
+    }
+    return every_file_answer_empty(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_floats(const struct every_file_server *server, void *self,
+                         struct capnp_call *call, struct every_file_floats_params params)
+{
+    struct capnp_arena arena;
     struct every_file_floats_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->floats(self, call, params, results));
 }
 
-static inline enum capnp_answer every_file_dispatch_read(const struct every_file_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_floats(const struct every_file_server *server, void *self,
+                               struct capnp_call *call)
 {
-    uint64_t scratch[1];
-    struct capnp_arena arena;
+    uint64_t scratch[2];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 2, scratch);
 
-    if (server->read == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct every_reader_read_params params = {capnp_plain_struct(data, 1)};
+    struct every_file_floats_params params = {capnp_plain_struct(data_, 2)};
+    return every_file_answer_floats(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_floats(const struct every_file_server *server, void *self,
+                           struct capnp_call *call)
+{
+    if (server->floats == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 2);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_floats(server, self, call);
+    }
+    struct every_file_floats_params params = {capnp_plain_struct(data_, 2)};
+    return every_file_answer_floats(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_read(const struct every_file_server *server, void *self, struct capnp_call *call,
+                       struct every_reader_read_params params)
+{
+    struct capnp_arena arena;
     struct every_reader_read_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->read(self, call, params, results));
 }
 
-static inline enum capnp_answer every_file_dispatch_close(const struct every_file_server *server,
-                                                          void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_read(const struct every_file_server *server, void *self,
+                             struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_reader_read_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_read(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_read(const struct every_file_server *server, void *self,
+                         struct capnp_call *call)
+{
+    if (server->read == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_read(server, self, call);
+    }
+    struct every_reader_read_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_read(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_close(const struct every_file_server *server, void *self, struct capnp_call *call,
+                        struct capnp_text reason)
+{
+    call->results_bytes = 0;
+    return server->close(self, call, reason);
+}
+
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_close(const struct every_file_server *server, void *self,
+                              struct capnp_call *call)
+{
+    struct capnp_data bytes_[1];
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x1,
+                                                      scratch, bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_file_answer_close(server, self, call, capnp_field_text(bytes_[0]));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_close(const struct every_file_server *server, void *self,
+                          struct capnp_call *call)
 {
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
     struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x1,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_close(server, self, call);
+    }
+    return every_file_answer_close(server, self, call, capnp_field_text(bytes_[0]));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_read_send_2(const struct every_file_server *server, void *self,
+                              struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->read_send_2(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_read_send_2(const struct every_file_server *server, void *self,
+                                    struct capnp_call *call)
+{
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x1, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->close(self, call, capnp_field_text(bytes_[0]));
+    return every_file_answer_read_send_2(server, self, call);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_file_dispatch_read_send_2(const struct every_file_server *server, void *self,
                                 struct capnp_call *call)
 {
     if (server->read_send_2 == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_read_send_2(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->read_send_2(self, call);
+    return every_file_answer_read_send_2(server, self, call);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_other_closeable_close(const struct every_file_server *server, void *self,
+                                        struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->other_closeable_close(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_other_closeable_close(const struct every_file_server *server, void *self,
+                                              struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_file_answer_other_closeable_close(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_file_dispatch_other_closeable_close(const struct every_file_server *server, void *self,
                                           struct capnp_call *call)
 {
     if (server->other_closeable_close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_other_closeable_close(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->other_closeable_close(self, call);
+    return every_file_answer_other_closeable_close(server, self, call);
 }
 
-static inline enum capnp_answer every_file_dispatch_write(const struct every_file_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_write(const struct every_file_server *server, void *self, struct capnp_call *call,
+                        struct capnp_data data)
 {
     struct capnp_arena arena;
+    struct every_writer_write_results_builder results;
 
-    if (server->write == NULL) {
-        return capnp_call_unimplemented(call);
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
+        return CAPNP_NO_ROOM;
     }
+    return capnp_call_built(call, &arena, server->write(self, call, data, results));
+}
+
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_write(const struct every_file_server *server, void *self,
+                              struct capnp_call *call)
+{
     struct capnp_data bytes_[1];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 1, 0x0, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 1, 0x0,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct every_writer_write_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->write(self, call, bytes_[0], results));
+    return every_file_answer_write(server, self, call, bytes_[0]);
 }
 
-static inline enum capnp_answer every_file_dispatch_switch(const struct every_file_server *server,
-                                                           void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_write(const struct every_file_server *server, void *self,
+                          struct capnp_call *call)
 {
-    uint64_t scratch[1];
-    struct capnp_arena arena;
-
-    if (server->switch_ == NULL) {
+    if (server->write == NULL) {
         return capnp_call_unimplemented(call);
     }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
+    struct capnp_data bytes_[1];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 1, 0x0,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_write(server, self, call);
     }
-    struct every_writer_switch_params params = {capnp_plain_struct(data, 1)};
+    return every_file_answer_write(server, self, call, bytes_[0]);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_switch(const struct every_file_server *server, void *self,
+                         struct capnp_call *call, struct every_writer_switch_params params)
+{
+    struct capnp_arena arena;
     struct every_writer_switch_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->switch_(self, call, params, results));
 }
 
-static inline enum capnp_answer every_file_dispatch_post(const struct every_file_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_switch(const struct every_file_server *server, void *self,
+                               struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
 
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct every_writer_switch_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_switch(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_switch(const struct every_file_server *server, void *self,
+                           struct capnp_call *call)
+{
+    if (server->switch_ == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_switch(server, self, call);
+    }
+    struct every_writer_switch_params params = {capnp_plain_struct(data_, 1)};
+    return every_file_answer_switch(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_post(const struct every_file_server *server, void *self, struct capnp_call *call,
+                       struct every_writer_post_params params)
+{
+    struct capnp_arena arena;
+    struct every_writer_post_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_post(const struct every_file_server *server, void *self,
+                         struct capnp_call *call)
+{
     if (server->post == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9105,58 +9563,111 @@ static inline enum capnp_answer every_file_dispatch_post(const struct every_file
     if (!every_writer_post_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_writer_post_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->post(self, call, params, results));
+    return every_file_answer_post(server, self, call, params);
 }
 
-static inline enum capnp_answer every_file_dispatch_name(const struct every_file_server *server,
-                                                         void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_name(const struct every_file_server *server, void *self, struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->name == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct every_handle_name_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->name(self, call, results));
 }
 
-static inline enum capnp_answer every_file_dispatch_clone(const struct every_file_server *server,
-                                                          void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_name(const struct every_file_server *server, void *self,
+                             struct capnp_call *call)
 {
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
-    if (server->clone == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
+    return every_file_answer_name(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_name(const struct every_file_server *server, void *self,
+                         struct capnp_call *call)
+{
+    if (server->name == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_name(server, self, call);
+    }
+    return every_file_answer_name(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_clone(const struct every_file_server *server, void *self, struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct every_handle_clone_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->clone(self, call, results));
 }
 
-static inline enum capnp_answer every_file_dispatch_same(const struct every_file_server *server,
-                                                         void *self, struct capnp_call *call)
+static CAPNP_APART enum capnp_answer
+every_file_dispatch_any_clone(const struct every_file_server *server, void *self,
+                              struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
 
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_file_answer_clone(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_clone(const struct every_file_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->clone == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_file_dispatch_any_clone(server, self, call);
+    }
+    return every_file_answer_clone(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_answer_same(const struct every_file_server *server, void *self, struct capnp_call *call,
+                       struct every_handle_same_params params)
+{
+    struct capnp_arena arena;
+    struct every_handle_same_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->same(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_same(const struct every_file_server *server, void *self,
+                         struct capnp_call *call)
+{
     if (server->same == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9165,17 +9676,13 @@ static inline enum capnp_answer every_file_dispatch_same(const struct every_file
     if (!every_handle_same_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_handle_same_results_builder results;
-    if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->same(self, call, params, results));
+    return every_file_answer_same(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer every_file_dispatch_own(const struct every_file_server *server,
-                                                        void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch_own(const struct every_file_server *server, void *self, struct capnp_call *call)
 {
     switch (call->method) {
     case EVERY_FILE_SEEK:
@@ -9194,8 +9701,8 @@ static inline enum capnp_answer every_file_dispatch_own(const struct every_file_
 }
 
 /* The same for any call. */
-static inline enum capnp_answer every_file_dispatch(const struct every_file_server *server,
-                                                    void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_file_dispatch(const struct every_file_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id == EVERY_READER_ID) {
         switch (call->method) {
@@ -9301,15 +9808,28 @@ struct every_store_server {
                              struct every_box_of_box_builder results);
 };
 
-static inline enum capnp_answer every_store_dispatch_put(const struct every_store_server *server,
-                                                         void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_store_answer_put(const struct every_store_server *server, void *self, struct capnp_call *call,
+                       struct every_store_put_params params)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
+    struct every_store_put_results_builder results;
 
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->put(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_store_dispatch_put(const struct every_store_server *server, void *self,
+                         struct capnp_call *call)
+{
     if (server->put == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9318,41 +9838,72 @@ static inline enum capnp_answer every_store_dispatch_put(const struct every_stor
     if (!every_store_put_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_put_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->put(self, call, params, results));
+    return every_store_answer_put(server, self, call, params);
 }
 
-static inline enum capnp_answer every_store_dispatch_list(const struct every_store_server *server,
-                                                          void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_store_answer_list(const struct every_store_server *server, void *self,
+                        struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->list == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct every_store_list_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_store_dispatch_any_list(const struct every_store_server *server, void *self,
+                              struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_store_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_store_dispatch_list(const struct every_store_server *server, void *self,
+                          struct capnp_call *call)
+{
+    if (server->list == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_store_dispatch_any_list(server, self, call);
+    }
+    return every_store_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_store_answer_convert(const struct every_store_server *server, void *self,
+                           struct capnp_call *call, struct every_store_convert_params params)
+{
+    struct capnp_arena arena;
+    struct every_store_convert_results_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_store_dispatch_convert(const struct every_store_server *server, void *self,
                              struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->convert == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9361,22 +9912,31 @@ every_store_dispatch_convert(const struct every_store_server *server, void *self
     if (!every_store_convert_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_convert_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+    return every_store_answer_convert(server, self, call, params);
 }
 
-static inline enum capnp_answer every_store_dispatch_box(const struct every_store_server *server,
-                                                         void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_store_answer_box(const struct every_store_server *server, void *self, struct capnp_call *call,
+                       struct every_box params)
 {
-    struct capnp_message m;
     struct capnp_arena arena;
+    struct every_box_of_box_builder results;
 
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_store_dispatch_box(const struct every_store_server *server, void *self,
+                         struct capnp_call *call)
+{
     if (server->box == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9385,17 +9945,14 @@ static inline enum capnp_answer every_store_dispatch_box(const struct every_stor
     if (!every_box_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_box_of_box_builder results;
-    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+    return every_store_answer_box(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer every_store_dispatch_own(const struct every_store_server *server,
-                                                         void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_store_dispatch_own(const struct every_store_server *server, void *self,
+                         struct capnp_call *call)
 {
     switch (call->method) {
     case EVERY_STORE_PUT:
@@ -9412,8 +9969,8 @@ static inline enum capnp_answer every_store_dispatch_own(const struct every_stor
 }
 
 /* The same for any call. */
-static inline enum capnp_answer every_store_dispatch(const struct every_store_server *server,
-                                                     void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_store_dispatch(const struct every_store_server *server, void *self, struct capnp_call *call)
 {
     if (call->interface_id != EVERY_STORE_ID) {
         return capnp_call_unimplemented(call);
@@ -9469,74 +10026,153 @@ struct every_text_store_server {
                              struct every_box_of_box_of_text_builder results);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_answer_clear(const struct every_text_store_server *server, void *self,
+                              struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->clear(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+every_text_store_dispatch_any_clear(const struct every_text_store_server *server, void *self,
+                                    struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_text_store_answer_clear(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_text_store_dispatch_clear(const struct every_text_store_server *server, void *self,
                                 struct capnp_call *call)
 {
     if (server->clear == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_text_store_dispatch_any_clear(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->clear(self, call);
+    return every_text_store_answer_clear(server, self, call);
 }
 
-static inline enum capnp_answer
-every_text_store_dispatch_put(const struct every_text_store_server *server, void *self,
-                              struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_answer_put(const struct every_text_store_server *server, void *self,
+                            struct capnp_call *call, struct capnp_text key, struct capnp_text value)
 {
     struct capnp_arena arena;
+    struct every_store_put_results_of_text_builder results;
 
-    if (server->put == NULL) {
-        return capnp_call_unimplemented(call);
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
     }
+    return capnp_call_built(call, &arena, server->put(self, call, key, value, results));
+}
+
+static CAPNP_APART enum capnp_answer
+every_text_store_dispatch_any_put(const struct every_text_store_server *server, void *self,
+                                  struct capnp_call *call)
+{
     struct capnp_data bytes_[2];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 0, 2, 0x3, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 0, 2, 0x3,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_put_results_of_text_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->put(self, call, capnp_field_text(bytes_[0]),
-                                                      capnp_field_text(bytes_[1]), results));
+    return every_text_store_answer_put(server, self, call, capnp_field_text(bytes_[0]),
+                                       capnp_field_text(bytes_[1]));
 }
 
-static inline enum capnp_answer
-every_text_store_dispatch_list(const struct every_text_store_server *server, void *self,
-                               struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_dispatch_put(const struct every_text_store_server *server, void *self,
+                              struct capnp_call *call)
 {
-    struct capnp_arena arena;
-
-    if (server->list == NULL) {
+    if (server->put == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    struct capnp_data bytes_[2];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 0, 2, 0x3,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_text_store_dispatch_any_put(server, self, call);
     }
+    return every_text_store_answer_put(server, self, call, capnp_field_text(bytes_[0]),
+                                       capnp_field_text(bytes_[1]));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_answer_list(const struct every_text_store_server *server, void *self,
+                             struct capnp_call *call)
+{
+    struct capnp_arena arena;
     struct every_store_list_results_of_text_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_text_store_dispatch_any_list(const struct every_text_store_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_text_store_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_dispatch_list(const struct every_text_store_server *server, void *self,
+                               struct capnp_call *call)
+{
+    if (server->list == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_text_store_dispatch_any_list(server, self, call);
+    }
+    return every_text_store_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_answer_convert(const struct every_text_store_server *server, void *self,
+                                struct capnp_call *call,
+                                struct every_store_convert_params_of_text params)
+{
+    struct capnp_arena arena;
+    struct every_store_convert_results_of_text_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_text_store_dispatch_convert(const struct every_text_store_server *server, void *self,
                                   struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->convert == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9545,23 +10181,31 @@ every_text_store_dispatch_convert(const struct every_text_store_server *server, 
     if (!every_store_convert_params_of_text_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_convert_results_of_text_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+    return every_text_store_answer_convert(server, self, call, params);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_text_store_answer_box(const struct every_text_store_server *server, void *self,
+                            struct capnp_call *call, struct every_box_of_text params)
+{
+    struct capnp_arena arena;
+    struct every_box_of_box_of_text_builder results;
+
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_text_store_dispatch_box(const struct every_text_store_server *server, void *self,
                               struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->box == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9569,16 +10213,12 @@ every_text_store_dispatch_box(const struct every_text_store_server *server, void
     if (!every_box_of_text_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_box_of_box_of_text_builder results;
-    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+    return every_text_store_answer_box(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_text_store_dispatch_own(const struct every_text_store_server *server, void *self,
                               struct capnp_call *call)
 {
@@ -9591,7 +10231,7 @@ every_text_store_dispatch_own(const struct every_text_store_server *server, void
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_text_store_dispatch(const struct every_text_store_server *server, void *self,
                           struct capnp_call *call)
 {
@@ -9665,35 +10305,70 @@ struct every_point_stores_server {
                              struct every_box_of_box_of_point_builder results);
 };
 
-static inline enum capnp_answer
-every_point_stores_dispatch_texts(const struct every_point_stores_server *server, void *self,
-                                  struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_answer_texts(const struct every_point_stores_server *server, void *self,
+                                struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->texts == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct every_point_stores_texts_results_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 2, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->texts(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_point_stores_dispatch_any_texts(const struct every_point_stores_server *server, void *self,
+                                      struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_point_stores_answer_texts(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_dispatch_texts(const struct every_point_stores_server *server, void *self,
+                                  struct capnp_call *call)
+{
+    if (server->texts == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_point_stores_dispatch_any_texts(server, self, call);
+    }
+    return every_point_stores_answer_texts(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_answer_put(const struct every_point_stores_server *server, void *self,
+                              struct capnp_call *call,
+                              struct every_store_put_params_of_point params)
+{
+    struct capnp_arena arena;
+    struct every_store_put_results_of_point_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->put(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_point_stores_dispatch_put(const struct every_point_stores_server *server, void *self,
                                 struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->put == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9701,42 +10376,73 @@ every_point_stores_dispatch_put(const struct every_point_stores_server *server, 
     if (!every_store_put_params_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_put_results_of_point_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->put(self, call, params, results));
+    return every_point_stores_answer_put(server, self, call, params);
 }
 
-static inline enum capnp_answer
-every_point_stores_dispatch_list(const struct every_point_stores_server *server, void *self,
-                                 struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_answer_list(const struct every_point_stores_server *server, void *self,
+                               struct capnp_call *call)
 {
     struct capnp_arena arena;
-
-    if (server->list == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
-    }
     struct every_store_list_results_of_point_builder results;
+
     if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->list(self, call, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+every_point_stores_dispatch_any_list(const struct every_point_stores_server *server, void *self,
+                                     struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return every_point_stores_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_dispatch_list(const struct every_point_stores_server *server, void *self,
+                                 struct capnp_call *call)
+{
+    if (server->list == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return every_point_stores_dispatch_any_list(server, self, call);
+    }
+    return every_point_stores_answer_list(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_answer_convert(const struct every_point_stores_server *server, void *self,
+                                  struct capnp_call *call,
+                                  struct every_store_convert_params_of_point params)
+{
+    struct capnp_arena arena;
+    struct every_store_convert_results_of_point_builder results;
+
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_point_stores_dispatch_convert(const struct every_point_stores_server *server, void *self,
                                     struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->convert == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9745,23 +10451,31 @@ every_point_stores_dispatch_convert(const struct every_point_stores_server *serv
     if (!every_store_convert_params_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_store_convert_results_of_point_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->convert(self, call, params, results));
+    return every_point_stores_answer_convert(server, self, call, params);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+every_point_stores_answer_box(const struct every_point_stores_server *server, void *self,
+                              struct capnp_call *call, struct every_box_of_point params)
+{
+    struct capnp_arena arena;
+    struct every_box_of_box_of_point_builder results;
+
+    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 every_point_stores_dispatch_box(const struct every_point_stores_server *server, void *self,
                                 struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->box == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -9769,16 +10483,12 @@ every_point_stores_dispatch_box(const struct every_point_stores_server *server, 
     if (!every_box_of_point_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct every_box_of_box_of_point_builder results;
-    if (!capnp_call_build(call, &arena, 1, 4, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->box(self, call, params, results));
+    return every_point_stores_answer_box(server, self, call, params);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_point_stores_dispatch_own(const struct every_point_stores_server *server, void *self,
                                 struct capnp_call *call)
 {
@@ -9791,7 +10501,7 @@ every_point_stores_dispatch_own(const struct every_point_stores_server *server, 
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 every_point_stores_dispatch(const struct every_point_stores_server *server, void *self,
                             struct capnp_call *call)
 {

@@ -233,23 +233,45 @@ struct other_closeable_server {
     enum capnp_answer (*close)(void *self, struct capnp_call *call);
 };
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+other_closeable_answer_close(const struct other_closeable_server *server, void *self,
+                             struct capnp_call *call)
+{
+    call->results_bytes = 0;
+    return server->close(self, call);
+}
+
+static CAPNP_APART enum capnp_answer
+other_closeable_dispatch_any_close(const struct other_closeable_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 0, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    return other_closeable_answer_close(server, self, call);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 other_closeable_dispatch_close(const struct other_closeable_server *server, void *self,
                                struct capnp_call *call)
 {
     if (server->close == NULL) {
         return capnp_call_unimplemented(call);
     }
-    if (!capnp_plain_empty(call->params, call->params_bytes)) {
-        return capnp_call_malformed(call);
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 0);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return other_closeable_dispatch_any_close(server, self, call);
     }
-    call->results_bytes = 0;
-    return server->close(self, call);
+    return other_closeable_answer_close(server, self, call);
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 other_closeable_dispatch_own(const struct other_closeable_server *server, void *self,
                              struct capnp_call *call)
 {
@@ -262,7 +284,7 @@ other_closeable_dispatch_own(const struct other_closeable_server *server, void *
 }
 
 /* The same for any call. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 other_closeable_dispatch(const struct other_closeable_server *server, void *self,
                          struct capnp_call *call)
 {

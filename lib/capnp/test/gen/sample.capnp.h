@@ -2019,38 +2019,71 @@ struct sample_tester_server {
                                struct sample_tester_mixed_results_builder results);
 };
 
-static inline enum capnp_answer
-sample_tester_dispatch_scalars(const struct sample_tester_server *server, void *self,
-                               struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_answer_scalars(const struct sample_tester_server *server, void *self,
+                             struct capnp_call *call, struct sample_tester_scalars_params params)
 {
-    uint64_t scratch[1];
     struct capnp_arena arena;
-
-    if (server->scalars == NULL) {
-        return capnp_call_unimplemented(call);
-    }
-    const uint8_t *data = capnp_plain_root(call->params, call->params_bytes, 1, scratch);
-    if (data == NULL) {
-        return capnp_call_malformed(call);
-    }
-    struct sample_tester_scalars_params params = {capnp_plain_struct(data, 1)};
     struct sample_tester_scalars_results_builder results;
+
     if (!capnp_call_build(call, &arena, 1, 0, &results.b)) {
         return CAPNP_NO_ROOM;
     }
     return capnp_call_built(call, &arena, server->scalars(self, call, params, results));
 }
 
-static inline enum capnp_answer
+static CAPNP_APART enum capnp_answer
+sample_tester_dispatch_any_scalars(const struct sample_tester_server *server, void *self,
+                                   struct capnp_call *call)
+{
+    uint64_t scratch[1];
+    const uint8_t *data_ = capnp_plain_root_any_shape(call->params, call->params_bytes, 1, scratch);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return capnp_call_malformed(call);
+    }
+    struct sample_tester_scalars_params params = {capnp_plain_struct(data_, 1)};
+    return sample_tester_answer_scalars(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_dispatch_scalars(const struct sample_tester_server *server, void *self,
+                               struct capnp_call *call)
+{
+    if (server->scalars == NULL) {
+        return capnp_call_unimplemented(call);
+    }
+    const uint8_t *data_ = capnp_plain_root_as_built(call->params, call->params_bytes, 1);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return sample_tester_dispatch_any_scalars(server, self, call);
+    }
+    struct sample_tester_scalars_params params = {capnp_plain_struct(data_, 1)};
+    return sample_tester_answer_scalars(server, self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_answer_structs(const struct sample_tester_server *server, void *self,
+                             struct capnp_call *call, struct sample_tree params)
+{
+    struct capnp_arena arena;
+    struct sample_choice_builder results;
+
+    if (!capnp_call_build(call, &arena, 3, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
+    }
+    return capnp_call_built(call, &arena, server->structs(self, call, params, results));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 sample_tester_dispatch_structs(const struct sample_tester_server *server, void *self,
                                struct capnp_call *call)
 {
-    struct capnp_message m;
-    struct capnp_arena arena;
-
     if (server->structs == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -2058,22 +2091,26 @@ sample_tester_dispatch_structs(const struct sample_tester_server *server, void *
     if (!sample_tree_check(params)) {
         return capnp_call_malformed(call);
     }
-    struct sample_choice_builder results;
-    if (!capnp_call_build(call, &arena, 3, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
-    }
-    return capnp_call_built(call, &arena, server->structs(self, call, params, results));
+    return sample_tester_answer_structs(server, self, call, params);
 }
 
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_answer_switch(const struct sample_tester_server *server, void *self,
+                            struct capnp_call *call, struct sample_tester_switch_params params)
+{
+    call->results_bytes = 0;
+    return server->switch_(self, call, params);
+}
+
+static inline CAPNP_INLINE enum capnp_answer
 sample_tester_dispatch_switch(const struct sample_tester_server *server, void *self,
                               struct capnp_call *call)
 {
-    struct capnp_message m;
-
     if (server->switch_ == NULL) {
         return capnp_call_unimplemented(call);
     }
+    struct capnp_message m;
+
     if (!capnp_message_open_flat(&m, call->params, call->params_bytes)) {
         return capnp_call_malformed(call);
     }
@@ -2081,39 +2118,62 @@ sample_tester_dispatch_switch(const struct sample_tester_server *server, void *s
     if (!sample_tester_switch_params_check(params)) {
         return capnp_call_malformed(call);
     }
-    call->results_bytes = 0;
-    return server->switch_(self, call, params);
+    return sample_tester_answer_switch(server, self, call, params);
 }
 
-static inline enum capnp_answer
-sample_tester_dispatch_mixed(const struct sample_tester_server *server, void *self,
-                             struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_answer_mixed(const struct sample_tester_server *server, void *self,
+                           struct capnp_call *call, struct capnp_text name, struct capnp_data call_,
+                           uint8_t value)
 {
     struct capnp_arena arena;
+    struct sample_tester_mixed_results_builder results;
 
-    if (server->mixed == NULL) {
-        return capnp_call_unimplemented(call);
+    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
+        return CAPNP_NO_ROOM;
     }
+    return capnp_call_built(call, &arena, server->mixed(self, call, name, call_, value, results));
+}
+
+static CAPNP_APART enum capnp_answer
+sample_tester_dispatch_any_mixed(const struct sample_tester_server *server, void *self,
+                                 struct capnp_call *call)
+{
     struct capnp_data bytes_[2];
     uint64_t scratch[1];
-    const uint8_t *data_ = capnp_bytes_root(call->params, call->params_bytes, 1, 2, 0x1, scratch,
-                                            bytes_);
+    const uint8_t *data_ = capnp_bytes_root_any_shape(call->params, call->params_bytes, 1, 2, 0x1,
+                                                      scratch, bytes_);
 
     if (CAPNP_UNLIKELY(data_ == NULL)) {
         return capnp_call_malformed(call);
     }
     struct sample_tester_mixed_params values = {capnp_plain_struct(data_, 1)};
-    struct sample_tester_mixed_results_builder results;
-    if (!capnp_call_build(call, &arena, 0, 1, &results.b)) {
-        return CAPNP_NO_ROOM;
+    return sample_tester_answer_mixed(server, self, call, capnp_field_text(bytes_[0]), bytes_[1],
+                                      sample_tester_mixed_params_get_value(values));
+}
+
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_dispatch_mixed(const struct sample_tester_server *server, void *self,
+                             struct capnp_call *call)
+{
+    if (server->mixed == NULL) {
+        return capnp_call_unimplemented(call);
     }
-    return capnp_call_built(call, &arena, server->mixed(self, call, capnp_field_text(bytes_[0]),
-        bytes_[1], sample_tester_mixed_params_get_value(values), results));
+    struct capnp_data bytes_[2];
+    const uint8_t *data_ = capnp_bytes_root_as_built(call->params, call->params_bytes, 1, 2, 0x1,
+                                                     bytes_);
+
+    if (CAPNP_UNLIKELY(data_ == NULL)) {
+        return sample_tester_dispatch_any_mixed(server, self, call);
+    }
+    struct sample_tester_mixed_params values = {capnp_plain_struct(data_, 1)};
+    return sample_tester_answer_mixed(server, self, call, capnp_field_text(bytes_[0]), bytes_[1],
+                                      sample_tester_mixed_params_get_value(values));
 }
 
 /* Serves one call that is known to be of this interface itself: checks it, calls
  * the handler, measures the answer. */
-static inline enum capnp_answer
+static inline CAPNP_INLINE enum capnp_answer
 sample_tester_dispatch_own(const struct sample_tester_server *server, void *self,
                            struct capnp_call *call)
 {
@@ -2132,8 +2192,9 @@ sample_tester_dispatch_own(const struct sample_tester_server *server, void *self
 }
 
 /* The same for any call. */
-static inline enum capnp_answer sample_tester_dispatch(const struct sample_tester_server *server,
-                                                       void *self, struct capnp_call *call)
+static inline CAPNP_INLINE enum capnp_answer
+sample_tester_dispatch(const struct sample_tester_server *server, void *self,
+                       struct capnp_call *call)
 {
     if (call->interface_id != SAMPLE_TESTER_ID) {
         return capnp_call_unimplemented(call);
