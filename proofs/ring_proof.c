@@ -70,15 +70,6 @@ void prove_pending(void)
 }
 
 /* CBMC: --unwind 2 */
-void prove_batch(void)
-{
-    any_view();
-    uint32_t pending = ring_tail(&view) - view.sq_head;
-    bool some = ring_is_batch(&view, pending);
-    PROVE(!some || (pending > 0 && pending <= view.batch && pending <= view.sq_entries));
-}
-
-/* CBMC: --unwind 2 */
 void prove_available(void)
 {
     uint32_t available;

@@ -303,9 +303,10 @@ static inline void capnp_copy(uint8_t *to, const void *bytes, uint32_t len)
     uint64_t words = len / 8u;
     uint32_t rest = len % 8u;
 
-    __asm__("rep movsq\n\tmov %[rest], %k[words]\n\trep movsb"
-            : "+D"(to), "+S"(bytes), [words] "+c"(words), "=m"(*(uint8_t(*)[])to)
-            : [rest] "r"(rest), "m"(*(const uint8_t(*)[])bytes));
+    __asm__ volatile("rep movsq\n\tmov %[rest], %k[words]\n\trep movsb"
+                     : "+D"(to), "+S"(bytes), [words] "+c"(words)
+                     : [rest] "r"(rest)
+                     : "memory");
 #else
     for (uint32_t i = 0; i < len; i++) {
         to[i] = ((const uint8_t *)bytes)[i];
