@@ -301,12 +301,10 @@ static inline void capnp_copy(uint8_t *to, const void *bytes, uint32_t len)
 {
 #if defined(__x86_64__) && !CAPNP_CHECKED
     uint64_t words = len / 8u;
-    uint32_t rest = len % 8u;
+    uint64_t rest = len % 8u;
 
-    __asm__ volatile("rep movsq\n\tmov %[rest], %k[words]\n\trep movsb"
-                     : "+D"(to), "+S"(bytes), [words] "+c"(words)
-                     : [rest] "r"(rest)
-                     : "memory");
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(bytes), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(bytes), "+c"(rest) : : "memory");
 #else
     for (uint32_t i = 0; i < len; i++) {
         to[i] = ((const uint8_t *)bytes)[i];
