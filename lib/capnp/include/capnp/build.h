@@ -343,15 +343,16 @@ static inline CAPNP_INLINE void capnp_any_set_bytes(struct capnp_any_builder p, 
         return;
     }
     uint8_t *to = a->base + a->used;
-    uint32_t taken = (len + pad + 7u) & ~7u; /* nonsense for a length that no list has */
-    if (CAPNP_LIKELY(len - 8u <= 8u && taken <= a->room - a->used)) {
-        capnp_lay_down_short(to, bytes, len, taken);
-    } else if (len < CAPNP_LIST_MAX && taken <= a->room - a->used) {
-        capnp_lay_down(to, bytes, len, taken);
-    } else {
+    uint32_t taken = (len + pad + 7u) & ~7u;
+    if (CAPNP_UNLIKELY(len >= CAPNP_LIST_MAX || taken > a->room - a->used)) {
         a->full = true;
         a->room = a->used;
         return;
+    }
+    if (CAPNP_LIKELY(len - 8u <= 8u)) {
+        capnp_lay_down_short(to, bytes, len, taken);
+    } else {
+        capnp_lay_down(to, bytes, len, taken);
     }
     a->used += taken;
     capnp_store_pointer(p.slot, to, capnp_bytes_word((uint64_t)len + pad));
