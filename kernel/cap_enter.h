@@ -4,8 +4,8 @@
  * thread's submissions (cap/drain.h), and waits for completions if there are not enough.
  *
  * It is one piece of code with the drain, and a header because it is compiled twice: into
- * enter.c, where the system call goes on with the switch, and into sched.c, where a
- * drain that was put off goes on.
+ * enter.c for an entry alone, where the system call goes on with the switch, and into sched.c
+ * for all others, and for a drain that was put off.
  *
  *   min_complete_is_valid ─► submissions? ─► cap_enter_drain ─► settle: goes on, or waits
  *                              └── none ───────────────────────┘
