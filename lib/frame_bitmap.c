@@ -32,6 +32,8 @@ static void set_free(struct frame_bitmap *fb, uint64_t word, uint64_t bits)
 
     fb->low = word < fb->low ? word : fb->low;
     fb->level[0][word] = before | bits;
+    /*@ loop assigns \nothing;
+        loop pragma UNROLL "completely", 4; */
     for (uint32_t k = 1; k < fb->levels && before == 0; k++) {
         before = fb->level[k][word / WORD_BITS];
         fb->level[k][word / WORD_BITS] = before | 1ull << (word % WORD_BITS);
