@@ -76,3 +76,26 @@ void prove_free(void)
     PROVE(frame_bitmap_is_free(&fb, other) == (was_free || (freed && other == frame)));
     PROVE(fb.low < WORDS && frame_bitmap_check(&fb));
 }
+
+/* MAYBE_FREE makes five rows at most. */
+/* CBMC: --unwind 5 --unwindset frame_bitmap_alloc_run.0:7 */
+void prove_alloc_run(void)
+{
+    uint64_t n = nondet_u64();
+    uint64_t got = UINT64_MAX;
+
+    any_bitmap();
+    uint64_t other = any_frame();
+    bool was_free = frame_bitmap_is_free(&fb, other);
+    uint64_t before = fb.free;
+    if (frame_bitmap_alloc_run(&fb, n, &got) != ST_OK) {
+        PROVE(got == UINT64_MAX && frame_bitmap_is_free(&fb, other) == was_free);
+        PROVE(fb.free == before);
+        return;
+    }
+    bool of_run = other >= got && other - got < n;
+    PROVE(got <= fb.nframes && n <= fb.nframes - got && fb.free == before - n);
+    PROVE(!of_run || was_free);
+    PROVE(frame_bitmap_is_free(&fb, other) == (was_free && !of_run));
+    PROVE(fb.low < WORDS && frame_bitmap_check(&fb));
+}
