@@ -261,14 +261,14 @@ static inline void rt_call_begin_in(struct rt_call *call, struct rt_ring *ring, 
 {
     enum rt_hold holds = take != 0 ? RT_HOLDS_CHUNK_AND_TAKES : RT_HOLDS_CHUNK;
     /* Both rooms; and give_room, given, take_room and holds: one store each. */
-    uint64_t rooms = params_room | (uint64_t)results_room << 32;
+    uint32_t rooms[] = {params_room, results_room};
     uint32_t last = give | take << 16 | (uint32_t)holds << 24;
 
     ring->spare_count--;
     call->ring = ring;
     call->params = chunk;
     call->results = chunk + params_room + give * (uint32_t)sizeof(struct cap_transfer);
-    __builtin_memcpy((uint8_t *)call + offsetof(struct rt_call, params_room), &rooms, sizeof rooms);
+    __builtin_memcpy((uint8_t *)call + offsetof(struct rt_call, params_room), rooms, sizeof rooms);
     call->cqe.result = RT_PENDING;
     __builtin_memcpy((uint8_t *)call + offsetof(struct rt_call, give_room), &last, sizeof last);
 }
