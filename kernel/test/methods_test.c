@@ -79,6 +79,14 @@ static void test_null_cap(void **state)
     assert_int_equal(capos_null_cap_echo_results_get_data(echoed).len, 64);
     assert_memory_equal(capos_null_cap_echo_results_get_data(echoed).ptr, bytes, 64);
 
+    /* Without data the message is of another layout. */
+    echo = capos_null_cap_echo_params_build_root(caller_params());
+    capos_null_cap_echo_params_set_value(echo, 8);
+    caller_calls(id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO);
+    echoed = capos_null_cap_echo_results_read_root(&caller_results);
+    assert_int_equal(capos_null_cap_echo_results_get_value(echoed), 8);
+    assert_int_equal(capos_null_cap_echo_results_get_data(echoed).len, 0);
+
     echo = capos_null_cap_echo_params_build_root(caller_params());
     capos_null_cap_echo_params_set_data(echo, (struct capnp_data){.ptr = bytes, .len = 65});
     caller_refused(id, CAPOS_NULL_CAP_ID, CAPOS_NULL_CAP_ECHO, INVALID,
